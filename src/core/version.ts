@@ -1,0 +1,77 @@
+import semver from 'semver'
+import { ReleaseError } from './error.ts'
+
+/**
+ * Accept a version: Semantic Versioning 2.0.0 without a leading `v`, in its one canonical spelling.
+ *
+ * Errors: VERSION_INVALID. Source: semver.org §2, §9, §10.
+ */
+export function parseVersion(text: string): string {
+  const parsed = semver.parse(text)
+  const canonical =
+    parsed === null ? undefined : parsed.version + (parsed.build.length > 0 ? `+${parsed.build.join('.')}` : '')
+  if (canonical === undefined || canonical !== text) {
+    throw new ReleaseError(
+      'VERSION_INVALID',
+      `not a version: ${JSON.stringify(text.slice(0, 80))}, expected MAJOR.MINOR.PATCH`,
+      {
+        hint: `write the version as in 1.2.3 or 1.2.0-rc.1${canonical === undefined ? '' : `; did you mean ${canonical}?`}`,
+      },
+    )
+  }
+  return text
+}
+
+/** Tell whether {@link parseVersion} would accept the text. */
+export function isVersion(text: string): boolean {
+  const parsed = semver.parse(text)
+  return parsed !== null && parsed.version + (parsed.build.length > 0 ? `+${parsed.build.join('.')}` : '') === text
+}
+
+/** Order two versions by precedence (build metadata last, so that the order is total). */
+export function compareVersions(a: string, b: string): number {
+  return semver.compareBuild(a, b)
+}
+
+/** The newest of some versions, or undefined when there is none. Pre-releases count only when asked for. */
+export function newestVersion(
+  versions: readonly string[],
+  options: { readonly preReleases: boolean },
+): string | undefined {
+  const eligible = versions.filter(version => options.preReleases || semver.prerelease(version) === null)
+  return eligible.toSorted(compareVersions).at(-1)
+}
+
+/** Tell whether an interpreter's version satisfies a recipe's range, such as `>=24.15`. */
+export function satisfies(version: string, range: string): boolean {
+  return semver.satisfies(version, range, { includePrerelease: true })
+}
+
+/**
+ * Name the snapshot of a commit: sorts after the release `base` in Debian's order and before the next.
+ *
+ * Shape: `1.1.5-git20261120.abc1234`, in semver a pre-release of 1.1.5; Debian's `1.1.5~git20261120.abc1234`.
+ */
+export function snapshotVersion(base: string, commitTimeSeconds: number, commit: string): string {
+  const day = new Date(commitTimeSeconds * 1000).toISOString().slice(0, 10).replaceAll('-', '')
+  const short = commit.slice(0, 7)
+  // An identifier of digits only may not start with a zero (semver §9).
+  return parseVersion(`${base}-git${day}.${/^\d+$/.test(short) ? 'g' : ''}${short}`)
+}
+
+/**
+ * Map a version to Debian's: the pre-release sorts before the release (`~`), revision appended.
+ *
+ * `1.2.0-rc.1` → `1.2.0~rc.1-1`; hyphens inside a pre-release become dots, for the last hyphen starts the revision.
+ * Source: deb-version(7).
+ */
+export function debianVersion(
+  version: string,
+  options: { readonly revision?: string; readonly epoch?: number } = {},
+): string {
+  const parsed = semver.parse(parseVersion(version))!
+  const pre = parsed.prerelease.length > 0 ? `~${parsed.prerelease.join('.').replaceAll('-', '.')}` : ''
+  const build = parsed.build.length > 0 ? `+${parsed.build.join('.').replaceAll('-', '.')}` : ''
+  const epoch = options.epoch === undefined || options.epoch === 0 ? '' : `${options.epoch}:`
+  return `${epoch}${parsed.major}.${parsed.minor}.${parsed.patch}${pre}${build}-${options.revision ?? '1'}`
+}

@@ -1,0 +1,73 @@
+import type { GateState } from './machine.ts'
+
+/*
+ * The language between an installer and the serving process (`cutover serve`): JSON over HTTP on a unix socket in the prefix.
+ * Each request is one POST of a ControlRequest to `/control`; each answer one ControlResponse.
+ */
+
+/** What can be asked of a serving process. Times in milliseconds. */
+export type ControlRequest =
+  | { readonly kind: 'status' }
+  /** Change the gate's mode; see gate/machine.ts. `deadlineMs` bounds how long the mode may last without further word. */
+  | {
+      readonly kind: 'gate'
+      readonly mode: 'pass' | 'hold' | 'backoff' | 'drain'
+      readonly reason: string
+      readonly deadlineMs?: number
+    }
+  /** Wait until nothing is in flight, at most `timeoutMs`; streams are ended after `streamsMs`. Pre: mode hold, backoff or drain. */
+  | { readonly kind: 'drain'; readonly timeoutMs: number; readonly streamsMs: number }
+  /** Stop the running release's services, in reverse order. */
+  | { readonly kind: 'stop' }
+  /** Start the services of a release (a folder name below `releases/`) and wait until they run, not until they are healthy. */
+  | { readonly kind: 'start'; readonly version: string }
+  /** Ask the running release for its health once. */
+  | { readonly kind: 'probe' }
+  /** End the serving process itself, services included. */
+  | { readonly kind: 'shutdown' }
+
+/** What a serving process says of itself. */
+export interface ServeStatus {
+  readonly pid: number
+  readonly version: string | undefined
+  readonly address: string
+  readonly gateMode: 'proxy' | 'handover'
+  readonly gate: GateState
+  readonly services: readonly ServiceStatus[]
+  readonly counters: GateCounters
+}
+
+/** One service as the embedded runner sees it. */
+export interface ServiceStatus {
+  readonly name: string
+  readonly state: 'starting' | 'running' | 'backoff' | 'stopping' | 'stopped'
+  readonly pid: number | undefined
+  readonly restarts: number
+  /** Why it last ended, such as `exit code 1` or `SIGKILL`. */
+  readonly lastExit: string | undefined
+}
+
+/** Counts since the serving process started. Times in milliseconds. */
+export interface GateCounters {
+  readonly requests: number
+  readonly held: number
+  readonly released: number
+  readonly backedOff: number
+  readonly abandoned: number
+  readonly longestHoldMs: number
+  readonly inFlight: number
+  readonly streams: number
+  readonly heldNow: number
+  readonly heldBytes: number
+}
+
+export type ControlResponse =
+  | {
+      readonly ok: true
+      readonly status: ServeStatus /** For `drain`: whether nothing was cut. For `probe`: whether it is healthy, and what was seen. */
+      readonly result?: { readonly ok: boolean; readonly evidence: string }
+    }
+  | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string }
+
+/** Where the control socket is, relative to the prefix. */
+export const controlSocket = 'run/control.sock'

@@ -1,0 +1,118 @@
+import { ReleaseError } from '../core/error.ts'
+
+export interface ExecuteOptions {
+  readonly cwd?: string
+  /** The whole environment of the command when given; otherwise it inherits ours. */
+  readonly environment?: Readonly<Record<string, string>>
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  readonly input?: string | Uint8Array
+  /** Called for every line as it comes. */
+  readonly onLine?: (stream: 'stdout' | 'stderr', line: string) => void
+  /** File mode creation mask for the command, through `sh`; inherited when absent. */
+  readonly umask?: number
+}
+
+export interface Executed {
+  readonly stdout: string
+  readonly stderr: string
+  readonly exitCode: number
+}
+
+/**
+ * Run a command to its end and hand back what it printed.
+ *
+ * Pre: `argv` holds no secrets (they are visible to every user of the machine): pass those by file or environment.
+ * Errors: EXEC_NOT_FOUND, EXEC_TIMEOUT, EXEC_FAILED (exit code not 0, or a signal) with the last lines of its output.
+ */
+export async function execute(argv: readonly [string, ...string[]], options: ExecuteOptions = {}): Promise<Executed> {
+  const result = await tryExecute(argv, options)
+  if (result.exitCode !== 0) {
+    throw new ReleaseError('EXEC_FAILED', `${describe(argv)} ended with exit code ${result.exitCode}${tail(result)}`, {
+      details: { command: describe(argv), exitCode: result.exitCode, cwd: options.cwd },
+    })
+  }
+  return result
+}
+
+/** Run a command and hand back its exit code as well, whatever it is. Errors: EXEC_NOT_FOUND, EXEC_TIMEOUT, EXEC_FAILED (killed by a signal). */
+export async function tryExecute(
+  argv: readonly [string, ...string[]],
+  options: ExecuteOptions = {},
+): Promise<Executed> {
+  // Loaded late: commands that start no process must not pay for it.
+  const { execa } = await import('execa')
+  const umask = options.umask
+  const [file, ...args] =
+    umask === undefined
+      ? argv
+      : (['/bin/sh', '-c', `umask ${umask.toString(8).padStart(4, '0')}; exec "$@"`, 'sh', ...argv] as const)
+  const child = execa(file, args, {
+    reject: false,
+    stdin: options.input === undefined ? 'ignore' : 'pipe',
+    extendEnv: options.environment === undefined,
+    maxBuffer: 64 * 1024 * 1024,
+    forceKillAfterDelay: 2000,
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.environment === undefined ? {} : { env: options.environment }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+  })
+  if (options.onLine !== undefined) {
+    const onLine = options.onLine
+    await Promise.all([
+      eachLine(child.iterable({ from: 'stdout' }), line => onLine('stdout', line)),
+      eachLine(child.iterable({ from: 'stderr' }), line => onLine('stderr', line)),
+    ])
+  }
+  const result = await child
+  const executed = {
+    stdout: String(result.stdout ?? ''),
+    stderr: String(result.stderr ?? ''),
+    exitCode: result.exitCode ?? 1,
+  }
+  if (result.timedOut) {
+    throw new ReleaseError(
+      'EXEC_TIMEOUT',
+      `${describe(argv)} did not end within ${options.timeoutMs} ms${tail(executed)}`,
+      { details: { command: describe(argv) } },
+    )
+  }
+  if (result.exitCode === undefined) {
+    if (result.code === 'ENOENT')
+      throw new ReleaseError('EXEC_NOT_FOUND', `${argv[0]} was not found`, {
+        cause: result,
+        details: { command: argv[0] },
+      })
+    const how =
+      result.signal === undefined ? (result.shortMessage ?? 'could not be started') : `was ended by ${result.signal}`
+    throw new ReleaseError('EXEC_FAILED', `${describe(argv)} ${how}${tail(executed)}`, {
+      cause: result,
+      details: { command: describe(argv), signal: result.signal },
+    })
+  }
+  if (umask !== undefined && result.exitCode === 127)
+    throw new ReleaseError('EXEC_NOT_FOUND', `${argv[0]} was not found${tail(executed)}`, {
+      details: { command: argv[0] },
+    })
+  return executed
+}
+
+async function eachLine(lines: AsyncIterable<unknown>, take: (line: string) => void): Promise<void> {
+  try {
+    for await (const line of lines) take(String(line))
+  } catch {
+    // The iterable rejects when the command fails; the awaited result says so with more to go on.
+  }
+}
+
+/** Write a command as a person would type it. */
+export function describe(argv: readonly string[]): string {
+  return argv.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')
+}
+
+function tail(result: { readonly stdout: string; readonly stderr: string }): string {
+  const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter(line => line.trim() !== '')
+  return lines.length === 0 ? '' : `; its last lines:\n${lines.slice(-8).join('\n')}`
+}

@@ -1,0 +1,116 @@
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
+import { delay } from './clock.ts'
+import { readTextIfExists } from './files.ts'
+
+/** Who holds a lock, for the message to whoever waits. */
+export interface LockOwner {
+  readonly pid: number
+  readonly host: string
+  readonly command: string
+  readonly sinceMs: number
+}
+
+/** A held lock; `release` (or `using`) gives it back. It also ends with the process, however that ends. */
+export interface Lock extends Disposable {
+  readonly release: () => void
+}
+
+/**
+ * Take a lock that dies with its holder.
+ *
+ * SQLite's exclusive transaction on an empty database is a POSIX record lock that the kernel drops when the process ends,
+ * kill -9 and power loss included; Node offers no flock. The owner's record beside it only serves people: it may be stale, the lock never is.
+ *
+ * Errors: LOCKED with the owner, after `waitMs`. Source: sqlite.org/lockingv3.html §3, fcntl(2) F_SETLK.
+ */
+export async function takeLock(
+  file: string,
+  options: { readonly command: string; readonly waitMs?: number },
+): Promise<Lock> {
+  const { DatabaseSync } = await import('node:sqlite')
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  const deadlineMs = performance.now() + (options.waitMs ?? 0)
+  const database = openDatabase(() => new DatabaseSync(file))
+  for (;;) {
+    try {
+      database.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE')
+      break
+    } catch (caught) {
+      if (!isBusy(caught)) {
+        database.close()
+        throw new ReleaseError('FILE_IO', `${file} cannot be locked: ${(caught as Error).message}`, {
+          cause: caught,
+          details: { path: file },
+        })
+      }
+      if (performance.now() >= deadlineMs) {
+        database.close()
+        throw lockedError(file)
+      }
+      await delay(50)
+    }
+  }
+  const owner: LockOwner = { pid: process.pid, host: os.hostname(), command: options.command, sinceMs: Date.now() }
+  try {
+    fs.writeFileSync(ownerFile(file), JSON.stringify(owner))
+  } catch (caught) {
+    // A full disk must not keep `recover` from running: the record is for people only.
+    if (!isErrno(caught, 'ENOSPC', 'EDQUOT')) {
+      database.close()
+      throw toReleaseError(caught)
+    }
+  }
+  let held = true
+  const release = () => {
+    if (!held) return
+    held = false
+    fs.rmSync(ownerFile(file), { force: true })
+    database.close()
+  }
+  return { release, [Symbol.dispose]: release }
+}
+
+/** Read who last took the lock; undefined when nobody holds it or the record is unreadable. */
+export function lockOwner(file: string): LockOwner | undefined {
+  const text = readTextIfExists(ownerFile(file))
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as LockOwner
+  } catch {
+    return undefined
+  }
+}
+
+const ownerFile = (file: string) => `${file}.owner`
+
+function openDatabase<T>(open: () => T): T {
+  try {
+    return open()
+  } catch (caught) {
+    throw new ReleaseError('FILE_IO', `a lock cannot be made: ${(caught as Error).message}`, { cause: caught })
+  }
+}
+
+function isBusy(caught: unknown): boolean {
+  // SQLITE_BUSY is 5; extended codes keep it in the low byte.
+  return (
+    caught instanceof Error &&
+    'errcode' in caught &&
+    typeof caught.errcode === 'number' &&
+    (caught.errcode & 0xff) === 5
+  )
+}
+
+function lockedError(file: string): ReleaseError {
+  const owner = lockOwner(file)
+  const who =
+    owner === undefined
+      ? 'another process'
+      : `${owner.command} (pid ${owner.pid} on ${owner.host}, since ${new Date(owner.sinceMs).toISOString()})`
+  return new ReleaseError('LOCKED', `${file} is held by ${who}`, {
+    details: { path: file, pid: owner?.pid, since: owner?.sinceMs },
+  })
+}
