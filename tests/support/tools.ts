@@ -1,0 +1,34 @@
+import fs from 'node:fs'
+import path from 'node:path'
+
+/** The Debian package that brings a tool, where it is not called like the tool. */
+const packages: Readonly<Record<string, string>> = {
+  'apt-get': 'apt',
+  'apt-ftparchive': 'apt-utils',
+  'dpkg-deb': 'dpkg',
+  bsdtar: 'libarchive-tools',
+  gpgv: 'gpgv',
+  pip3: 'python3-pip',
+  python3: 'python3-venv',
+  mkfs: 'util-linux',
+  unshare: 'util-linux',
+}
+
+/**
+ * Tell whether every named tool is on PATH, for `it.skipIf(!needTool('skopeo'))`.
+ *
+ * Errors: with CI set a missing tool throws while tests are collected, naming its Debian package: there nothing is skipped.
+ */
+export function needTool(...names: string[]): boolean {
+  const missing = names.filter(name => !isOnPath(name))
+  if (missing.length > 0 && process.env['CI']) {
+    const wanted = missing.map(name => `${name} (Debian package ${packages[name] ?? name})`)
+    throw new Error(`not installed: ${wanted.join(', ')}; add it to scripts/lib/debian-packages`)
+  }
+  return missing.length === 0
+}
+
+function isOnPath(name: string): boolean {
+  const folders = (process.env['PATH'] ?? '').split(':')
+  return folders.some(folder => folder !== '' && fs.existsSync(path.join(folder, name)))
+}
