@@ -1,0 +1,150 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Digest } from '../core/digest.ts'
+import { digestOf } from '../core/digest.ts'
+import { ReleaseError } from '../core/error.ts'
+import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
+import { readTextIfExists, writeFileAtomic } from '../sys/files.ts'
+import { readBytes, resolveUrl } from '../sys/http.ts'
+import { indexTarget, metadataFolder, type ReleaseIndex, recordTarget, rootKey } from './layout.ts'
+import { nearVersions, parseReleaseIndex } from './release-index.ts'
+
+/** A release's record as it was signed, with the digest that journals name it by. */
+export interface SignedRecord {
+  readonly record: ReleaseRecord
+  readonly bytes: Buffer
+  readonly digest: Digest
+}
+
+/** A repository seen through verified metadata. */
+export interface TrustedRepository {
+  /** Bring the metadata up to date. Errors: TRUST_*, HTTP_FAILED. Crash: every file of the trust folder is old or new. */
+  readonly refresh: () => Promise<void>
+  /** Read the list of an application's releases. Errors: RELEASE_UNKNOWN (no such application), TRUST_*, HTTP_FAILED. */
+  readonly index: (application: string) => Promise<ReleaseIndex>
+  /** Read the record of a release. Errors: RELEASE_UNKNOWN with the nearest versions, TRUST_*, HTTP_FAILED. */
+  readonly record: (application: string, version: string) => Promise<SignedRecord>
+}
+
+/** tuf-js's own limit for root metadata. */
+const maxRootBytes = 512_000
+
+/**
+ * Make a repository's root the one that a trust folder believes in.
+ *
+ * The fingerprint is the digest of a published `root.json`. Given one, the root must have it (any root of the chain will do: TUF
+ * walks on from there); without one, the newest is taken as it comes, once (trust on first use), and the caller shows
+ * the fingerprint. A folder that has a root keeps it.
+ *
+ * Errors: TRUST_PIN (another fingerprint), TRUST_SIGNATURE (the root does not sign itself), REPOSITORY_UNKNOWN, HTTP_FAILED.
+ */
+export async function pinRoot(options: {
+  readonly folder: string
+  readonly repositoryUrl: string
+  readonly fingerprint?: string
+}): Promise<{ readonly fingerprint: Digest }> {
+  const file = path.join(options.folder, 'root.json')
+  const pinFile = path.join(options.folder, 'pin')
+  const pinned = readTextIfExists(pinFile)?.trim() as Digest | undefined
+  if (pinned !== undefined && fs.existsSync(file)) {
+    if (options.fingerprint !== undefined && options.fingerprint !== pinned) throw pinError(options, pinned)
+    return { fingerprint: pinned }
+  }
+  const bytes = await findRoot(options.repositoryUrl, options.fingerprint)
+  const { verifyRoot } = await import('./root.ts')
+  verifyRoot(bytes, options.repositoryUrl)
+  const fingerprint = digestOf(bytes)
+  fs.mkdirSync(options.folder, { recursive: true })
+  writeFileAtomic(file, bytes)
+  // Last: with it the folder counts as pinned.
+  writeFileAtomic(pinFile, `${fingerprint}\n`)
+  return { fingerprint }
+}
+
+/**
+ * Look at a repository through the metadata trusted in `folder`. Nothing is fetched before the first call.
+ *
+ * Pre: {@link pinRoot} was called for the folder. Errors of the calls: TRUST_ROOT when it was not.
+ */
+export function openRepository(options: {
+  readonly folder: string
+  readonly repositoryUrl: string
+  readonly signal?: AbortSignal
+}): TrustedRepository {
+  const { repositoryUrl } = options
+  let opened: Promise<import('./updater.ts').TrustedView> | undefined
+  // tuf-js fixes its reference time when it is created: a refresh asked for later needs a new view.
+  const refresh = () => {
+    opened = open(options)
+    return opened.then(() => undefined)
+  }
+  const view = () => {
+    opened ??= open(options)
+    return opened
+  }
+  const index = async (application: string): Promise<ReleaseIndex> => {
+    const bytes = await (await view()).target(indexTarget(application))
+    if (bytes !== undefined) return parseReleaseIndex(bytes, application)
+    throw new ReleaseError('RELEASE_UNKNOWN', `${repositoryUrl} has no release of ${application}`, {
+      hint: 'check the name of the application and the address of the repository',
+      details: { application, repository: repositoryUrl },
+    })
+  }
+  const record = async (application: string, version: string): Promise<SignedRecord> => {
+    const bytes = await (await view()).target(recordTarget(application, version))
+    if (bytes === undefined) throw await unknownRelease(repositoryUrl, await index(application), version)
+    const parsed = parseReleaseRecord(bytes)
+    if (parsed.name !== application || parsed.version !== version) {
+      throw new ReleaseError(
+        'TRUST_MISMATCH',
+        `the record of ${application} ${version} is one of ${parsed.name} ${parsed.version}`,
+        { details: { application, version, repository: repositoryUrl } },
+      )
+    }
+    return { record: parsed, bytes, digest: digestOf(bytes) }
+  }
+  return { refresh, index, record }
+}
+
+async function open(options: { folder: string; repositoryUrl: string; signal?: AbortSignal }) {
+  // Loaded late: status and history need no TUF.
+  const { openView } = await import('./updater.ts')
+  const view = openView(options)
+  await view.refresh()
+  return view
+}
+
+async function findRoot(repositoryUrl: string, fingerprint: string | undefined): Promise<Buffer> {
+  const newest = await readBytes(resolveUrl(repositoryUrl, rootKey), maxRootBytes)
+  if (newest === undefined) {
+    throw new ReleaseError('REPOSITORY_UNKNOWN', `${resolveUrl(repositoryUrl, rootKey)} does not exist`, {
+      details: { repository: repositoryUrl },
+    })
+  }
+  if (fingerprint === undefined || digestOf(newest) === fingerprint) return newest
+  for (let version = 1; ; version += 1) {
+    const bytes = await readBytes(resolveUrl(repositoryUrl, `${metadataFolder}/${version}.root.json`), maxRootBytes)
+    if (bytes === undefined) throw pinError({ repositoryUrl, fingerprint }, digestOf(newest))
+    if (digestOf(bytes) === fingerprint) return bytes
+  }
+}
+
+function pinError(options: { repositoryUrl: string; fingerprint?: string }, found: string): ReleaseError {
+  return new ReleaseError(
+    'TRUST_PIN',
+    `the root of ${options.repositoryUrl} has the fingerprint ${found}, expected ${options.fingerprint}`,
+    { details: { repository: options.repositoryUrl, found, expected: options.fingerprint } },
+  )
+}
+
+async function unknownRelease(repositoryUrl: string, index: ReleaseIndex, version: string): Promise<ReleaseError> {
+  const near = nearVersions(
+    index.releases.map(release => release.version),
+    version,
+    6,
+  )
+  return new ReleaseError('RELEASE_UNKNOWN', `${repositoryUrl} has no ${index.application} ${version}`, {
+    hint: `choose one that is there, such as ${near.join(', ')}`,
+    details: { application: index.application, version, near },
+  })
+}
