@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { enableCompileCache } from '../sys/compile-cache.ts'
+
+enableCompileCache()
+// Imported only now, so that the cache covers everything below.
+const { processIo } = await import('../cli/io.ts')
+const { runProgram } = await import('../cli/program.ts')
+const { cutoverExecutable } = await import('../cli/cutover-commands.ts')
+process.exitCode = await runProgram(cutoverExecutable, process.argv.slice(2), processIo())
