@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { parseDuration } from '../core/quantity.ts'
 import { isRelativePath } from '../core/relative-path.ts'
+import { recipeProblems } from './checks.ts'
 
 /*
  * The sole definition of a recipe: types, validation, recipes/recipe.schema.json and recipes/REFERENCE.md come from here.
- * Every leaf carries a description; a test proves that each key is read somewhere in src/.
+ * Every leaf carries a description; a test proves that each key is read somewhere in src/. What one key asks of another is in checks.ts.
  */
 
 const duration = z
@@ -12,6 +13,9 @@ const duration = z
   .refine(text => parseDuration(text) !== undefined, { message: 'expected a duration such as 250ms, 25s or 10m' })
   .transform(text => parseDuration(text)!)
 const relativePath = z.string().refine(isRelativePath, { message: 'expected a relative path without . or .. segments' })
+const folderPath = z.string().refine(text => text === '.' || isRelativePath(text), {
+  message: 'expected a relative path without . or .. segments, or `.` for the folder itself',
+})
 const name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9+.-]{1,62}$/, 'expected 2 to 63 of a-z 0-9 + . - , a letter or digit first')
@@ -22,28 +26,47 @@ const command = z
   .strictObject({
     run: z
       .union([z.string().min(1), z.array(z.string()).min(1)])
-      .describe('The command: a list is executed as it is, a string by `sh -eu -c`.'),
+      .describe(
+        'The command: a list is executed as it is, a string by `sh -eu -c`. On a node the words of a list may use placeholders as a service does; a string may not, for `${…}` is the shell’s there.',
+      ),
     directory: relativePath
       .optional()
       .describe('Where it runs, relative to the checkout (release side) or the release (node side).'),
-    environment: environment.default({}).describe('Variables added to the pinned environment.'),
-    timeout: duration.default(600_000).describe('How long it may take.'),
+    environment: environment
+      .default({})
+      .describe('Variables added to the environment of the command; on a node their values may use placeholders.'),
+    timeout: duration.prefault('10m').describe('How long it may take.'),
   })
   .describe('A command to run.')
+
+function hasGroup(pattern: string): boolean {
+  try {
+    // An alternative that always matches tells how many groups there are.
+    return new RegExp(`${pattern}|`).exec('')!.length > 1
+  } catch {
+    return false
+  }
+}
 
 const versionFile = z
   .strictObject({
     path: relativePath.describe('A file of the repository that names the version.'),
     json: z.string().optional().describe('For JSON: the dotted path of the member to set, such as `version`.'),
-    pattern: z.string().optional().describe('For any text: a regular expression whose first group is the version.'),
+    pattern: z
+      .string()
+      .refine(hasGroup, { message: 'expected a regular expression with a group around the version' })
+      .optional()
+      .describe('For any text: a regular expression (flag `m`) whose first group is the version.'),
   })
   .refine(file => (file.json === undefined) !== (file.pattern === undefined), {
     message: 'expected exactly one of json and pattern',
   })
 
 const payloadEntry = z.strictObject({
-  from: relativePath.describe('A file or folder of the built checkout.'),
-  to: relativePath.optional().describe('Where it goes below the payload root; the same path when absent.'),
+  from: folderPath.describe('A file or folder of the built checkout, or `.` for all of it.'),
+  to: folderPath
+    .optional()
+    .describe('Where it goes below the payload root (`.` is the root); the same path when absent.'),
   mode: z
     .string()
     .regex(/^0[0-7]{3}$/)
@@ -103,12 +126,12 @@ const http = z.strictObject({
 const health = z.strictObject({
   http: http.optional().describe('Ask the application over HTTP.'),
   command: command.optional().describe('Or run a command in the release; exit code 0 is healthy.'),
-  interval: duration.default(200).describe('The pause between two probes.'),
-  timeout: duration.default(5000).describe('How long one probe may take.'),
+  interval: duration.prefault('200ms').describe('The pause between two probes.'),
+  timeout: duration.prefault('5s').describe('How long one probe may take.'),
   successes: z.number().int().min(1).default(2).describe('How many in a row make it healthy.'),
-  deadline: duration.default(30_000).describe('How long a start may take to become healthy.'),
+  deadline: duration.prefault('30s').describe('How long a start may take to become healthy.'),
   watch: duration
-    .default(2000)
+    .prefault('2s')
     .describe('How long it must stay healthy after the switch before the installation is final.'),
 })
 
@@ -134,7 +157,7 @@ const service = z.strictObject({
     .enum(['SIGTERM', 'SIGINT', 'SIGQUIT'])
     .default('SIGTERM')
     .describe('The signal that asks it to end after its requests in flight.'),
-  stopTimeout: duration.default(10_000).describe('How long it may take to end before SIGKILL.'),
+  stopTimeout: duration.prefault('10s').describe('How long it may take to end before SIGKILL.'),
 })
 
 const sharedFile = z.strictObject({
@@ -196,9 +219,9 @@ const gate = z.strictObject({
         .min(0)
         .default(64 * 1024 * 1024)
         .describe('How many bytes of them are kept at most.'),
-      age: duration.default(25_000).describe('How long one is held at most; then it is backed off.'),
+      age: duration.prefault('25s').describe('How long one is held at most; then it is backed off.'),
       deadline: duration
-        .default(60_000)
+        .prefault('1m')
         .describe(
           'How long a hold may last without word from the installer before the gate opens or backs off by itself.',
         ),
@@ -243,9 +266,9 @@ const gate = z.strictObject({
     .describe('The answer to requests that are not served during an upgrade.'),
   drain: z
     .strictObject({
-      timeout: duration.default(10_000).describe('How long requests in flight may take to finish.'),
+      timeout: duration.prefault('10s').describe('How long requests in flight may take to finish.'),
       streams: duration
-        .default(500)
+        .prefault('500ms')
         .describe('How long event streams and upgraded connections may go on; clients come back by themselves.'),
     })
     .prefault({})
@@ -290,8 +313,7 @@ const node = z.strictObject({
   gate: gate.prefault({}).describe('What stands in front of the listening service.'),
 })
 
-/** The shape of a recipe as a person writes it; `z.output` is what the program works with (durations in ms, defaults filled in). */
-export const recipeSchema = z.strictObject({
+const recipeShape = z.strictObject({
   schema: z.literal(1).describe('The version of this format.'),
   name: name.describe('The name of the application: package, repository role and prefix go by it.'),
   summary: z.string().min(1).max(80).describe('One line, without a full stop.'),
@@ -314,23 +336,36 @@ export const recipeSchema = z.strictObject({
         .regex(/^[A-Za-z0-9._/-]*$/)
         .default('v')
         .describe('What stands before the version in a tag.'),
-      changelog: relativePath.default('CHANGELOG.md').describe('The changelog that `cut` writes to.'),
+      changelog: z
+        .union([relativePath, z.literal(false)])
+        .default('CHANGELOG.md')
+        .describe('The changelog that `cut` writes to; `false` keeps none in the repository.'),
       versionFiles: z.array(versionFile).default([]).describe('Files that name the version, set by `cut`.'),
     })
     .prefault({})
     .describe('The repository.'),
-  tests: z.array(command).default([]).describe('The application’s own tests, run in a clean checkout.'),
+  tests: z
+    .array(command)
+    .default([])
+    .describe('The application’s own tests, run in a clean checkout of their own, in the pinned environment.'),
   build: z
     .array(command)
     .default([])
-    .describe('Commands that turn the checkout into what is shipped, run in the pinned environment.'),
+    .describe(
+      'Commands that turn a clean checkout into what is shipped, run in the pinned environment, with `CUTOVER_VERSION` besides.',
+    ),
   payload: z
     .strictObject({
       root: relativePath.describe(
         'Where the payload lives on the file system in a package or image, without the leading slash, such as `opt/notes`.',
       ),
       entries: z.array(payloadEntry).min(1).describe('What is shipped.'),
-      exclude: z.array(z.string()).default([]).describe('Glob patterns, relative to the payload root, of what is not.'),
+      exclude: z
+        .array(z.string().min(1))
+        .default([])
+        .describe(
+          'Glob patterns, relative to the payload root, of what is not. A folder that matches goes with all below it; `*` does not match a leading dot.',
+        ),
       level: z.number().int().min(1).max(19).default(3).describe('The zstd level.'),
     })
     .describe('The tree that every envelope carries.'),
@@ -346,6 +381,15 @@ export const recipeSchema = z.strictObject({
     .prefault({})
     .describe('The envelopes besides the tarball, which is always built.'),
   node: node.prefault({}).describe('How a server runs it.'),
+  rehearsal: z
+    .strictObject({
+      environment: name.optional().describe('The environment that `cut` rehearses in; the first one when absent.'),
+      variables: environment
+        .default({})
+        .describe('Values that replace those of the environment; `PORT` is always a free port of 127.0.0.1.'),
+    })
+    .prefault({})
+    .describe('How `cut` tries the release out before it tags it.'),
   environments: z
     .record(name, z.strictObject({ variables: environment.default({}).describe('Values for `${NAME}` placeholders.') }))
     .default({ production: { variables: {} } })
@@ -353,7 +397,18 @@ export const recipeSchema = z.strictObject({
 })
 
 /** A recipe, validated, with its defaults. */
-export type Recipe = z.output<typeof recipeSchema>
+export type Recipe = z.output<typeof recipeShape>
+
+/** The shape of a recipe as a person writes it; `z.output` is what the program works with (durations in ms, defaults filled in). */
+export const recipeSchema = recipeShape.superRefine((recipe, context) => {
+  for (const problem of recipeProblems(recipe)) {
+    context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message })
+  }
+})
+
+/** The part of a recipe that travels to nodes, as {@link recipeSchema} has it. */
+export const nodeRecipeSchema = recipeShape.pick({ schema: true, name: true, node: true, environments: true })
+
 /** A command of a recipe: tests, build, setup. `timeout` in milliseconds. */
 export type RecipeCommand = z.output<typeof command>
 /** What a server needs of a recipe; travels in the payload manifest. */

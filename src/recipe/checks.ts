@@ -1,0 +1,174 @@
+import { placeholderNames } from './placeholders.ts'
+import type { Recipe } from './schema.ts'
+import { suggest } from './suggest.ts'
+
+/** Something that is wrong between keys, each of which is fine alone. */
+export interface RecipeProblem {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+/** Placeholders that every release has on a node; see prefix/values.ts. */
+const releasePlaceholders = ['release', 'shared', 'prefix', 'version', 'environment', 'runtime'] as const
+/** Placeholders that the listening service has besides, in mode `proxy`. */
+const addressPlaceholders = ['port', 'socket'] as const
+
+/** Find what one key of a recipe asks of another. Shape: in the order of the schema. */
+export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
+  return [
+    ...uniqueNames(recipe),
+    ...listeners(recipe),
+    ...runtime(recipe),
+    ...health(recipe),
+    ...secrets(recipe),
+    ...rehearsal(recipe),
+    ...placeholders(recipe),
+  ]
+}
+
+function uniqueNames({ node }: Recipe): RecipeProblem[] {
+  const lists = { services: node.services, migrations: node.migrations, secrets: node.secrets } as const
+  const repeatedNames = Object.entries(lists).flatMap(([key, list]) =>
+    repeated(list.map(item => item.name)).map(({ index, value, first }) =>
+      problem(['node', key, index, 'name'], `expected a name of its own, found ${value} as in node.${key}[${first}]`),
+    ),
+  )
+  const repeatedFiles = repeated(node.files.map(file => file.path)).map(({ index, value, first }) =>
+    problem(['node', 'files', index, 'path'], `expected a path of its own, found ${value} as in node.files[${first}]`),
+  )
+  return [...repeatedNames, ...repeatedFiles]
+}
+
+function repeated(values: readonly string[]) {
+  return values.flatMap((value, index) => {
+    const first = values.indexOf(value)
+    return first < index ? [{ index, value, first }] : []
+  })
+}
+
+function listeners({ node }: Recipe): RecipeProblem[] {
+  const listening = node.services.flatMap((service, index) => (service.listens ? [{ service, index }] : []))
+  const second = listening[1]
+  if (second === undefined) return []
+  return [
+    problem(
+      ['node', 'services', second.index, 'listens'],
+      `expected one listening service at most, for the gate stands in front of one, found ${listening.map(({ service }) => service.name).join(' and ')}`,
+    ),
+  ]
+}
+
+function runtime({ node }: Recipe): RecipeProblem[] {
+  const { kind, vendor, packages } = node.runtime
+  const at = ['node', 'runtime'] as const
+  if (kind === 'python') {
+    const found: RecipeProblem[] = []
+    if (vendor === undefined)
+      found.push(problem(at, 'expected vendor, the folder that pip takes every package from, found none'))
+    if (packages.length === 0) found.push(problem(at, 'expected packages, what pip installs, found none'))
+    return found
+  }
+  const found: RecipeProblem[] = []
+  if (vendor !== undefined)
+    found.push(problem([...at, 'vendor'], `expected no vendor folder for kind ${kind}, found ${vendor}`))
+  if (packages.length > 0) found.push(problem([...at, 'packages'], `expected no packages for kind ${kind}, found some`))
+  return found
+}
+
+function health({ node }: Recipe): RecipeProblem[] {
+  if (node.health.http !== undefined && node.health.command !== undefined)
+    return [problem(['node', 'health', 'command'], 'expected one of http and command, found both')]
+  if (node.health.http !== undefined && !node.services.some(service => service.listens))
+    return [problem(['node', 'health', 'http'], 'expected a service with `listens: true` to ask, found none')]
+  return []
+}
+
+function secrets({ node, environments }: Recipe): RecipeProblem[] {
+  return node.secrets.flatMap((secret, index) => {
+    const owner = Object.entries(environments).find(([, { variables }]) => Object.hasOwn(variables, secret.name))
+    if (owner === undefined) return []
+    return [
+      problem(
+        ['node', 'secrets', index, 'name'],
+        `expected a name that no variable has, found ${secret.name} as in environments.${owner[0]}`,
+      ),
+    ]
+  })
+}
+
+function rehearsal({ rehearsal: { environment }, environments }: Recipe): RecipeProblem[] {
+  const names = Object.keys(environments)
+  if (names.length === 0) return [problem(['environments'], 'expected at least one environment, found none')]
+  if (environment === undefined || names.includes(environment)) return []
+  const expected = `expected one of the environments ${names.join(', ')}`
+  return [problem(['rehearsal', 'environment'], `${expected}, found ${environment}`)]
+}
+
+/** Look at every place that takes placeholders, for each environment that a prefix can belong to. */
+function placeholders(recipe: Recipe): RecipeProblem[] {
+  const found = new Map<string, RecipeProblem>()
+  for (const [environment, { variables }] of Object.entries(recipe.environments)) {
+    const general = [
+      ...releasePlaceholders,
+      ...Object.keys(variables),
+      ...recipe.node.secrets.map(secret => secret.name),
+    ]
+    for (const { path, text, listens } of placeholderTexts(recipe)) {
+      const known = listens ? [...general, ...addressPlaceholders] : general
+      for (const name of placeholderNames(text)) {
+        const key = `${path.join('.')} ${name}`
+        if (known.includes(name) || found.has(key)) continue
+        found.set(key, problem(path, unknownText(name, environment, known)))
+      }
+    }
+  }
+  return [...found.values()]
+}
+
+function unknownText(name: string, environment: string, known: readonly string[]): string {
+  const meant = suggest(name, known)
+  const question = meant === undefined ? '' : `; did you mean \${${meant}}?`
+  if (/^[A-Z_][A-Z0-9_]*$/.test(name))
+    return `expected \${${name}} to be a variable of every environment or a secret, found none in ${environment}${question}`
+  return `expected one of the placeholders ${known.map(other => `\${${other}}`).join(', ')}, found \${${name}}${question}`
+}
+
+interface PlaceholderText {
+  readonly path: readonly (string | number)[]
+  readonly text: string
+  readonly listens: boolean
+}
+
+function placeholderTexts({ node }: Recipe): PlaceholderText[] {
+  const texts: PlaceholderText[] = []
+  const add = (path: readonly (string | number)[], text: string, listens = false) => texts.push({ path, text, listens })
+  const addEach = (path: readonly (string | number)[], list: readonly string[], listens = false) => {
+    for (const [index, text] of list.entries()) add([...path, index], text, listens)
+  }
+  const addValues = (path: readonly (string | number)[], values: Readonly<Record<string, string>>, listens = false) => {
+    for (const [name, text] of Object.entries(values)) add([...path, name], text, listens)
+  }
+  const addCommand = (
+    path: readonly (string | number)[],
+    command: Pick<Recipe['tests'][number], 'run' | 'environment'>,
+  ) => {
+    if (typeof command.run !== 'string') addEach([...path, 'run'], command.run)
+    addValues([...path, 'environment'], command.environment)
+  }
+  addEach(['node', 'runtime', 'packages'], node.runtime.packages)
+  for (const [index, command] of node.setup.entries()) addCommand(['node', 'setup', index], command)
+  for (const [index, service] of node.services.entries()) {
+    addEach(['node', 'services', index, 'command'], service.command, service.listens)
+    addValues(['node', 'services', index, 'environment'], service.environment, service.listens)
+  }
+  if (node.health.http?.contains !== undefined) add(['node', 'health', 'http', 'contains'], node.health.http.contains)
+  if (node.health.command !== undefined) addCommand(['node', 'health', 'command'], node.health.command)
+  for (const [index, migration] of node.migrations.entries()) addCommand(['node', 'migrations', index], migration)
+  // Nothing listens on the public address unless a service does, and the default address uses ${PORT}.
+  if (node.services.some(service => service.listens)) add(['node', 'gate', 'listen'], node.gate.listen)
+  return texts
+}
+
+function problem(path: readonly (string | number)[], message: string): RecipeProblem {
+  return { path, message }
+}

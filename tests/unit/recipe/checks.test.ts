@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest'
+import type { ReleaseError } from '../../../src/core/error.ts'
+import { parseRecipe } from '../../../src/recipe/load.ts'
+import { minimalRecipe } from './recipe-text.ts'
+
+function problem(text: string): string {
+  try {
+    parseRecipe(`${minimalRecipe}${text}`, 'release.yaml')
+  } catch (caught) {
+    return (caught as ReleaseError).message
+  }
+  return ''
+}
+
+const web = '{ name: web, command: [node, main.js], listens: true }'
+
+describe('recipeProblems', () => {
+  it.each([
+    [
+      'two listening services',
+      `node:\n  gate: { listen: "unix:x" }\n  services:\n    - ${web}\n    - ${web.replace('web', 'api')}\n`,
+      'node.services[1].listens: expected one listening service',
+    ],
+    [
+      'two services of one name',
+      'node:\n  services: [{ name: web, command: [a] }, { name: web, command: [b] }]\n',
+      'node.services[1].name: expected a name of its own, found web as in node.services[0]',
+    ],
+    [
+      'two migrations of one name',
+      'node:\n  migrations: [{ name: one, run: [a], phase: short }, { name: one, run: [b], phase: short }]\n',
+      'node.migrations[1].name: expected a name of its own',
+    ],
+    [
+      'python without a vendor folder',
+      'node:\n  runtime: { kind: python, packages: [weave] }\n',
+      'node.runtime: expected vendor',
+    ],
+    [
+      'packages without python',
+      'node:\n  runtime: { kind: node, packages: [weave] }\n',
+      'node.runtime.packages: expected no packages for kind node',
+    ],
+    [
+      'two ways to find health out',
+      `node:\n  gate: { listen: "unix:x" }\n  services: [${web}]\n  health: { http: {}, command: { run: [a] } }\n`,
+      'node.health.command: expected one of http and command, found both',
+    ],
+    ['health over HTTP without a listener', 'node:\n  health: { http: {} }\n', 'node.health.http: expected a service'],
+    [
+      'a secret with the name of a variable',
+      'node:\n  secrets: [{ name: KEY }]\nenvironments:\n  production: { variables: { KEY: x } }\n',
+      'node.secrets[0].name: expected a name that no variable has, found KEY as in environments.production',
+    ],
+    [
+      'a rehearsal in an unknown environment',
+      'rehearsal: { environment: staging }\n',
+      'rehearsal.environment: expected one of the environments production, found staging',
+    ],
+    [
+      'a variable that one environment lacks',
+      `node:\n  services: [${web}]\nenvironments:\n  production: { variables: { PORT: "1" } }\n  test: {}\n`,
+      'node.gate.listen: expected ${PORT} to be a variable of every environment or a secret, found none in test',
+    ],
+    [
+      'a mistyped placeholder',
+      'node:\n  services: [{ name: job, command: ["${relaese}/x"] }]\n',
+      'found ${relaese}; did you mean ${release}?',
+    ],
+    [
+      'an address for a service that does not listen',
+      'node:\n  services: [{ name: job, command: ["${port}"] }]\n',
+      'node.services[0].command[0]: expected one of the placeholders',
+    ],
+  ])('finds %s', (_, text, expected) => {
+    expect(problem(text)).toContain(expected)
+  })
+
+  it('accepts placeholders where they have a value, and the shell’s own in text for the shell', () => {
+    const text = `node:
+  services: [{ name: web, command: ["\${runtime}", "\${release}/main.js", "\${port}", "$$HOME"], listens: true }]
+  setup: [{ run: "echo \${HOME:-none}" }]
+  secrets: [{ name: KEY }]
+  migrations: [{ name: one, run: ["\${shared}", "\${KEY}"], phase: expand }]
+environments:
+  production: { variables: { PORT: "8080" } }
+`
+    expect(problem(text)).toBe('')
+  })
+})
