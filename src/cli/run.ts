@@ -34,7 +34,7 @@ export async function runCommand(
   io: Io,
   command: string,
   options: GlobalOptions,
-  body: (tools: FlowTools) => Promise<number | void>,
+  body: (tools: FlowTools) => Promise<number | undefined> | Promise<void>,
 ): Promise<number> {
   const report = createReport(io, options)
   const interruption = listenForSignals(command)

@@ -114,5 +114,5 @@ export function describe(argv: readonly string[]): string {
 
 function tail(result: { readonly stdout: string; readonly stderr: string }): string {
   const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter(line => line.trim() !== '')
-  return lines.length === 0 ? '' : `; its last lines:\n${lines.slice(-8).join('\n')}`
+  return lines.length === 0 ? '' : `\n${lines.slice(-8).join('\n')}`
 }

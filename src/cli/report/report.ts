@@ -1,5 +1,8 @@
 import type { Emit } from '../../core/event.ts'
+import { systemClock } from '../../sys/clock.ts'
 import type { GlobalOptions, Io } from '../run.ts'
+import { humanReport } from './human.ts'
+import { ndjsonReport } from './ndjson.ts'
 
 /** A rendering of events. */
 export interface Report {
@@ -10,8 +13,5 @@ export interface Report {
 
 /** Choose the rendering: NDJSON on stdout with `--json`, otherwise text. */
 export function createReport(io: Io, options: GlobalOptions): Report {
-  if (options.json) {
-    return { emit: event => void io.stdout.write(`${JSON.stringify(event)}\n`), end: () => {} }
-  }
-  return { emit: event => void io.stderr.write(`${event.kind}\n`), end: () => {} }
+  return options.json ? ndjsonReport(io) : humanReport(io, options, systemClock)
 }

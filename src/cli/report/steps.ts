@@ -1,0 +1,109 @@
+import { printable } from '../../core/error.ts'
+import type { Event } from '../../core/event.ts'
+import { formatDuration } from '../../core/quantity.ts'
+import type { Clock } from '../../sys/clock.ts'
+import { type ProgressStart, progressText } from './progress.ts'
+import type { Paint } from './style.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Events that belong to a step. */
+export type StepEvent = Extract<
+  Event,
+  { kind: 'step-started' | 'step-done' | 'step-skipped' | 'step-failed' | 'progress' | 'output' }
+>
+
+/** How many lines of a failing step's commands are shown. */
+const keptLines = 20
+const redrawMs = 100
+const plainProgressMs = 5000
+
+export interface StepsOptions {
+  readonly terminal: Terminal
+  readonly paint: Paint
+  readonly clock: Pick<Clock, 'elapsedMs'>
+  readonly verbose: boolean
+}
+
+/** Renders steps one after the other: a line each when it ends, progress while it runs, its last output when it fails. */
+export class StepLines {
+  readonly #options: StepsOptions
+  #nameWidthChars = 0
+  #kept: string[] = []
+  #starts = new Map<string, ProgressStart>()
+  #lastDrawnMs = Number.NEGATIVE_INFINITY
+  /** Whether the output of the step that failed has been shown. */
+  outputShown = false
+
+  constructor(options: StepsOptions) {
+    this.#options = options
+  }
+
+  /** Align the lines to come to the names of the steps. */
+  expect(steps: readonly string[]): void {
+    this.#nameWidthChars = Math.max(0, ...steps.map(step => step.length))
+  }
+
+  take(event: StepEvent): void {
+    switch (event.kind) {
+      case 'step-started':
+        this.#kept = []
+        this.#starts.clear()
+        this.#lastDrawnMs = Number.NEGATIVE_INFINITY
+        this.#options.terminal.status(`· ${printable(event.step)}`)
+        return
+      case 'progress':
+        this.#progress(event)
+        return
+      case 'output':
+        this.#output(event.line)
+        return
+      default:
+        this.#end(event)
+    }
+  }
+
+  #progress(event: Extract<Event, { kind: 'progress' }>): void {
+    const { terminal, clock } = this.#options
+    const nowMs = clock.elapsedMs()
+    const key = `${event.step}\n${event.what}`
+    const start = this.#starts.get(key) ?? { done: event.done, atMs: nowMs }
+    this.#starts.set(key, start)
+    // On a terminal the first word comes at once; elsewhere only what takes long is worth a line.
+    const lastMs = terminal.live ? this.#lastDrawnMs : Math.max(this.#lastDrawnMs, start.atMs)
+    if (nowMs - lastMs < (terminal.live ? redrawMs : plainProgressMs)) return
+    this.#lastDrawnMs = nowMs
+    const text = printable(`${event.step}  ${progressText(event, start, nowMs)}`)
+    if (terminal.live) terminal.status(`· ${text}`)
+    else terminal.line(`· ${text}`)
+  }
+
+  #output(line: string): void {
+    const { terminal, paint, verbose } = this.#options
+    if (verbose) {
+      terminal.line(paint('dim', `  │ ${printable(line)}`))
+      return
+    }
+    this.#kept.push(line)
+    if (this.#kept.length > keptLines) this.#kept.shift()
+  }
+
+  #end(event: Extract<Event, { kind: 'step-done' | 'step-skipped' | 'step-failed' }>): void {
+    const { terminal, paint } = this.#options
+    const name = printable(event.step).padEnd(this.#nameWidthChars)
+    switch (event.kind) {
+      case 'step-done': {
+        const summary = event.summary === undefined ? '' : `  ${printable(event.summary)}`
+        terminal.line(`${paint('good', '✓')} ${name}${summary}  ${paint('dim', formatDuration(event.durationMs))}`)
+        return
+      }
+      case 'step-skipped':
+        terminal.line(paint('dim', `- ${name}  ${printable(event.reason)}`))
+        return
+      case 'step-failed':
+        terminal.line(`${paint('bad', '✗')} ${name}  ${paint('dim', formatDuration(event.durationMs))}`)
+        this.outputShown ||= this.#kept.length > 0 || this.#options.verbose
+        for (const line of this.#kept) terminal.line(paint('dim', `  │ ${printable(line)}`))
+        this.#kept = []
+    }
+  }
+}
