@@ -1,5 +1,11 @@
-import type { Json } from '../core/canonical-json.ts'
-import type { Digest } from '../core/digest.ts'
+import zlib from 'node:zlib'
+import { canonicalJson, type Json } from '../core/canonical-json.ts'
+import { type Digest, isDigest } from '../core/digest.ts'
+import { ReleaseError } from '../core/error.ts'
+import { isRelativePath } from '../core/relative-path.ts'
+import { isVersion } from '../core/version.ts'
+import { EntryOrder, linkProblem, type PayloadEntry } from './entry.ts'
+import { Fields } from './fields.ts'
 
 /** How the tar is compressed: `zstd` is one frame with independent segments, `gzip` a member per segment. */
 export interface Codec {
@@ -67,4 +73,148 @@ export interface PayloadManifest {
   readonly files: readonly FileEntry[]
   /** The recipe's parts that a server needs (`node`, `environments`) as written; read by recipe/node.ts. */
   readonly recipe: Json
+}
+
+/** The largest segment that a reader accepts, compressed or not: it is held in memory. */
+const largestSegmentBytes = 16 * 1024 * 1024
+/** The largest manifest that a reader unpacks: some two million files. */
+const largestManifestBytes = 512 * 1024 * 1024
+const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
+
+/** Write a manifest as canonical JSON: what its digest in records and annotations is taken of. */
+export function manifestBytes(manifest: PayloadManifest): Buffer {
+  return Buffer.from(canonicalJson(manifest))
+}
+
+/** Write a manifest as it is stored and sent: canonical JSON, zstd. It is a third to a fifth of the size. */
+export function compressedManifest(manifest: PayloadManifest): Buffer {
+  return zlib.zstdCompressSync(manifestBytes(manifest), { params: { [zlib.constants.ZSTD_c_compressionLevel]: 6 } })
+}
+
+/**
+ * Read a manifest that came from outside, plain or compressed.
+ *
+ * Post: paths stay inside the root, each once and in order, below listed folders; links point inside; segments and files lie
+ * where the sizes before them say. Errors: MANIFEST_INVALID, DOCUMENT_NEWER.
+ */
+export function parseManifest(bytes: Uint8Array): PayloadManifest {
+  const value = parseJson(unpacked(bytes))
+  const fields = new Fields(value, 'MANIFEST_INVALID', 'manifest')
+  if (fields.integer('schema', 1, Number.MAX_SAFE_INTEGER) > 1) {
+    throw new ReleaseError('DOCUMENT_NEWER', `the manifest has schema ${fields.integer('schema', 2, 1e9)}, expected 1`)
+  }
+  fields.text('name', name => /^[a-z0-9][a-z0-9+.-]{1,62}$/.test(name))
+  fields.text('version', isVersion)
+  fields.text('root', isRelativePath)
+  fields.integer('sourceDateEpoch', 0, 8 ** 11 - 1)
+  const codec = fields.object('codec')
+  codec.choice('name', ['zstd', 'gzip'])
+  codec.integer('level', 1, 22)
+  codec.text('encoder')
+  const tarSizeBytes = fields.object('tar').integer('sizeBytes', 0, Number.MAX_SAFE_INTEGER)
+  fields.object('tar').text('digest', isDigest)
+  if (!fields.has('recipe')) throw fields.unexpected('recipe', 'a value')
+  const segments = checkSegments(fields, tarSizeBytes)
+  checkFiles(fields, tarSizeBytes, segments)
+  return value as PayloadManifest
+}
+
+/** Name the segments that hold a file's content; for an empty file, the one that holds its header. */
+export function segmentsOfContent(
+  segments: readonly Segment[],
+  tarOffset: number,
+  sizeBytes: number,
+): { readonly firstSegment: number; readonly lastSegment: number } {
+  const firstSegment = segmentAt(segments, sizeBytes === 0 ? tarOffset - 1 : tarOffset)
+  return { firstSegment, lastSegment: sizeBytes === 0 ? firstSegment : segmentAt(segments, tarOffset + sizeBytes - 1) }
+}
+
+function segmentAt(segments: readonly Segment[], tarOffset: number): number {
+  let low = 0
+  let high = segments.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (segments[middle]!.tarOffset <= tarOffset) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+function unpacked(bytes: Uint8Array): Buffer {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (!buffer.subarray(0, 4).equals(zstdMagic)) return buffer
+  try {
+    return zlib.zstdDecompressSync(buffer, { maxOutputLength: largestManifestBytes })
+  } catch (caught) {
+    throw new ReleaseError('MANIFEST_INVALID', 'the manifest does not decompress', { cause: caught })
+  }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch (caught) {
+    throw new ReleaseError('MANIFEST_INVALID', 'the manifest is not JSON', { cause: caught })
+  }
+}
+
+function checkSegments(fields: Fields, tarSizeBytes: number): Segment[] {
+  const segments: Segment[] = []
+  let offset = 0
+  let tarOffset = 0
+  for (const [segment, index] of fields.objects('segments')) {
+    segment.integer('index', index, index)
+    segment.integer('offset', offset, offset)
+    segment.integer('tarOffset', tarOffset, tarOffset)
+    segment.text('digest', isDigest)
+    segment.text('tarDigest', isDigest)
+    const sizeBytes = segment.integer('sizeBytes', 1, largestSegmentBytes)
+    const tarBytes = segment.integer('tarSizeBytes', 1, largestSegmentBytes)
+    segments.push({ index, offset, tarOffset, sizeBytes, tarSizeBytes: tarBytes } as Segment)
+    offset += sizeBytes
+    tarOffset += tarBytes
+  }
+  fields.integer('segmentsSizeBytes', offset, offset)
+  if (tarOffset !== tarSizeBytes)
+    throw fields.error(`has segments of ${tarOffset} bytes of tar, expected ${tarSizeBytes}`)
+  return segments
+}
+
+function checkFiles(fields: Fields, tarSizeBytes: number, segments: readonly Segment[]): void {
+  const order = new EntryOrder()
+  let tarOffset = 0
+  for (const [file] of fields.objects('files')) {
+    const entry = payloadEntry(file)
+    const problem = order.problem(entry)
+    if (problem !== undefined) throw file.error(`cannot be accepted: ${problem}`)
+    if (entry.type === 'symlink') {
+      const unsafe = linkProblem(entry.path, entry.linkTarget)
+      if (unsafe !== undefined) throw file.error(`cannot be accepted: ${unsafe}`)
+    }
+    if (entry.type === 'file') tarOffset = checkContent(file, entry.sizeBytes, { tarOffset, tarSizeBytes, segments })
+  }
+}
+
+function payloadEntry(file: Fields): PayloadEntry {
+  const type = file.choice('type', ['directory', 'file', 'symlink'])
+  const path = file.text('path')
+  if (type === 'symlink') return { type, path, linkTarget: file.text('linkTarget') }
+  const mode = file.integer('mode', 0, 0o777)
+  if (type === 'directory') return { type, path, mode }
+  return { type, path, mode, sizeBytes: file.integer('sizeBytes', 0, Number.MAX_SAFE_INTEGER) }
+}
+
+/** Check where a file's content lies, and return where the next one's may start. */
+function checkContent(
+  file: Fields,
+  sizeBytes: number,
+  tar: { readonly tarOffset: number; readonly tarSizeBytes: number; readonly segments: readonly Segment[] },
+): number {
+  file.text('digest', isDigest)
+  // A header of at least one block stands before the content.
+  const tarOffset = file.integer('tarOffset', tar.tarOffset + 512, tar.tarSizeBytes - sizeBytes)
+  const expected = segmentsOfContent(tar.segments, tarOffset, sizeBytes)
+  file.integer('firstSegment', expected.firstSegment, expected.firstSegment)
+  file.integer('lastSegment', expected.lastSegment, expected.lastSegment)
+  return tarOffset + sizeBytes
 }

@@ -1,0 +1,84 @@
+import fs from 'node:fs'
+import { type Digest, Digester } from '../core/digest.ts'
+import { toReleaseError } from '../core/error.ts'
+
+/** What was written: size and digest of the whole. */
+export interface Written {
+  readonly sizeBytes: number
+  readonly digest: Digest
+}
+
+/**
+ * A file that is written from front to back and digested on the way.
+ *
+ * Post: after {@link finish} the bytes are on disk under their name. Crash: a `.part` file beside it, which nothing reads.
+ * Errors: FILE_IO, FILE_NO_SPACE.
+ */
+export class OutputFile {
+  readonly #file: string
+  readonly #descriptor: number
+  readonly #digester = new Digester()
+
+  constructor(file: string) {
+    this.#file = file
+    this.#descriptor = attempt(() => fs.openSync(`${file}.part`, 'w', 0o644))
+  }
+
+  get sizeBytes(): number {
+    return this.#digester.sizeBytes
+  }
+
+  write(bytes: Uint8Array): void {
+    attempt(() => {
+      let written = 0
+      while (written < bytes.byteLength) {
+        written += fs.writeSync(this.#descriptor, bytes, written, bytes.byteLength - written)
+      }
+    })
+    this.#digester.update(bytes)
+  }
+
+  /** Copy a stretch of another file, piece by piece. */
+  copy(file: string, start: number, sizeBytes: number): void {
+    attempt(() => {
+      const descriptor = fs.openSync(file, 'r')
+      try {
+        const buffer = Buffer.allocUnsafeSlow(Math.min(sizeBytes, 1024 * 1024))
+        let copied = 0
+        while (copied < sizeBytes) {
+          const wanted = Math.min(buffer.byteLength, sizeBytes - copied)
+          const read = fs.readSync(descriptor, buffer, 0, wanted, start + copied)
+          if (read === 0)
+            throw new Error(`${file} ends at ${start + copied}, expected ${sizeBytes - copied} bytes more`)
+          this.write(buffer.subarray(0, read))
+          copied += read
+        }
+      } finally {
+        fs.closeSync(descriptor)
+      }
+    })
+  }
+
+  finish(): Written {
+    attempt(() => {
+      fs.fsyncSync(this.#descriptor)
+      fs.closeSync(this.#descriptor)
+      fs.renameSync(`${this.#file}.part`, this.#file)
+    })
+    return { sizeBytes: this.#digester.sizeBytes, digest: this.#digester.digest() }
+  }
+
+  /** Give up: nothing is left behind. */
+  discard(): void {
+    fs.closeSync(this.#descriptor)
+    fs.rmSync(`${this.#file}.part`, { force: true })
+  }
+}
+
+function attempt<T>(operation: () => T): T {
+  try {
+    return operation()
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+
+/** Where a large file may be cut: no earlier, on average and no later than these bytes after the last cut. */
+export const chunkBytes = { min: 2 * 1024 * 1024, average: 4 * 1024 * 1024, max: 6 * 1024 * 1024 } as const
+
+/** Cutting is harder before the average and easier after it, which keeps sizes together (FastCDC's normalisation). */
+const maskBefore = -1 << 10
+const maskAfter = -1 << 13
+
+/**
+ * Find where the chunk that starts at `start` ends, by content: the same bytes are cut in the same places wherever they
+ * stand in a file, so that an insertion changes one chunk or two.
+ *
+ * Pre: `end` is the end of the file, or at least `chunkBytes.max` after `start`. Post: `start < result <= end`.
+ * Source: W. Xia et al., FastCDC, USENIX ATC 2016: gear hash, normalised chunking.
+ */
+export function chunkEnd(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start <= chunkBytes.min) return end
+  const last = Math.min(end, start + chunkBytes.max)
+  const middle = Math.min(last, start + chunkBytes.average)
+  let hash = 0
+  let at = start + chunkBytes.min
+  for (; at < middle; at += 1) {
+    hash = ((hash << 1) + gear[bytes[at]!]!) | 0
+    if ((hash & maskBefore) === 0) return at + 1
+  }
+  for (; at < last; at += 1) {
+    hash = ((hash << 1) + gear[bytes[at]!]!) | 0
+    if ((hash & maskAfter) === 0) return at + 1
+  }
+  return last
+}
+
+/** 256 fixed random words; changing one of them moves every cut of every release. */
+const gear = gearTable()
+
+function gearTable(): Int32Array {
+  const table = new Int32Array(256)
+  let block = Buffer.from('cutover gear 1')
+  for (let index = 0; index < table.length; index += 1) {
+    if (index % 16 === 0) block = createHash('sha512').update(block).digest()
+    table[index] = block.readInt32LE((index % 16) * 4)
+  }
+  return table
+}

@@ -1,0 +1,77 @@
+import { ReleaseError } from '../core/error.ts'
+
+/**
+ * Read the members of an object that came from outside, one by one, each with its type and bounds.
+ *
+ * Errors: the code given, with the place, the member, what was expected and what was found.
+ */
+export class Fields {
+  readonly #value: Readonly<Record<string, unknown>>
+  readonly #code: 'MANIFEST_INVALID' | 'RECORD_INVALID'
+  readonly #place: string
+
+  constructor(value: unknown, code: 'MANIFEST_INVALID' | 'RECORD_INVALID', place: string) {
+    this.#code = code
+    this.#place = place
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.error('is not an object')
+    this.#value = value as Readonly<Record<string, unknown>>
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#value, name)
+  }
+
+  /** A string, optionally of a form. */
+  text(name: string, form: (text: string) => boolean = () => true): string {
+    const value = this.#own(name)
+    if (typeof value !== 'string' || !form(value)) throw this.unexpected(name, 'a string of its form')
+    return value
+  }
+
+  optionalText(name: string, form?: (text: string) => boolean): string | undefined {
+    return this.has(name) ? this.text(name, form) : undefined
+  }
+
+  /** A whole number within bounds, both included. */
+  integer(name: string, min: number, max: number): number {
+    const value = this.#own(name)
+    if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
+      throw this.unexpected(name, `a whole number from ${min} to ${max}`)
+    }
+    return value as number
+  }
+
+  /** One of some words. */
+  choice<T extends string>(name: string, words: readonly T[]): T {
+    const value = this.#own(name)
+    if (!words.includes(value as T)) throw this.unexpected(name, `one of ${words.join(', ')}`)
+    return value as T
+  }
+
+  /** An object of its own. */
+  object(name: string): Fields {
+    return new Fields(this.#own(name), this.#code, `${this.#place}.${name}`)
+  }
+
+  /** A list of objects, each with its index. */
+  *objects(name: string): Generator<[Fields, number]> {
+    const list = this.#own(name)
+    if (!Array.isArray(list)) throw this.unexpected(name, 'a list')
+    for (const [index, value] of list.entries()) {
+      yield [new Fields(value, this.#code, `${this.#place}.${name}[${index}]`), index]
+    }
+  }
+
+  error(problem: string): ReleaseError {
+    return new ReleaseError(this.#code, `${this.#place} ${problem}`, { details: { place: this.#place } })
+  }
+
+  unexpected(name: string, expected: string): ReleaseError {
+    const found = JSON.stringify(this.#own(name))?.slice(0, 120) ?? 'nothing'
+    return this.error(`has ${name} = ${found}, expected ${expected}`)
+  }
+
+  #own(name: string): unknown {
+    return this.has(name) ? this.#value[name] : undefined
+  }
+}
