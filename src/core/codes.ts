@@ -199,6 +199,41 @@ export const errorCodes = {
     'A text of a recipe uses a placeholder that has no value.',
     'correct the name, or write $$ for a dollar sign',
   ),
+
+  // payload and envelope
+  PAYLOAD_ENTRY: entry(1, 'A tree cannot be packed.', 'correct the payload entries of the recipe'),
+  PAYLOAD_LINK: entry(
+    1,
+    'A symbolic link in the tree would point outside of the payload.',
+    'make the link relative and let it point below the payload root, or exclude it in the recipe',
+  ),
+  PAYLOAD_CHANGED: entry(
+    1,
+    'A file changed while it was packed.',
+    'stop what writes to the build folder and run the same command again',
+    true,
+  ),
+  MANIFEST_INVALID: entry(3, 'A payload manifest cannot be trusted or read.', 'fetch it again from another mirror'),
+  RECORD_INVALID: entry(3, 'A release record cannot be trusted or read.', 'fetch it again from another mirror'),
+  SEGMENT_MISSING: entry(
+    1,
+    'The file that holds a payload is not where it should be.',
+    'try another mirror, or publish the release again with `release upload`',
+    true,
+  ),
+  SEGMENT_SHORT: entry(1, 'A mirror sent fewer bytes than it should.', 'run the same command again', true),
+  SEGMENT_DIGEST: entry(3, 'A mirror sent other bytes than were signed.', 'try another mirror, and tell its owner'),
+  SEGMENT_DECODE: entry(3, 'A segment does not hold what the manifest says.', 'try another version or mirror'),
+  FILE_DIGEST: entry(3, 'A file in a payload is not what the manifest says.', 'try another version or mirror'),
+  TAR_INVALID: entry(3, 'A tar cannot be read under the rules of dpkg.', 'do not use the file that holds it'),
+  DEB_INVALID: entry(3, 'A Debian package breaks the rules of deb(5).', 'do not use it; ask its maker'),
+  DEB_FIELD: entry(1, 'A control field would break the package.', 'correct the recipe'),
+  DEB_TOO_LARGE: entry(1, 'A Debian package cannot hold this much.', 'split the payload or ship a tarball'),
+  ENVELOPE_MISMATCH: entry(
+    1,
+    'An envelope does not hold the payload that it was made from.',
+    'report it with the output of the same command and --json',
+  ),
 } as const satisfies Record<string, ErrorEntry>
 
 /** The code of a ReleaseError: `AREA_WHAT`. */
