@@ -234,6 +234,19 @@ export const errorCodes = {
     'An envelope does not hold the payload that it was made from.',
     'report it with the output of the same command and --json',
   ),
+
+  // prefix and install
+  PREFIX_UNKNOWN: entry(2, 'A folder is not a prefix.', 'run `cutover init` for it, or name another with --prefix'),
+  PREFIX_DAMAGED: entry(
+    4,
+    'A prefix does not look as its journal says.',
+    'put back what the message names, then run `cutover recover`',
+  ),
+  ENVIRONMENT_UNKNOWN: entry(
+    2,
+    'A release knows nothing of the environment of the prefix.',
+    'correct the environment in prefix.json, or add it to the recipe and cut a new version',
+  ),
 } as const satisfies Record<string, ErrorEntry>
 
 /** The code of a ReleaseError: `AREA_WHAT`. */

@@ -33,6 +33,11 @@ export function compareVersions(a: string, b: string): number {
   return semver.compareBuild(a, b)
 }
 
+/** Tell whether a version comes before the release that it is named after, such as `1.2.0-rc.1`. */
+export function isPreRelease(version: string): boolean {
+  return semver.prerelease(version) !== null
+}
+
 /** The newest of some versions, or undefined when there is none. Pre-releases count only when asked for. */
 export function newestVersion(
   versions: readonly string[],

@@ -52,6 +52,8 @@ export const repositoryFile = 'repository.json'
 export interface RepositoryDescription {
   readonly schema: 1
   readonly name: string
+  /** Where clients reach it, for the commands that its pages show. */
+  readonly url: string
   /** Armoured OpenPGP public key that signs the apt repository. */
   readonly aptKey: string
 }

@@ -1,0 +1,41 @@
+import { createCleartextMessage, createMessage, enums, generateKey, readKey, readPrivateKey, sign } from 'openpgp'
+import type { AptKeyFile } from '../keys/key-file.ts'
+
+/** A signed Release file in both forms that apt reads. */
+export interface SignedRelease {
+  /** `InRelease`: the text and its signature in one file. */
+  readonly inRelease: string
+  /** `Release.gpg`: the signature alone. */
+  readonly detached: string
+}
+
+/**
+ * Sign a Release file. Pre: the text ends with a line break and no line has trailing blanks.
+ *
+ * Shape: ed25519 in OpenPGP version 4 with SHA-512, which gpgv since 2.1 and sqv both accept.
+ * Source: RFC 9580 §7 (cleartext signatures), apt's SplitClearSignedFile.
+ */
+export async function signRelease(text: string, key: AptKeyFile, nowMs: number): Promise<SignedRelease> {
+  const signingKeys = await readPrivateKey({ armoredKey: key.privateKey })
+  const date = new Date(nowMs)
+  const config = { preferredHashAlgorithm: enums.hash.sha512 }
+  const inRelease = await sign({ message: await createCleartextMessage({ text }), signingKeys, date, config })
+  const message = await createMessage({ binary: Buffer.from(text) })
+  const detached = await sign({ message, signingKeys, date, config, detached: true, format: 'armored' })
+  return { inRelease, detached }
+}
+
+/** Make an ed25519 signing key. Its time lies a minute back, for a client whose clock is a little behind ours. */
+export async function generateAptKey(userName: string, nowMs: number): Promise<AptKeyFile> {
+  const { privateKey, publicKey } = await generateKey({
+    // The older encoding of Curve25519: gpgv 2.2 to 2.4 cannot read the one of RFC 9580.
+    type: 'ecc',
+    curve: 'ed25519Legacy',
+    userIDs: [{ name: userName }],
+    subkeys: [],
+    date: new Date(nowMs - 60_000),
+    format: 'armored',
+  })
+  const fingerprint = (await readKey({ armoredKey: publicKey })).getFingerprint()
+  return { schema: 1, kind: 'openpgp', fingerprint, publicKey, privateKey }
+}
