@@ -1,0 +1,210 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { Digester, digestOf } from '../core/digest.ts'
+import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
+import { decodeSegment } from './decode.ts'
+import type { FileEntry, PayloadManifest, Segment } from './manifest.ts'
+import type { SegmentSource } from './source.ts'
+
+/** A file of a payload. */
+export type PayloadFile = FileEntry & { readonly type: 'file' }
+
+export interface WriteFilesOptions {
+  /** As {@link parseManifest} gave it. */
+  readonly manifest: PayloadManifest
+  /** The paths of the files to write. */
+  readonly wanted: 'all' | ReadonlySet<string>
+  readonly source: SegmentSource
+  /** Where the payload's root is written; it exists. */
+  readonly folder: string
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Write a payload's folders, the files that are wanted, and its links, fetching only the segments that these need.
+ *
+ * Post: every file written has the digest of the manifest; content never goes through a symbolic link, for folders are made
+ * first and links last. Nothing is synced: see sys/files.ts. Crash: some files; run again, it writes them anew.
+ * Errors: those of the source, SEGMENT_DECODE, FILE_DIGEST, FILE_IO, FILE_NO_SPACE.
+ */
+export async function extractPayload(options: WriteFilesOptions): Promise<void> {
+  writeFolders(options.manifest, options.folder)
+  await writeFiles(options)
+  writeLinks(options.manifest, options.folder)
+  sealFolders(options.manifest, options.folder)
+}
+
+/** Make all folders of a payload, writable for us until {@link sealFolders}. Errors: FILE_IO (also when something else stands there). */
+export function writeFolders(manifest: PayloadManifest, folder: string): void {
+  for (const entry of manifest.files) {
+    if (entry.type === 'directory') attempt(() => makeFolder(path.join(folder, entry.path), entry.mode | 0o700))
+  }
+}
+
+/** Write the wanted files alone. Pre: their folders are there, made by {@link writeFolders}. */
+export async function writeFiles(options: WriteFilesOptions): Promise<void> {
+  const { manifest, wanted } = options
+  const files = manifest.files.filter(
+    (entry): entry is PayloadFile => entry.type === 'file' && (wanted === 'all' || wanted.has(entry.path)),
+  )
+  const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
+  const writer = new FilesWriter(files, options.folder)
+  try {
+    for await (const { segment, tar } of decoded(neededSegments(manifest, files), options)) {
+      options.signal?.throwIfAborted()
+      writer.take(segment, tar)
+      options.onProgress?.(writer.writtenBytes, totalBytes)
+    }
+  } finally {
+    writer.close()
+  }
+}
+
+/** Make all symbolic links of a payload, replacing what a killed run left. */
+export function writeLinks(manifest: PayloadManifest, folder: string): void {
+  for (const entry of manifest.files) {
+    if (entry.type === 'symlink') attempt(() => makeLink(path.join(folder, entry.path), entry.linkTarget))
+  }
+}
+
+/** Give the folders the modes of the manifest, deepest first. */
+export function sealFolders(manifest: PayloadManifest, folder: string): void {
+  const mask = process.umask()
+  for (const entry of manifest.files.toReversed()) {
+    if (entry.type !== 'directory') continue
+    const made = (entry.mode | 0o700) & ~mask
+    if (made !== entry.mode) attempt(() => fs.chmodSync(path.join(folder, entry.path), entry.mode))
+  }
+}
+
+/** Name the segments that hold the content of some files, ascending. */
+export function neededSegments(manifest: PayloadManifest, files: readonly PayloadFile[]): Segment[] {
+  const needed = new Set<number>()
+  for (const file of files) {
+    for (let index = file.firstSegment; index <= file.lastSegment; index += 1) needed.add(index)
+  }
+  return manifest.segments.filter(segment => needed.has(segment.index))
+}
+
+interface DecodedSegment {
+  readonly segment: Segment
+  readonly tar: Buffer
+}
+
+/** Fetch and decompress ahead of the writing, in other threads, by two segments. */
+async function* decoded(segments: readonly Segment[], options: WriteFilesOptions): AsyncGenerator<DecodedSegment> {
+  const ahead: { readonly segment: Segment; readonly tar: Promise<Buffer> }[] = []
+  for await (const { segment, bytes } of options.source.read(segments, options.signal)) {
+    const tar = decodeSegment(options.manifest.codec, bytes, segment)
+    // Awaited below in its turn; until then a failure must not count as unhandled.
+    tar.catch(() => undefined)
+    ahead.push({ segment, tar })
+    if (ahead.length > 2) yield await settled(ahead.shift()!)
+  }
+  for (const each of ahead) yield await settled(each)
+}
+
+async function settled(each: { readonly segment: Segment; readonly tar: Promise<Buffer> }): Promise<DecodedSegment> {
+  return { segment: each.segment, tar: await each.tar }
+}
+
+/** Write files from stretches of the tar that come in order, keeping the one open that goes on in the next. */
+class FilesWriter {
+  readonly #files: readonly PayloadFile[]
+  readonly #folder: string
+  readonly #mask = process.umask()
+  #next = 0
+  #open: { readonly descriptor: number; readonly digester: Digester } | undefined
+  writtenBytes = 0
+
+  constructor(files: readonly PayloadFile[], folder: string) {
+    this.#files = files
+    this.#folder = folder
+  }
+
+  take(segment: Segment, tar: Buffer): void {
+    for (;;) {
+      const file = this.#files[this.#next]
+      if (file === undefined || file.firstSegment > segment.index) return
+      const start = Math.max(0, file.tarOffset - segment.tarOffset)
+      const content = tar.subarray(start, Math.max(start, file.tarOffset + file.sizeBytes - segment.tarOffset))
+      attempt(() => this.#write(file, content, file.lastSegment === segment.index))
+      this.writtenBytes += content.byteLength
+      if (file.lastSegment > segment.index) return
+      this.#next += 1
+    }
+  }
+
+  close(): void {
+    if (this.#open !== undefined) fs.closeSync(this.#open.descriptor)
+    this.#open = undefined
+  }
+
+  #write(file: PayloadFile, content: Buffer, isLast: boolean): void {
+    const isWhole = this.#open === undefined && isLast
+    this.#open ??= { descriptor: this.#create(file), digester: new Digester() }
+    const { descriptor, digester } = this.#open
+    writeAll(descriptor, content)
+    if (!isWhole) digester.update(content)
+    if (!isLast) return
+    if ((file.mode & this.#mask) !== 0) fs.fchmodSync(descriptor, file.mode)
+    this.close()
+    const found = isWhole ? digestOf(content) : digester.digest()
+    if (found !== file.digest) throw this.#digestError(file, found)
+  }
+
+  #create(file: PayloadFile): number {
+    const name = path.join(this.#folder, file.path)
+    const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = fs.constants
+    const flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW
+    try {
+      return fs.openSync(name, flags, file.mode)
+    } catch (caught) {
+      if (!isErrno(caught, 'EEXIST')) throw caught
+      // Left by a run that was killed; written anew rather than into, for it may be a link to something else.
+      fs.unlinkSync(name)
+      return fs.openSync(name, flags, file.mode)
+    }
+  }
+
+  #digestError(file: PayloadFile, found: string): ReleaseError {
+    fs.unlinkSync(path.join(this.#folder, file.path))
+    const message = `${file.path} has ${found} in the payload, expected ${file.digest}`
+    return new ReleaseError('FILE_DIGEST', message, { details: { path: file.path, found, expected: file.digest } })
+  }
+}
+
+function writeAll(descriptor: number, content: Buffer): void {
+  let written = 0
+  while (written < content.byteLength) {
+    written += fs.writeSync(descriptor, content, written, content.byteLength - written)
+  }
+}
+
+function makeFolder(name: string, mode: number): void {
+  try {
+    fs.mkdirSync(name, mode)
+  } catch (caught) {
+    if (!isErrno(caught, 'EEXIST') || !fs.lstatSync(name).isDirectory()) throw caught
+    fs.chmodSync(name, mode)
+  }
+}
+
+function makeLink(name: string, linkTarget: string): void {
+  try {
+    fs.symlinkSync(linkTarget, name)
+  } catch (caught) {
+    if (!isErrno(caught, 'EEXIST')) throw caught
+    fs.unlinkSync(name)
+    fs.symlinkSync(linkTarget, name)
+  }
+}
+
+function attempt<T>(operation: () => T): T {
+  try {
+    return operation()
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+}
