@@ -247,6 +247,101 @@ export const errorCodes = {
     'A release knows nothing of the environment of the prefix.',
     'correct the environment in prefix.json, or add it to the recipe and cut a new version',
   ),
+  // gate, service and serve
+  GATE_STATE_INVALID: entry(
+    1,
+    'The stored state of a gate cannot be read.',
+    'nothing to do: the gate passes requests on and writes its state anew',
+  ),
+  GATE_ADDRESS_INVALID: entry(
+    2,
+    'An address cannot be listened on.',
+    'write it as HOST:PORT, [HOST]:PORT or unix:PATH, on an interface of this machine',
+  ),
+  GATE_ADDRESS_IN_USE: entry(
+    1,
+    'Another process listens on the address.',
+    'find it with `ss -ltnp` and end it, or choose another address',
+  ),
+  GATE_REQUEST_INVALID: entry(
+    1,
+    'A serving process was asked something that it does not understand.',
+    'use the same version of cutover for both',
+  ),
+  GATE_UNREACHABLE: entry(
+    1,
+    'A serving process did not answer.',
+    'look at its log and run the same command again',
+    true,
+  ),
+  HANDOVER_UNSUPPORTED: entry(
+    1,
+    'This Node cannot hold a listening socket without accepting on it.',
+    'use Node 26.4 or newer, let systemd hand over the socket (LISTEN_FDS), or use mode proxy',
+  ),
+  SERVE_BUSY: entry(5, 'Another process already serves the prefix.', 'use it, or end it first', true),
+  SERVE_NOT_RUNNING: entry(1, 'Nothing serves the prefix.', 'start it with `cutover serve PREFIX`'),
+  SERVE_NO_RELEASE: entry(1, 'The release to start is not in the prefix.', 'install it first'),
+  SERVICE_START_FAILED: entry(
+    1,
+    'A service cannot be started.',
+    'look at its command in the recipe and at its log in run/log',
+    true,
+  ),
+
+  // source
+  GIT_FAILED: entry(1, 'A git command failed.', 'its last lines are in the message; run it by hand to see more'),
+  SOURCE_NOT_GIT: entry(
+    2,
+    'A folder is not in a git repository.',
+    'run the command in the repository of the application',
+  ),
+  SOURCE_EMPTY: entry(2, 'A repository has no commit.', 'commit the application first'),
+  SOURCE_SHALLOW: entry(2, 'A shallow clone does not know its last release.', 'run git fetch --unshallow --tags'),
+  SOURCE_SUBMODULE: entry(
+    2,
+    'Submodules are not supported: a release is cut from one commit of one repository.',
+    'vendor their content, or package them as releases of their own',
+  ),
+  SOURCE_DIRTY: entry(
+    2,
+    'There are changes that no commit has, so that they would not be released.',
+    'commit or stash them, or add them to .gitignore',
+  ),
+  SOURCE_BRANCH: entry(
+    2,
+    'Releases are cut from another branch.',
+    'switch to the branch that the recipe names, or cut a --snapshot',
+  ),
+  SOURCE_BEHIND: entry(2, 'The remote has commits that are not here.', 'pull them first'),
+  SOURCE_IDENTITY: entry(
+    2,
+    'git does not know who makes the release.',
+    'run git config user.name and git config user.email',
+  ),
+  SOURCE_MOVED: entry(
+    1,
+    'Branch or tag changed while a release was made; it was not published.',
+    'run the same command again',
+    true,
+  ),
+  SOURCE_EDIT_UNSAFE: entry(
+    2,
+    'A version file or changelog is not a plain file of the repository.',
+    'name the file itself in the recipe',
+  ),
+  VERSION_MISSING: entry(
+    2,
+    'A release was asked for without a version.',
+    'give one, as in release cut 1.2.3, or use --snapshot',
+  ),
+  VERSION_NOT_HIGHER: entry(2, 'A version is not higher than the last release.', 'choose a higher version'),
+  VERSION_FILE_INVALID: entry(
+    2,
+    'The version cannot be set in a file that the recipe names.',
+    'correct source.versionFiles in the recipe',
+  ),
+  TAG_EXISTS: entry(2, 'The tag of a release exists already.', 'choose the next version; a release is never replaced'),
 } as const satisfies Record<string, ErrorEntry>
 
 /** The code of a ReleaseError: `AREA_WHAT`. */

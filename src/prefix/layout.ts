@@ -51,5 +51,10 @@ export function releasePaths(paths: PrefixPaths, version: string) {
     record: path.join(root, '.cutover', 'release.json'),
     manifest: path.join(root, '.cutover', 'manifest.json'),
     recipe: path.join(root, '.cutover', 'recipe.json'),
+    /** A link to the Node that setup chose. */
+    runtime: path.join(root, '.cutover', 'runtime'),
+    /** The virtualenv of a Python application; it cannot be moved, hence its place below the final path. */
+    venv: path.join(root, 'venv'),
+    python: path.join(root, 'venv', 'bin', 'python'),
   }
 }

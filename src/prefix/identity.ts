@@ -1,0 +1,78 @@
+import { stableJson } from '../core/canonical-json.ts'
+import { ReleaseError } from '../core/error.ts'
+import { parseJson, readTextIfExists, writeFileAtomic } from '../sys/files.ts'
+import type { PrefixPaths } from './layout.ts'
+
+/** What a prefix is for. Shape: `prefix.json`, written once by `cutover init`. */
+export interface PrefixIdentity {
+  readonly schema: 1
+  /** The version of the layout below the prefix; see prefix/layout.ts. */
+  readonly layout: 1
+  readonly application: string
+  /** The address of the vendor repository: `http:`, `https:` or `file:`. */
+  readonly repository: string
+  /** The recipe's environment whose variables are used. */
+  readonly environment: string
+  /** Replaces the recipe's `gate.mode`. */
+  readonly gateMode?: 'proxy' | 'handover'
+  /** Replaces variables of the environment, such as PORT. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+/** Read what a prefix is for. Errors: PREFIX_UNKNOWN (no prefix there), DOCUMENT_INVALID, DOCUMENT_NEWER. */
+export function readIdentity(paths: PrefixPaths): PrefixIdentity {
+  const identity = readIdentityIfExists(paths)
+  if (identity === undefined) {
+    throw new ReleaseError('PREFIX_UNKNOWN', `${paths.root} is not a prefix: ${paths.identity} does not exist`, {
+      hint: `run cutover init ${paths.root} --repository URL --application NAME`,
+      details: { path: paths.root },
+    })
+  }
+  return identity
+}
+
+/** Read what a prefix is for, or undefined when nothing is there yet. Errors: DOCUMENT_INVALID, DOCUMENT_NEWER. */
+export function readIdentityIfExists(paths: PrefixPaths): PrefixIdentity | undefined {
+  const text = readTextIfExists(paths.identity)
+  return text === undefined ? undefined : parseIdentity(text, paths.identity)
+}
+
+/** Write what a prefix is for. Post: durable. */
+export function writeIdentity(paths: PrefixPaths, identity: PrefixIdentity): void {
+  writeFileAtomic(paths.identity, stableJson(identity))
+}
+
+/** Read an identity that is stored at `place`. Errors: DOCUMENT_INVALID, DOCUMENT_NEWER. */
+export function parseIdentity(text: string, place: string): PrefixIdentity {
+  const value = parseJson(text, place)
+  const members = isObject(value) ? value : {}
+  for (const key of ['schema', 'layout'] as const) {
+    if (typeof members[key] === 'number' && members[key] > 1) {
+      throw new ReleaseError('DOCUMENT_NEWER', `${place} has ${key} ${members[key]}, expected 1`, {
+        details: { path: place },
+      })
+    }
+    if (members[key] !== 1) throw invalid(place, `${key} is not 1`)
+  }
+  for (const key of ['application', 'repository', 'environment'] as const) {
+    if (typeof members[key] !== 'string' || members[key] === '') throw invalid(place, `${key} is not text`)
+  }
+  if (![undefined, 'proxy', 'handover'].includes(members['gateMode'] as string | undefined)) {
+    throw invalid(place, 'gateMode is neither proxy nor handover')
+  }
+  const variables = members['variables']
+  if (!isObject(variables) || Object.values(variables).some(text => typeof text !== 'string')) {
+    throw invalid(place, 'variables is not a map of texts')
+  }
+  return value as PrefixIdentity
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function invalid(place: string, why: string): ReleaseError {
+  return new ReleaseError('DOCUMENT_INVALID', `${place} is not the identity of a prefix: ${why}`, {
+    details: { path: place },
+  })
+}
