@@ -1,4 +1,9 @@
-import type { Digest } from '../core/digest.ts'
+import { stableJson } from '../core/canonical-json.ts'
+import { type Digest, isDigest } from '../core/digest.ts'
+import { ReleaseError } from '../core/error.ts'
+import { isRelativePath } from '../core/relative-path.ts'
+import { isVersion } from '../core/version.ts'
+import { Fields } from './fields.ts'
 
 /** A file that a release consists of. `name` is a file name without folders, unique in the release. */
 export type Artifact = {
@@ -67,4 +72,80 @@ export interface ReleaseRecord {
 export interface ReleaseComponent {
   readonly name: string
   readonly artifacts: readonly Artifact[]
+}
+
+const artifactKinds = ['tarball', 'deb', 'oci', 'manifest', 'python', 'source', 'changelog'] as const
+const anySize = Number.MAX_SAFE_INTEGER
+
+/** Write a record as it is stored and signed. */
+export function recordBytes(record: ReleaseRecord): Buffer {
+  return Buffer.from(stableJson(record))
+}
+
+/**
+ * Read a record that came from outside.
+ *
+ * Post: names are file names, digests and sizes have their form, artifact names are unique.
+ * Errors: RECORD_INVALID, DOCUMENT_NEWER.
+ */
+export function parseReleaseRecord(bytes: Uint8Array): ReleaseRecord {
+  const value = parseJson(bytes)
+  const fields = new Fields(value, 'RECORD_INVALID', 'record')
+  const schema = fields.integer('schema', 1, anySize)
+  if (schema > 1) throw new ReleaseError('DOCUMENT_NEWER', `the release record has schema ${schema}, expected 1`)
+  fields.text('name', isFileName)
+  fields.text('version', isVersion)
+  for (const name of ['summary', 'licence', 'maintainer', 'toolVersion', 'changes']) fields.text(name)
+  for (const name of ['commit', 'tree']) fields.text(name, isGitName)
+  fields.optionalText('homepage')
+  fields.optionalText('tag')
+  fields.optionalText('previous', isVersion)
+  fields.integer('sourceDateEpoch', 0, anySize)
+  fields.text('recipeDigest', isDigest)
+  const names = new Set<string>()
+  for (const [component] of fields.objects('components')) {
+    component.text('name', isFileName)
+    for (const [artifact] of component.objects('artifacts')) checkArtifact(artifact, names)
+  }
+  return value as ReleaseRecord
+}
+
+function checkArtifact(artifact: Fields, names: Set<string>): void {
+  const name = artifact.text('name', isFileName)
+  if (names.has(name)) throw artifact.error(`has the name ${name} a second time`)
+  names.add(name)
+  artifact.integer('sizeBytes', 0, anySize)
+  artifact.text('digest', isDigest)
+  artifact.text('mediaType')
+  const kind = artifact.choice('kind', artifactKinds)
+  if (kind === 'tarball' || kind === 'deb') artifact.integer('payloadOffset', 0, anySize)
+  if (kind === 'deb') for (const field of ['package', 'debianVersion', 'architecture', 'control']) artifact.text(field)
+  if (kind === 'python') artifact.text('project')
+  if (kind === 'oci') checkBlobs(artifact)
+}
+
+function checkBlobs(artifact: Fields): void {
+  for (const [blob] of artifact.objects('blobs')) {
+    blob.text('digest', isDigest)
+    blob.integer('sizeBytes', 0, anySize)
+    blob.text('mediaType')
+    blob.optionalText('sameAs', isFileName)
+  }
+}
+
+function isFileName(text: string): boolean {
+  return isRelativePath(text) && !text.includes('/')
+}
+
+/** SHA-1 or SHA-256, as git writes object names. */
+function isGitName(text: string): boolean {
+  return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text)
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString())
+  } catch (caught) {
+    throw new ReleaseError('RECORD_INVALID', 'the release record is not JSON', { cause: caught })
+  }
 }
