@@ -126,6 +126,11 @@ export const errorCodes = {
   RELEASE_UNKNOWN: entry(1, 'A repository has no such release.', 'run `release list` or choose a version that exists'),
 
   // repository
+  LISTEN_FAILED: entry(
+    1,
+    'A repository cannot be served at an address.',
+    'choose another address with --listen, or end the process that has it (`ss -ltnp` finds it)',
+  ),
   REPOSITORY_UNKNOWN: entry(
     1,
     'There is no repository at an address.',

@@ -6,12 +6,10 @@ import { timestampKey } from './tuf/state.ts'
 
 /** Where the bytes of an operation come from. */
 export type OpSource =
-  /** A file of the release, relative to its folder. */
-  | { readonly kind: 'file'; readonly path: string }
+  /** A file of the release, relative to its folder; `sameAs` is a key written before with the same bytes, to share them. */
+  | { readonly kind: 'file'; readonly path: string; readonly sameAs?: string }
   /** Bytes made by the plan, stored beside it under their digest. */
   | { readonly kind: 'generated' }
-  /** Another key, written before this one, with the same bytes. */
-  | { readonly kind: 'key'; readonly key: string }
 
 /**
  * One write.
@@ -103,9 +101,9 @@ function fileOps(files: readonly ReleaseFile[], current: ReadonlyMap<string, Dig
   for (const { key, path, digest, sizeBytes, mediaType } of ordered) {
     if (seen.has(key)) continue
     seen.add(key)
-    const sameKey = firstKeys.get(digest)
-    const source: OpSource = sameKey === undefined ? { kind: 'file', path } : { kind: 'key', key: sameKey }
-    firstKeys.set(digest, sameKey ?? key)
+    const sameAs = firstKeys.get(digest)
+    const source: OpSource = { kind: 'file', path, ...(sameAs === undefined ? {} : { sameAs }) }
+    firstKeys.set(digest, sameAs ?? key)
     ops.push(planned({ key, digest, sizeBytes, mediaType, source }, true, current))
   }
   return ops

@@ -4,7 +4,7 @@ import type { Publication, PublishOp } from './plan.ts'
 import type { TargetReader, TargetWriter, WriteOutcome } from './target.ts'
 import { timestampKey } from './tuf/state.ts'
 
-/** The bytes of an operation that does not take them from another key. */
+/** The bytes of an operation. */
 export type OpenSource = (op: PublishOp) => AsyncIterable<Uint8Array>
 
 /** What applying a phase needs. */
@@ -42,7 +42,7 @@ async function applyOp(op: PublishOp, { target, openSource }: PublishTools): Pro
     sizeBytes: op.sizeBytes,
     mediaType: op.mediaType,
     open: () => openSource(op),
-    sameAs: op.source.kind === 'key' ? op.source.key : undefined,
+    sameAs: op.source.kind === 'file' ? op.source.sameAs : undefined,
   }
   return op.kind === 'put' ? target.putNew(op.key, content) : target.replace(op.key, content, op.replaces)
 }
