@@ -19,6 +19,9 @@ const folderPath = z.string().refine(text => text === '.' || isRelativePath(text
 const name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9+.-]{1,62}$/, 'expected 2 to 63 of a-z 0-9 + . - , a letter or digit first')
+const gitName = z
+  .string()
+  .regex(/^(?!-)[^\u0000-\u0020\u007f~^:?*[\\]+$/, 'expected a name that git takes for a branch or remote')
 const variableName = z.string().regex(/^[A-Z_][A-Z0-9_]*$/, 'expected an environment variable name in upper case')
 const environment = z.record(variableName, z.string())
 
@@ -326,9 +329,8 @@ const recipeShape = z.strictObject({
   homepage: z.url().optional().describe('Where to read about it.'),
   source: z
     .strictObject({
-      branch: z.string().default('main').describe('The branch that releases are cut from.'),
-      remote: z
-        .string()
+      branch: gitName.default('main').describe('The branch that releases are cut from.'),
+      remote: gitName
         .default('origin')
         .describe('The remote that tags are checked against and pushed to, when the repository has it.'),
       tagPrefix: z
