@@ -52,6 +52,7 @@ export async function publishRelease(
   // The scratch repository's tag brings the commit and its files along; no ref is written here.
   const flags = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc']
   await git.run([...durable, 'fetch', ...flags, scratch.repository, `refs/tags/${pending.tag}`])
+  fs.mkdirSync(path.dirname(pendingFile(places)), { recursive: true })
   writeFileAtomic(pendingFile(places), `${JSON.stringify(pending)}\n`)
   try {
     await moveRefs(git, pending)
