@@ -31,7 +31,7 @@ bring_node() {
 # The npm packages exactly as package-lock.json has them.
 bring_npm_packages() {
   local stamp=node_modules/.lock-digest digest
-  digest=$(cat package.json package-lock.json | sha256sum)
+  digest=$(sha256sum <package-lock.json)
   if [[ $(cat "$stamp" 2>/dev/null) != "$digest" ]]; then
     say "setup: installing npm packages"
     npm ci --no-audit --no-fund --loglevel=error >&2
