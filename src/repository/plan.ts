@@ -45,6 +45,8 @@ export interface PublishPlan extends Publication {
   readonly application: string
   readonly version: string
   readonly recordDigest: Digest
+  /** Milliseconds since 1970: the time that signatures and expiry dates count from. */
+  readonly madeAtMs: number
 }
 
 /** What became of one operation; appended to `dist/VERSION/upload/receipt.ndjson` as it happens. */

@@ -135,8 +135,10 @@ function sendFile(file: string, request: http.IncomingMessage, response: http.Se
   if (status === 206) response.setHeader('content-range', `bytes ${start}-${end - 1}/${representation.sizeBytes}`)
   if (status === 416) response.setHeader('content-range', `bytes */${representation.sizeBytes}`)
   if (status === 200 || status === 206) {
-    response.writeHead(status, { 'content-type': contentTypeOf(file), 'content-length': end - start })
+    response.setHeader('content-type', contentTypeOf(file))
+    response.setHeader('content-length', end - start)
   }
+  response.statusCode = status
   if (end > start && request.method === 'GET') {
     const body = fs.createReadStream(file, { fd: descriptor, start, end: end - 1, highWaterMark: 256 * 1024 })
     // A client that goes away ends its download; nobody is left to tell.
@@ -145,7 +147,7 @@ function sendFile(file: string, request: http.IncomingMessage, response: http.Se
   }
   fs.closeSync(descriptor)
   if (status === 416) refuse(response, status)
-  else response.writeHead(status).end()
+  else response.end()
 }
 
 function openRegular(

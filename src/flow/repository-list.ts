@@ -1,0 +1,72 @@
+import { compareVersions, isPreRelease } from '../core/version.ts'
+import type { ReleaseRecord } from '../payload/release-record.ts'
+import { cutVersions } from '../repository/dist.ts'
+import { readRepository } from '../repository/state.ts'
+import { findClone, openPublisher, type PublisherOptions } from './publisher.ts'
+import type { FlowTools } from './tools.ts'
+
+/** What to list. */
+export interface RepositoryListOptions extends PublisherOptions {
+  /** Only this application. */
+  readonly application?: string | undefined
+  /** Where releases lie that were cut and perhaps not published. */
+  readonly distFolder: string
+}
+
+/** One release of the list. */
+export interface ListedRelease {
+  readonly application: string
+  readonly version: string
+  readonly kind: 'release' | 'pre-release' | 'snapshot'
+  /** Seconds since 1970. */
+  readonly sourceDateEpoch: number
+  readonly commit: string
+  readonly artifacts: readonly string[]
+}
+
+/** List the published releases, newest first, and those in `dist` that are not. Errors: those of opening a repository. */
+export async function listRepository(options: RepositoryListOptions, tools: FlowTools): Promise<void> {
+  const startedMs = tools.clock.elapsedMs()
+  const publisher = await openPublisher(options, await findClone(options, tools))
+  const { catalogue } = await readRepository(publisher.target, publisher.trustedRoot)
+  const releases = catalogue.applications
+    .filter(entry => options.application === undefined || entry.name === options.application)
+    .flatMap(entry => entry.releases.toReversed().map(listed))
+  const published = new Set(releases.map(release => release.version))
+  const unpublished = cutVersions(options.distFolder)
+    .filter(version => !published.has(version))
+    .toSorted(compareVersions)
+  tools.emit({
+    kind: 'table',
+    title: `Releases in ${publisher.folder}`,
+    columns: ['Application', 'Version', 'Kind', 'Date', 'Commit', 'Files'],
+    rows: releases.map(release => [
+      release.application,
+      release.version,
+      release.kind,
+      new Date(release.sourceDateEpoch * 1000).toISOString().slice(0, 10),
+      release.commit.slice(0, 12),
+      release.artifacts.join(' '),
+    ]),
+  })
+  const also = unpublished.length === 0 ? '' : `; cut and not published: ${unpublished.join(', ')}`
+  tools.emit({
+    kind: 'run-done',
+    command: 'list',
+    changed: false,
+    durationMs: tools.clock.elapsedMs() - startedMs,
+    message: `${releases.length} releases${also}`,
+    result: { releases, unpublished },
+  })
+}
+
+function listed(record: ReleaseRecord): ListedRelease {
+  return {
+    application: record.name,
+    version: record.version,
+    kind: record.tag === undefined ? 'snapshot' : isPreRelease(record.version) ? 'pre-release' : 'release',
+    sourceDateEpoch: record.sourceDateEpoch,
+    commit: record.commit,
+    artifacts: record.components.flatMap(component => component.artifacts).map(artifact => artifact.kind),
+  }
+}
