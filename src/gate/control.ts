@@ -1,4 +1,7 @@
+import type { ServiceStatus } from '../core/service-status.ts'
 import type { GateState } from './machine.ts'
+
+export type { ServiceStatus } from '../core/service-status.ts'
 
 /*
  * The language between an installer and the serving process (`cutover serve`): JSON over HTTP on a unix socket in the prefix.
@@ -35,16 +38,6 @@ export interface ServeStatus {
   readonly gate: GateState
   readonly services: readonly ServiceStatus[]
   readonly counters: GateCounters
-}
-
-/** One service as the embedded runner sees it. */
-export interface ServiceStatus {
-  readonly name: string
-  readonly state: 'starting' | 'running' | 'backoff' | 'stopping' | 'stopped'
-  readonly pid: number | undefined
-  readonly restarts: number
-  /** Why it last ended, such as `exit code 1` or `SIGKILL`. */
-  readonly lastExit: string | undefined
 }
 
 /** Counts since the serving process started. Times in milliseconds. */

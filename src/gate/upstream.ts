@@ -29,7 +29,8 @@ export function createUpstream(address: Address): Upstream {
 
 class PromptAgent extends Agent {
   override keepSocketAlive(socket: Duplex): boolean {
-    const isKept = super.keepSocketAlive(socket)
+    // Documented to tell whether it is kept; the type says nothing.
+    const isKept = super.keepSocketAlive(socket) as unknown as boolean
     // The agent destroys a free connection on its timeout.
     if (socket instanceof net.Socket) socket.setTimeout(idleConnectionMs)
     return isKept

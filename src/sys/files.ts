@@ -14,6 +14,34 @@ export function readTextIfExists(file: string): string | undefined {
   }
 }
 
+/** List the names in a folder, sorted; none when it does not exist. */
+export function listFiles(folder: string): readonly string[] {
+  try {
+    return fs.readdirSync(folder).sort()
+  } catch (caught) {
+    if (isErrno(caught, 'ENOENT')) return []
+    throw toReleaseError(caught)
+  }
+}
+
+/** Make a folder, with those above it; nothing happens when it is there. */
+export function makeFolder(folder: string, options: { readonly mode?: number } = {}): void {
+  try {
+    fs.mkdirSync(folder, { recursive: true, ...options })
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+}
+
+/** Remove a file; nothing happens when it is not there. */
+export function removeFile(file: string): void {
+  try {
+    fs.rmSync(file, { force: true })
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+}
+
 /** Read and parse a JSON document. Errors: DOCUMENT_INVALID when it is missing or not JSON. */
 export function readJson(file: string): unknown {
   const text = readTextIfExists(file)

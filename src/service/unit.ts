@@ -1,0 +1,152 @@
+import { ReleaseError } from '../core/error.ts'
+import { fillPlaceholders } from '../recipe/placeholders.ts'
+import type { RecipeService } from '../recipe/schema.ts'
+
+/** A unit file as text. */
+export interface Unit {
+  readonly name: string
+  readonly text: string
+}
+
+export interface UnitOptions {
+  readonly application: string
+  readonly summary: string
+  readonly services: readonly RecipeService[]
+  /** The absolute path of the payload on the file system, such as `/opt/notes`. */
+  readonly root: string
+  /** What `${NAME}` of the recipe's environment stands for, and `version`, `environment`. Never a secret: packages are public. */
+  readonly variables: Readonly<Record<string, string>>
+  /** The interpreter, such as `/usr/bin/node`; empty when the release brings its own. */
+  readonly runtime: string
+}
+
+/**
+ * Render a systemd unit for each service of a package.
+ *
+ * Shape: `APPLICATION.service` when there is one service, else `APPLICATION-SERVICE.service`. Each runs as a user of systemd's making
+ * (DynamicUser) that may write below `/var/lib/APPLICATION` only; `${shared}` is that folder. Secrets and local settings come from
+ * `/etc/default/APPLICATION`. A listening service binds its port itself: `${port}` is the variable PORT, and the gate is not part of a package.
+ * Errors: RECIPE_PLACEHOLDER. Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.syntax(7).
+ */
+export function renderUnits(options: UnitOptions): readonly Unit[] {
+  return options.services.map(service => ({
+    name: unitName(options, service),
+    text: renderUnit(service, options),
+  }))
+}
+
+function unitName(options: UnitOptions, service: RecipeService): string {
+  return options.services.length === 1
+    ? `${options.application}.service`
+    : `${options.application}-${service.name}.service`
+}
+
+function renderUnit(service: RecipeService, options: UnitOptions): string {
+  const values = placeholderValues(options)
+  const fill = (text: string, place: string) =>
+    fillPlaceholders(text, values, `service ${service.name}, ${place}, in a systemd unit`)
+  const environment = Object.entries(service.environment).map(
+    ([name, text]) => `Environment=${quote(`${name}=${fill(text, name)}`, 'value')}`,
+  )
+  const command = service.command.map(word => fill(word, 'command'))
+  const sections = {
+    Unit: [
+      `Description=${oneLine(options.summary)}${options.services.length === 1 ? '' : ` (${service.name})`}`,
+      'After=network-online.target',
+      'Wants=network-online.target',
+    ],
+    Service: [
+      'Type=exec',
+      `ExecStart=${execStart(command, options.root)}`,
+      `WorkingDirectory=${escapeSpecifiers(directory(service, options.root))}`,
+      ...environment,
+      `EnvironmentFile=-/etc/default/${options.application}`,
+      'Restart=on-failure',
+      'RestartSec=1',
+      `KillSignal=${service.stopSignal}`,
+      `TimeoutStopSec=${Math.max(1, Math.ceil(service.stopTimeout / 1000))}`,
+      ...identity(options.application),
+      ...hardening,
+    ],
+    Install: ['WantedBy=multi-user.target'],
+  }
+  return Object.entries(sections)
+    .map(([section, lines]) => `[${section}]\n${lines.join('\n')}\n`)
+    .join('\n')
+}
+
+function placeholderValues(options: UnitOptions): Readonly<Record<string, string>> {
+  return {
+    ...options.variables,
+    port: options.variables['PORT'] ?? '',
+    socket: `/run/${options.application}/${options.application}.sock`,
+    release: options.root,
+    prefix: options.root,
+    shared: `/var/lib/${options.application}`,
+    runtime: options.runtime,
+  }
+}
+
+const identity = (application: string): readonly string[] => [
+  'DynamicUser=yes',
+  `User=${application}`,
+  `StateDirectory=${application}`,
+  `RuntimeDirectory=${application}`,
+]
+
+/** What a network service does not need. Nothing here keeps an interpreter from compiling at run time (no MemoryDenyWriteExecute). */
+const hardening: readonly string[] = [
+  'NoNewPrivileges=yes',
+  'ProtectSystem=strict',
+  'ProtectHome=yes',
+  'PrivateTmp=yes',
+  'PrivateDevices=yes',
+  'ProtectClock=yes',
+  'ProtectControlGroups=yes',
+  'ProtectHostname=yes',
+  'ProtectKernelLogs=yes',
+  'ProtectKernelModules=yes',
+  'ProtectKernelTunables=yes',
+  'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX',
+  'RestrictNamespaces=yes',
+  'RestrictRealtime=yes',
+  'RestrictSUIDSGID=yes',
+  'LockPersonality=yes',
+  'CapabilityBoundingSet=',
+  'SystemCallArchitectures=native',
+  'SystemCallFilter=@system-service',
+  'SystemCallErrorNumber=EPERM',
+  'UMask=0027',
+]
+
+function directory(service: RecipeService, root: string): string {
+  return service.directory === undefined || service.directory === '.' ? root : `${root}/${service.directory}`
+}
+
+/** The first word must be absolute: systemd's search path is not the service's. A word with a slash is below the working directory's root. */
+function execStart(command: readonly string[], root: string): string {
+  const [file = '', ...args] = command
+  const executable = file.includes('/') && !file.startsWith('/') ? `${root}/${file}` : file
+  return [executable, ...args].map(word => quote(word, 'command')).join(' ')
+}
+
+/** Quote a word for a unit file, so that neither specifiers, nor variables (in commands), nor spaces change it. */
+function quote(word: string, where: 'command' | 'value'): string {
+  if (/[\u0000-\u001f\u007f]/.test(word)) {
+    throw new ReleaseError(
+      'RECIPE_PLACEHOLDER',
+      `${JSON.stringify(word)} holds a control character and cannot be in a systemd unit`,
+    )
+  }
+  const escaped = escapeSpecifiers(word).replaceAll('\\', '\\\\').replaceAll('"', '\\"')
+  const whole = where === 'command' ? escaped.replaceAll('$', '$$$$') : escaped
+  return /^[\w@%+=:,./$-]+$/.test(whole) ? whole : `"${whole}"`
+}
+
+function escapeSpecifiers(text: string): string {
+  return text.replaceAll('%', '%%')
+}
+
+function oneLine(text: string): string {
+  return escapeSpecifiers(text.replace(/\s+/g, ' ').trim())
+}

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { isErrno, ReleaseError } from '../core/error.ts'
+import { delay } from './clock.ts'
+import { describe } from './exec.ts'
+
+/** How a process ended. */
+export interface ProcessExit {
+  readonly exitCode: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** A process of ours, leader of its own process group. */
+export interface RunningProcess {
+  readonly pid: number
+  readonly exited: Promise<ProcessExit>
+}
+
+/** A process beyond the life of whoever started it: a number alone may be given to another process. Source: proc(5), starttime. */
+export interface ProcessIdentity {
+  readonly pid: number
+  readonly startTicks: string
+  readonly bootId: string
+}
+
+export interface StartOptions {
+  readonly argv: readonly [string, ...string[]]
+  readonly cwd: string
+  /** The whole environment. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Where its output goes, appended; it keeps writing there when we are gone. */
+  readonly logFile: string
+  /** A listening socket that it gets as descriptor 3, with LISTEN_FDS and LISTEN_PID. Source: sd_listen_fds(3). */
+  readonly listenDescriptor: number | undefined
+}
+
+/** LISTEN_PID must be the number of the process that uses the socket: known only in it, so a shell sets it and becomes the command. */
+const exportListenPid = ['/bin/sh', '-c', 'export LISTEN_PID=$$; exec "$@"', 'sh'] as const
+
+/**
+ * Start a process in a process group of its own.
+ *
+ * Post: resolves once the command is executed, not when it is ready. Errors: SERVICE_START_FAILED.
+ */
+export async function startProcess(options: StartOptions): Promise<RunningProcess> {
+  const log = fs.openSync(options.logFile, 'a', 0o640)
+  try {
+    const listens = options.listenDescriptor !== undefined
+    const [file, ...args] = listens ? [...exportListenPid, ...options.argv] : options.argv
+    const child = spawn(file, args, {
+      cwd: options.cwd,
+      env: listens ? { ...options.environment, LISTEN_FDS: '1' } : { ...options.environment },
+      stdio: ['ignore', log, log, ...(listens ? [options.listenDescriptor!] : [])],
+      detached: true,
+    })
+    return await begun(child, options.argv)
+  } finally {
+    fs.closeSync(log)
+  }
+}
+
+async function begun(child: ChildProcess, argv: readonly string[]): Promise<RunningProcess> {
+  const exited = new Promise<ProcessExit>(resolve => {
+    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }))
+  })
+  try {
+    await once(child, 'spawn')
+  } catch (caught) {
+    throw new ReleaseError(
+      'SERVICE_START_FAILED',
+      `${describe(argv)} cannot be started: ${(caught as Error).message}`,
+      {
+        cause: caught,
+        details: { command: argv[0] },
+      },
+    )
+  }
+  return { pid: child.pid!, exited }
+}
+
+/** A Node process of ours that we exchange messages with; it ends when the channel does. */
+export interface Worker {
+  readonly pid: number
+  readonly send: (message: unknown) => void
+  readonly onMessage: (take: (message: unknown) => void) => void
+  readonly exited: Promise<ProcessExit>
+  readonly kill: () => void
+}
+
+/** Start a worker that gets a listening socket as descriptor 3. Errors: SERVICE_START_FAILED. */
+export async function startWorker(argv: readonly [string, ...string[]], listenDescriptor: number): Promise<Worker> {
+  const child = spawn(argv[0], argv.slice(1), {
+    stdio: ['ignore', 'inherit', 'inherit', listenDescriptor, 'ipc'],
+    detached: true,
+  })
+  const { pid, exited } = await begun(child, argv)
+  return {
+    pid,
+    exited,
+    // A worker that is gone is noticed by its exit; a message to it is lost without harm.
+    send: message => void child.send(message as object, () => {}),
+    onMessage: take => void child.on('message', take),
+    kill: () => void child.kill('SIGKILL'),
+  }
+}
+
+/** Say in words how a process ended, such as `exit code 1` or `SIGKILL`. */
+export function describeExit(exit: ProcessExit): string {
+  return exit.signal ?? `exit code ${exit.exitCode}`
+}
+
+/** Send a signal to a process group. Post: false when nobody is in it any more. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(-pid, signal)
+    return true
+  } catch (caught) {
+    if (isErrno(caught, 'ESRCH')) return false
+    throw caught
+  }
+}
+
+/** Identify a running process; undefined when there is none of that number. Source: proc(5). */
+export function identifyProcess(pid: number): ProcessIdentity | undefined {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The second field is the name in parentheses and may hold anything; the 22nd is the start time.
+    const startTicks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    const bootId = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    return startTicks === undefined ? undefined : { pid, startTicks, bootId }
+  } catch (caught) {
+    if (isErrno(caught, 'ENOENT', 'ESRCH')) return undefined
+    throw caught
+  }
+}
+
+/**
+ * End a process group that an earlier process of ours started, if it is still that one: signal, wait, SIGKILL.
+ *
+ * A number is not given away while a group has it: a group whose leader is gone is still the old one.
+ */
+export async function endLeftover(
+  identity: ProcessIdentity,
+  options: { readonly signal: NodeJS.Signals; readonly timeoutMs: number },
+): Promise<boolean> {
+  const present = identifyProcess(identity.pid)
+  const bootId = identifyProcess(process.pid)?.bootId
+  if (bootId !== identity.bootId) return false
+  if (present !== undefined && present.startTicks !== identity.startTicks) return false
+  if (!signalGroup(identity.pid, options.signal)) return false
+  const deadlineMs = performance.now() + options.timeoutMs
+  while (isGroupAlive(identity.pid)) {
+    if (performance.now() >= deadlineMs) signalGroup(identity.pid, 'SIGKILL')
+    await delay(20)
+  }
+  return true
+}
+
+function isGroupAlive(pid: number): boolean {
+  try {
+    process.kill(-pid, 0)
+    return true
+  } catch (caught) {
+    if (isErrno(caught, 'ESRCH')) return false
+    throw caught
+  }
+}
