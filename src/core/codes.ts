@@ -234,6 +234,7 @@ export const errorCodes = {
   DEB_INVALID: entry(3, 'A Debian package breaks the rules of deb(5).', 'do not use it; ask its maker'),
   DEB_FIELD: entry(1, 'A control field would break the package.', 'correct the recipe'),
   DEB_TOO_LARGE: entry(1, 'A Debian package cannot hold this much.', 'split the payload or ship a tarball'),
+  IMAGE_INVALID: entry(3, 'An image layout breaks the rules of the OCI image specification.', 'do not use it'),
   ENVELOPE_MISMATCH: entry(
     1,
     'An envelope does not hold the payload that it was made from.',

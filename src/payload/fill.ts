@@ -31,7 +31,7 @@ export interface FillOptions {
   readonly pool: BufferPool
   /** Called when a file is in the tar; `tarOffset` is where its content starts. */
   readonly onFile: (path: string, file: { readonly digest: Digest; readonly tarOffset: number }) => void
-  readonly onContent: (path: string, bytes: Uint8Array) => void
+  readonly onContent: (path: string, bytes: Uint8Array, isLast: boolean) => void
 }
 
 type TreeFile = TreeEntry & { readonly type: 'file' }
@@ -70,7 +70,7 @@ async function fillWhole(
     if (entry?.type === 'file') {
       readWhole(entry, buffer, at)
       const content = buffer.subarray(at, at + entry.sizeBytes)
-      options.onContent(entry.path, content)
+      options.onContent(entry.path, content, true)
       options.onFile(entry.path, { digest: digestOf(content), tarOffset: tarOffset + at })
       at = pad(buffer, at + entry.sizeBytes, entry.sizeBytes)
     }
@@ -100,10 +100,11 @@ async function* fillLarge(planned: PlannedEntry, tarOffset: number, options: Fil
       const cut = chunkEnd(buffer, start, filled)
       const content = buffer.subarray(start, cut)
       digester.update(content)
-      options.onContent(entry.path, content)
+      const isLast = digester.sizeBytes === entry.sizeBytes
+      options.onContent(entry.path, content, isLast)
       const next = options.pool.take()
       const carriedBytes = buffer.copy(next, 0, cut, filled)
-      yield { buffer, sizeBytes: digester.sizeBytes === entry.sizeBytes ? pad(buffer, cut, entry.sizeBytes) : cut }
+      yield { buffer, sizeBytes: isLast ? pad(buffer, cut, entry.sizeBytes) : cut }
       buffer = next
       start = 0
       filled = carriedBytes

@@ -6,6 +6,7 @@ import { isRelativePath } from '../core/relative-path.ts'
 import { isVersion } from '../core/version.ts'
 import { EntryOrder, linkProblem, type PayloadEntry } from './entry.ts'
 import { Fields } from './fields.ts'
+import { tarBlockBytes, tarEndBytes } from './tar.ts'
 
 /** How the tar is compressed: `zstd` is one frame with independent segments, `gzip` a member per segment. */
 export interface Codec {
@@ -67,7 +68,7 @@ export interface PayloadManifest {
   readonly codec: Codec
   /** The compressed segments, one after the other, without any frame header or end. */
   readonly segmentsSizeBytes: number
-  /** The uncompressed tar without its two final zero blocks. */
+  /** The uncompressed tar with its two final zero blocks, as the tarball and the image's layer hold it: the digest is the layer's diff_id. */
   readonly tar: { readonly sizeBytes: number; readonly digest: Digest }
   readonly segments: readonly Segment[]
   readonly files: readonly FileEntry[]
@@ -98,7 +99,7 @@ export function compressedManifest(manifest: PayloadManifest): Buffer {
  * where the sizes before them say. Errors: MANIFEST_INVALID, DOCUMENT_NEWER.
  */
 export function parseManifest(bytes: Uint8Array): PayloadManifest {
-  const value = parseJson(unpacked(bytes))
+  const value = parseJson(manifestJson(bytes))
   const fields = new Fields(value, 'MANIFEST_INVALID', 'manifest')
   if (fields.integer('schema', 1, Number.MAX_SAFE_INTEGER) > 1) {
     throw new ReleaseError('DOCUMENT_NEWER', `the manifest has schema ${fields.integer('schema', 2, 1e9)}, expected 1`)
@@ -111,7 +112,7 @@ export function parseManifest(bytes: Uint8Array): PayloadManifest {
   codec.choice('name', ['zstd', 'gzip'])
   codec.integer('level', 1, 22)
   codec.text('encoder')
-  const tarSizeBytes = fields.object('tar').integer('sizeBytes', 0, Number.MAX_SAFE_INTEGER)
+  const tarSizeBytes = fields.object('tar').integer('sizeBytes', tarEndBytes, Number.MAX_SAFE_INTEGER) - tarEndBytes
   fields.object('tar').text('digest', isDigest)
   if (!fields.has('recipe')) throw fields.unexpected('recipe', 'a value')
   const segments = checkSegments(fields, tarSizeBytes)
@@ -140,7 +141,8 @@ function segmentAt(segments: readonly Segment[], tarOffset: number): number {
   return low
 }
 
-function unpacked(bytes: Uint8Array): Buffer {
+/** Unpack a manifest that may be compressed, without reading it. Errors: MANIFEST_INVALID. */
+export function manifestJson(bytes: Uint8Array): Buffer {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (!buffer.subarray(0, 4).equals(zstdMagic)) return buffer
   try {
@@ -212,7 +214,7 @@ function checkContent(
 ): number {
   file.text('digest', isDigest)
   // A header of at least one block stands before the content.
-  const tarOffset = file.integer('tarOffset', tar.tarOffset + 512, tar.tarSizeBytes - sizeBytes)
+  const tarOffset = file.integer('tarOffset', tar.tarOffset + tarBlockBytes, tar.tarSizeBytes - sizeBytes)
   const expected = segmentsOfContent(tar.segments, tarOffset, sizeBytes)
   file.integer('firstSegment', expected.firstSegment, expected.firstSegment)
   file.integer('lastSegment', expected.lastSegment, expected.lastSegment)

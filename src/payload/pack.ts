@@ -7,6 +7,7 @@ import { BufferPool, type FilledTar, fillSegments } from './fill.ts'
 import { type Codec, type FileEntry, type PayloadManifest, type Segment, segmentsOfContent } from './manifest.ts'
 import { type PlannedGroup, planGroups } from './plan.ts'
 import type { SegmentSink } from './sink.ts'
+import { tarEndBytes } from './tar.ts'
 
 export interface PackOptions {
   readonly tree: Tree
@@ -91,8 +92,8 @@ async function packSegments(groups: readonly PlannedGroup[], lanes: Lanes, optio
     mtimeSeconds: options.sourceDateEpoch,
     pool,
     onFile: (path, file) => files.set(path, file),
-    onContent: (path, bytes) => {
-      for (const sink of options.sinks) sink.content?.(path, bytes)
+    onContent: (path, bytes, isLast) => {
+      for (const sink of options.sinks) sink.content?.(path, bytes, isLast)
     },
   })
   for await (const filled of source) {
@@ -104,6 +105,7 @@ async function packSegments(groups: readonly PlannedGroup[], lanes: Lanes, optio
     inFlight.push({ filled, encoded, tarDigest: digestOf(bytes) })
   }
   while (inFlight.length > 0) await emitFirst()
+  tar.update(Buffer.alloc(tarEndBytes))
   return { segments, files, tar: { sizeBytes: tar.sizeBytes, digest: tar.digest() } }
 }
 

@@ -8,5 +8,5 @@ import type { Segment } from './manifest.ts'
 export interface SegmentSink {
   readonly segment?: (segment: Segment, bytes: Uint8Array) => void | Promise<void>
   /** A piece of a file, in order; `path` is relative to the payload's root. An empty file comes as one empty piece. */
-  readonly content?: (path: string, bytes: Uint8Array) => void
+  readonly content?: (path: string, bytes: Uint8Array, isLast: boolean) => void
 }
