@@ -1,0 +1,180 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { canonicalJson } from '../../src/core/canonical-json.ts'
+import { digestOf, hexOf } from '../../src/core/digest.ts'
+import { debianVersion } from '../../src/core/version.ts'
+import { type Artifact, type OciBlob, type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
+
+/** What a release made by hand is like. */
+export interface MadeRelease {
+  readonly distFolder: string
+  readonly name?: string
+  readonly version: string
+  /** Absent: a snapshot. */
+  readonly tag?: string
+  readonly tree?: string
+  readonly changes?: string
+  /** Bytes that make this release different from others. */
+  readonly content?: string
+  /** A real package to ship instead of bytes that only look like one. */
+  readonly deb?: {
+    readonly bytes: Buffer
+    readonly control: string
+    readonly package: string
+    readonly version: string
+  }
+  /** With a Python source distribution. */
+  readonly python?: boolean
+}
+
+/**
+ * Write a small release as `cut` leaves it: a tarball, an image whose layer is the tarball, a package, a manifest.
+ *
+ * The tarball is a real tar and the image a real image; package and manifest are only bytes unless given.
+ */
+export function makeRelease(made: MadeRelease): ReleaseRecord {
+  const { version, name = 'notes' } = made
+  const folder = path.join(made.distFolder, version)
+  const write = (file: string, bytes: Buffer) => {
+    fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true })
+    fs.writeFileSync(path.join(folder, file), bytes)
+    return { sizeBytes: bytes.byteLength, digest: digestOf(bytes) }
+  }
+  const content = made.content ?? `${name} ${version}`
+  const tar = oneFileTar('opt/content', content)
+  const tarballName = `${name}-${version}.tar.gz`
+  const layerType = 'application/vnd.oci.image.layer.v1.tar+gzip'
+  const tarball = write(tarballName, gzipSync(tar))
+  const deb = made.deb ?? {
+    bytes: Buffer.from(`a package of ${content}`),
+    package: name,
+    version: debianVersion(version),
+    control: controlText(name, debianVersion(version)),
+  }
+  const debName = `${deb.package}_${deb.version}_all.deb`
+  const artifacts: Artifact[] = [
+    { kind: 'tarball', name: tarballName, mediaType: layerType, payloadOffset: 0, ...tarball },
+    {
+      kind: 'deb',
+      name: debName,
+      mediaType: 'application/vnd.debian.binary-package',
+      payloadOffset: 0,
+      package: deb.package,
+      debianVersion: deb.version,
+      architecture: 'all',
+      control: deb.control,
+      ...write(debName, deb.bytes),
+    },
+    {
+      kind: 'manifest',
+      name: `${name}-${version}.manifest.json`,
+      mediaType: 'application/json',
+      ...write(`${name}-${version}.manifest.json`, Buffer.from(canonicalJson({ content }))),
+    },
+    writeImage(
+      `${name}-${version}.oci`,
+      { tar, layer: { ...tarball, mediaType: layerType, sameAs: tarballName } },
+      write,
+    ),
+  ]
+  if (made.python === true) {
+    const sdist = `${name}-${version}.tar.gz`.replace('.tar.gz', '.sdist.tar.gz')
+    artifacts.push({
+      kind: 'python',
+      name: sdist,
+      project: name.toUpperCase(),
+      requiresPython: '>=3.9',
+      mediaType: 'application/gzip',
+      ...write(sdist, gzipSync(`a source distribution of ${content}`)),
+    })
+  }
+  const record: ReleaseRecord = {
+    schema: 1,
+    name,
+    version,
+    summary: `The ${name} service`,
+    licence: 'Apache-2.0',
+    maintainer: 'Ada <ada@example.org>',
+    commit: digestOf(content).slice(7, 47),
+    tree: made.tree ?? digestOf(`tree of ${content}`).slice(7, 47),
+    ...(made.tag === undefined ? {} : { tag: made.tag }),
+    sourceDateEpoch: 1_700_000_000,
+    toolVersion: '0.1.0',
+    recipeDigest: digestOf('recipe'),
+    changes: made.changes ?? '- something\n',
+    components: [{ name, artifacts }],
+  }
+  write('release.json', recordBytes(record))
+  return record
+}
+
+/** A minimal control file. */
+export function controlText(name: string, version: string): string {
+  return [
+    `Package: ${name}`,
+    `Version: ${version}`,
+    'Architecture: all',
+    'Maintainer: Ada <ada@example.org>',
+    `Description: the ${name} service`,
+    ' It keeps notes.',
+    '',
+  ].join('\n')
+}
+
+type Write = (file: string, bytes: Buffer) => Pick<Artifact, 'sizeBytes' | 'digest'>
+
+function writeImage(
+  folder: string,
+  parts: { tar: Buffer; layer: OciBlob | Omit<OciBlob, never> },
+  write: Write,
+): Artifact {
+  const blob = (document: unknown, mediaType: string): OciBlob => {
+    const bytes = Buffer.from(canonicalJson(document))
+    return { ...write(`${folder}/blobs/sha256/${hexOf(digestOf(bytes))}`, bytes), mediaType }
+  }
+  const descriptor = ({ digest, sizeBytes, mediaType }: OciBlob) => ({ mediaType, digest, size: sizeBytes })
+  const config = blob(
+    {
+      architecture: 'amd64',
+      os: 'linux',
+      config: {},
+      rootfs: { type: 'layers', diff_ids: [digestOf(parts.tar)] },
+    },
+    'application/vnd.oci.image.config.v1+json',
+  )
+  const manifestType = 'application/vnd.oci.image.manifest.v1+json'
+  const manifest = blob(
+    { schemaVersion: 2, mediaType: manifestType, config: descriptor(config), layers: [descriptor(parts.layer)] },
+    manifestType,
+  )
+  const indexType = 'application/vnd.oci.image.index.v1+json'
+  const index = blob(
+    {
+      schemaVersion: 2,
+      mediaType: indexType,
+      manifests: [{ ...descriptor(manifest), platform: { architecture: 'amd64', os: 'linux' } }],
+    },
+    indexType,
+  )
+  const { sizeBytes, digest, mediaType } = index
+  return { kind: 'oci', name: folder, sizeBytes, digest, mediaType, blobs: [parts.layer, config, manifest] }
+}
+
+/** A tar with one file. Source: POSIX ustar. */
+function oneFileTar(name: string, content: string): Buffer {
+  const body = Buffer.from(content)
+  const header = Buffer.alloc(512)
+  header.write(name, 0)
+  header.write('0000644\0', 100)
+  header.write('0000000\0', 108)
+  header.write('0000000\0', 116)
+  header.write(`${body.byteLength.toString(8).padStart(11, '0')}\0`, 124)
+  header.write('00000000000\0', 136)
+  header.write('        ', 148)
+  header.write('0', 156)
+  header.write('ustar\x0000', 257)
+  const sum = header.reduce((total, byte) => total + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  return Buffer.concat([header, body, Buffer.alloc((512 - (body.byteLength % 512)) % 512), Buffer.alloc(1024)])
+}
