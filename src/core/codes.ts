@@ -248,6 +248,49 @@ export const errorCodes = {
     'A prefix does not look as its journal says.',
     'put back what the message names, then run `cutover recover`',
   ),
+  PREFIX_MISMATCH: entry(
+    2,
+    'A prefix exists already for another application or repository.',
+    'choose another folder: a prefix stays with its application and repository',
+  ),
+  JOURNAL_DAMAGED: entry(
+    4,
+    'The journal of a prefix is damaged in its middle.',
+    'restore journal/journal.ndjson from a backup; what runs is not touched',
+  ),
+  JOURNAL_SEQUENCE: entry(
+    4,
+    'The journal of a prefix has a gap, a repetition or a record that cannot follow.',
+    'restore journal/journal.ndjson from a backup; what runs is not touched',
+  ),
+  JOURNAL_FULL: entry(
+    1,
+    'There is no room for the journal of a prefix.',
+    'make room on the file system of the prefix and run the same command again',
+    true,
+  ),
+  RELEASE_CHANGED: entry(
+    3,
+    'A release is not what it was when it was signed, fetched or staged.',
+    'run `cutover verify` to see what differs',
+  ),
+  RUNTIME_MISSING: entry(1, 'The interpreter that a release needs is not installed.', 'install it'),
+  RUNTIME_VERSION: entry(1, 'No interpreter of this machine has the version that a release needs.', 'install one'),
+  SETUP_FAILED: entry(
+    1,
+    'A release could not be set up; the active version was not touched.',
+    'look at the output in the message; it is tried again when the version is named with --version',
+  ),
+  MIGRATION_FAILED: entry(
+    1,
+    'A data migration failed; the version before serves.',
+    'look at the output in the message; it is tried again when the version is named with --version',
+  ),
+  RECOVERY_INCOMPLETE: entry(
+    4,
+    'An interrupted or failed change could be neither finished nor undone.',
+    'see to what the message names, then run `cutover recover`',
+  ),
   ENVIRONMENT_UNKNOWN: entry(
     2,
     'A release knows nothing of the environment of the prefix.',
@@ -348,6 +391,30 @@ export const errorCodes = {
     'correct source.versionFiles in the recipe',
   ),
   TAG_EXISTS: entry(2, 'The tag of a release exists already.', 'choose the next version; a release is never replaced'),
+
+  // build
+  BUILD_COMMAND: entry(
+    1,
+    'A command of the recipe (tests, build) failed.',
+    'its last lines are in the message; correct it, commit, and cut again',
+  ),
+  BUILD_ENTRY_MISSING: entry(
+    2,
+    'The payload names something that the build did not make.',
+    'correct payload.entries in the recipe, or the build',
+  ),
+  BUILD_ENTRY_REPEATED: entry(2, 'Two payload entries bring the same path.', 'correct payload.entries in the recipe'),
+  BUILD_ENTRY_KIND: entry(
+    2,
+    'The payload holds something that is neither file, folder nor link.',
+    'exclude it in the recipe',
+  ),
+  BUILD_EMPTY: entry(2, 'The payload has no file.', 'correct payload in the recipe'),
+  BUILD_PYTHON: entry(
+    2,
+    'The Python distributions that the recipe names are not as expected.',
+    'correct artifacts.python in the recipe, or the build',
+  ),
 } as const satisfies Record<string, ErrorEntry>
 
 /** The code of a ReleaseError: `AREA_WHAT`. */

@@ -1,0 +1,124 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
+import { compareBytes } from '../core/relative-path.ts'
+import type { Tree, TreeEntry } from '../core/tree.ts'
+import type { Recipe } from '../recipe/schema.ts'
+
+type PayloadRecipe = Recipe['payload']
+
+/**
+ * Collect what a recipe ships from a built checkout, as {@link Tree} has it: byte order, links last, modes normalised.
+ *
+ * Post: folders 0755; files 0755 when their owner may execute them, else 0644, or the mode of their recipe entry. Whether a link or a
+ * name may be in a payload is for the packer to say.
+ * Errors: BUILD_ENTRY_MISSING, BUILD_ENTRY_REPEATED, BUILD_ENTRY_KIND (a socket, device or pipe), BUILD_EMPTY, PATH_UNSAFE (no UTF-8).
+ */
+export function buildTree(checkout: string, payload: PayloadRecipe): Tree {
+  const collector = new Collector(payload.exclude)
+  for (const entry of payload.entries) {
+    const mode = entry.mode === undefined ? undefined : Number.parseInt(entry.mode, 8)
+    const to = entry.to ?? entry.from
+    collector.add(path.join(checkout, entry.from), { path: to === '.' ? '' : to, mode, from: entry.from })
+  }
+  const entries = collector.sorted()
+  if (!entries.some(entry => entry.type !== 'directory'))
+    throw new ReleaseError('BUILD_EMPTY', `the payload of ${payload.root} has no file`, {
+      details: { root: payload.root },
+    })
+  return { root: payload.root, entries }
+}
+
+/** Where something goes, what the recipe says of it, and which of its entries brought it. */
+interface Placement {
+  /** Relative to the payload's root; empty for the root itself. */
+  readonly path: string
+  readonly mode: number | undefined
+  readonly from: string
+}
+
+class Collector {
+  readonly #entries = new Map<string, TreeEntry>()
+  readonly #exclude: readonly string[]
+
+  constructor(exclude: readonly string[]) {
+    this.#exclude = exclude
+  }
+
+  add(source: string, placement: Placement): void {
+    const stat = fs.lstatSync(source, { throwIfNoEntry: false })
+    if (stat === undefined)
+      throw new ReleaseError('BUILD_ENTRY_MISSING', `payload entry ${placement.from} does not exist after the build`, {
+        details: { path: placement.from },
+      })
+    this.#addParents(placement)
+    this.#walk(source, stat, placement)
+  }
+
+  sorted(): readonly TreeEntry[] {
+    const rank = (entry: TreeEntry) => (entry.type === 'symlink' ? 1 : 0)
+    return [...this.#entries.values()].sort((a, b) => rank(a) - rank(b) || compareBytes(a.path, b.path))
+  }
+
+  #walk(source: string, stat: fs.Stats, placement: Placement): void {
+    const { path: place } = placement
+    if (place !== '') {
+      if (this.#exclude.some(pattern => path.matchesGlob(place, pattern))) return
+      this.#put(entryOf(source, stat, placement), placement)
+    }
+    if (!stat.isDirectory()) return
+    for (const name of namesIn(source)) {
+      const inner = path.join(source, name)
+      const innerPath = place === '' ? name : `${place}/${name}`
+      this.#walk(inner, fs.lstatSync(inner), { ...placement, path: innerPath })
+    }
+  }
+
+  #addParents(placement: Placement): void {
+    const names = placement.path.split('/').slice(0, -1)
+    for (let length = 1; length <= names.length; length++) {
+      this.#put({ type: 'directory', path: names.slice(0, length).join('/'), mode: 0o755 }, placement)
+    }
+  }
+
+  #put(entry: TreeEntry, placement: Placement): void {
+    const there = this.#entries.get(entry.path)
+    const bothFolders = there?.type === 'directory' && entry.type === 'directory'
+    if (there !== undefined && !bothFolders)
+      throw new ReleaseError(
+        'BUILD_ENTRY_REPEATED',
+        `${entry.path} comes into the payload twice, last from ${placement.from}`,
+        {
+          details: { path: entry.path, from: placement.from },
+        },
+      )
+    this.#entries.set(entry.path, entry)
+  }
+}
+
+function entryOf(source: string, stat: fs.Stats, placement: Placement): TreeEntry {
+  const place = placement.path
+  if (stat.isDirectory()) return { type: 'directory', path: place, mode: 0o755 }
+  if (stat.isFile()) {
+    const mode = placement.mode ?? ((stat.mode & 0o100) === 0 ? 0o644 : 0o755)
+    return { type: 'file', path: place, mode, sizeBytes: stat.size, source }
+  }
+  if (stat.isSymbolicLink()) return { type: 'symlink', path: place, linkTarget: fs.readlinkSync(source) }
+  throw new ReleaseError('BUILD_ENTRY_KIND', `${place} is neither a file, a folder nor a link, and cannot be shipped`, {
+    details: { path: place },
+  })
+}
+
+/** Names as text. One that is no UTF-8 cannot be written into a manifest. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    const names = fs.readdirSync(folder)
+    const damaged = names.find(name => name.includes('\ufffd'))
+    if (damaged === undefined) return names
+    throw new ReleaseError('PATH_UNSAFE', `${folder} has a name that is not UTF-8: ${damaged}`, {
+      details: { path: folder },
+    })
+  } catch (caught) {
+    throw isErrno(caught) ? toReleaseError(caught) : caught
+  }
+}
