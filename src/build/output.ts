@@ -11,7 +11,7 @@ export interface ReleaseOutput {
   readonly folder: string
   /** Put the complete folder in its place, in one step. Post: durable. */
   readonly complete: () => Promise<void>
-  /** Give up: the partial folder is removed. */
+  /** Give up: the folder is removed, complete or not. */
   readonly discard: () => void
 }
 
@@ -32,20 +32,27 @@ export function openOutput(dist: string, version: string): ReleaseOutput {
   } catch (caught) {
     throw toReleaseError(caught)
   }
+  let made = partial
   return {
     partial,
     folder,
-    complete: () => complete({ dist, partial, replaced, folder }),
-    discard: () => removeTree(partial),
+    complete: async () => {
+      await complete({ dist, partial, replaced, folder })
+      made = folder
+    },
+    discard: () => removeTree(made),
   }
 }
 
-async function complete(places: {
+/** The places that {@link complete} renames. */
+interface OutputPlaces {
   readonly dist: string
   readonly partial: string
   readonly replaced: string
   readonly folder: string
-}) {
+}
+
+async function complete(places: OutputPlaces): Promise<void> {
   await syncFileSystem(places.partial)
   try {
     if (fs.existsSync(places.folder)) fs.renameSync(places.folder, places.replaced)

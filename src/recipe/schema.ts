@@ -388,7 +388,9 @@ const recipeShape = z.strictObject({
       environment: name.optional().describe('The environment that `cut` rehearses in; the first one when absent.'),
       variables: environment
         .default({})
-        .describe('Values that replace those of the environment; `PORT` is always a free port of 127.0.0.1.'),
+        .describe(
+          'Values that replace those of the environment. The public address is a free port of 127.0.0.1, whatever `gate.listen` says.',
+        ),
     })
     .prefault({})
     .describe('How `cut` tries the release out before it tags it.'),

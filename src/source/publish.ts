@@ -23,6 +23,12 @@ export interface PendingRelease {
   readonly tagObject: string
 }
 
+/** A release that has its tag, and how far the user's files followed. */
+export interface PublishedRelease {
+  readonly left: readonly string[]
+  readonly unfinished?: ReleaseError
+}
+
 /** What became of a release whose command was killed while it moved refs. */
 export type FinishedPending =
   | { readonly kind: 'none' }
@@ -38,7 +44,8 @@ const durable = ['-c', 'core.fsync=committed,loose-object'] as const
  * Publish a release commit and its tag in the user's repository: objects first, then branch and tag in one transaction,
  * then the user's files.
  *
- * Pre: the lock of {@link lockFile} is held. Post: `left` are files that somebody changed meanwhile and that were not touched.
+ * Pre: the lock of {@link lockFile} is held. Post: `left` are files that somebody changed meanwhile and that were not touched;
+ * `unfinished` says why none could be (the index is locked), and then {@link finishPending} has it to do.
  * Errors: SOURCE_MOVED (the branch is no longer where it was, or the tag appeared), GIT_FAILED; in both nothing changed.
  * Crash: before the transaction nothing but unreferenced objects; from then on {@link finishPending} brings it to its end.
  * Source: git-update-ref(1), --stdin.
@@ -48,7 +55,7 @@ export async function publishRelease(
   places: RepositoryPlaces,
   scratch: Scratch,
   pending: PendingRelease,
-): Promise<{ readonly left: readonly string[] }> {
+): Promise<PublishedRelease> {
   // The scratch repository's tag brings the commit and its files along; no ref is written here.
   const flags = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc']
   await git.run([...durable, 'fetch', ...flags, scratch.repository, `refs/tags/${pending.tag}`])
@@ -61,9 +68,15 @@ export async function publishRelease(
     if (!(caught instanceof ReleaseError) || caught.code !== 'GIT_FAILED') throw caught
     throw await explainRefusal(git, pending, caught)
   }
-  const { left } = await finishFiles(git, pending)
-  removePending(places)
-  return { left }
+  try {
+    const { left } = await finishFiles(git, pending)
+    removePending(places)
+    return { left }
+  } catch (caught) {
+    // The release is made; what is missing in the user's files must not look like a failure to make it.
+    if (!(caught instanceof ReleaseError) || caught.code !== 'GIT_FAILED') throw caught
+    return { left: [], unfinished: caught }
+  }
 }
 
 /**

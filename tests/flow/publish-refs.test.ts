@@ -89,6 +89,16 @@ describe('publishRelease', () => {
     expect(read('docs/CHANGELOG.md')).toBe('# Changelog\n')
   })
 
+  it('makes the release even when the index is locked, and says what is left to do', async () => {
+    const lock = path.join(repository.folder, '.git/index.lock')
+    fs.writeFileSync(lock, '')
+    const published = await publishRelease(git, places, scratch, pending)
+    expect(published.unfinished).toMatchObject({ code: 'GIT_FAILED' })
+    fs.rmSync(lock)
+    await expect(finishPending(git, places)).resolves.toMatchObject({ kind: 'finished', left: [] })
+    expectReleased()
+  })
+
   it('leaves the files of another branch alone', async () => {
     repository.git('switch', '--quiet', '--create', 'topic')
     await publishRelease(git, places, scratch, pending)

@@ -18,9 +18,13 @@ describe('openOutput', () => {
     expect(fs.readdirSync(output.folder)).toEqual(['new'])
   })
 
-  it('leaves nothing when it is given up', () => {
+  it('leaves nothing when it is given up, complete or not', async () => {
     const dist = tempFolder()
     openOutput(dist, '1.0.0').discard()
+    expect(fs.readdirSync(dist)).toEqual([])
+    const output = openOutput(dist, '1.0.0')
+    await output.complete()
+    output.discard()
     expect(fs.readdirSync(dist)).toEqual([])
   })
 })

@@ -37,6 +37,11 @@ describe('recipeProblems', () => {
       'node.runtime: expected vendor',
     ],
     [
+      'a systemd unit for a virtualenv',
+      'artifacts: { deb: { unit: {} } }\nnode:\n  runtime: { kind: python, packages: [weave], vendor: v }\n',
+      'artifacts.deb.unit: expected no unit for kind python',
+    ],
+    [
       'packages without python',
       'node:\n  runtime: { kind: node, packages: [weave] }\n',
       'node.runtime.packages: expected no packages for kind node',
