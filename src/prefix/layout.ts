@@ -49,7 +49,8 @@ export function releasePaths(paths: PrefixPaths, version: string) {
     incomplete: path.join(paths.releases, `${version}.incomplete`),
     metadata: path.join(root, '.cutover'),
     record: path.join(root, '.cutover', 'release.json'),
-    manifest: path.join(root, '.cutover', 'manifest.json'),
+    /** As it was fetched, so that its digest is the one in the record: JSON, compressed by zstd as a rule. */
+    manifest: path.join(root, '.cutover', 'manifest'),
     recipe: path.join(root, '.cutover', 'recipe.json'),
     /** A link to the Node that setup chose. */
     runtime: path.join(root, '.cutover', 'runtime'),

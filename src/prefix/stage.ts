@@ -1,0 +1,110 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { stableJson } from '../core/canonical-json.ts'
+import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
+import { type PayloadManifest, parseManifest } from '../payload/manifest.ts'
+import { removeTree, syncFileSystem, syncFolder, writeFileAtomic } from '../sys/files.ts'
+import { currentVersion } from './installed.ts'
+import { type PrefixPaths, releasePaths } from './layout.ts'
+
+/** What a release is staged from. */
+export interface StagedDocuments {
+  /** The signed record, byte for byte. */
+  readonly recordBytes: Uint8Array
+  /** The manifest as it was fetched: with the digest that the record states. */
+  readonly manifestBytes: Uint8Array
+  readonly manifest: PayloadManifest
+}
+
+/** Names at the top of a release that are ours. */
+const ownNames: ReadonlySet<string> = new Set(['.cutover', 'venv'])
+
+/** Tell whether a path of an installed release is of our making: metadata and virtualenv. */
+export function isOwnPath(relativePath: string): boolean {
+  return ownNames.has(relativePath.split('/')[0]!)
+}
+
+/**
+ * Begin the folder of a release at its final path, with the documents that it is made from.
+ *
+ * Post: the marker beside it says that it is not whole; what a killed run left in it is gone.
+ * Errors: PREFIX_DAMAGED (it is the active release), MANIFEST_INVALID (a path of the payload is one of ours), FILE_IO, FILE_NO_SPACE.
+ * Crash: the marker stays, and with it the folder counts for nothing.
+ */
+export function beginRelease(paths: PrefixPaths, version: string, documents: StagedDocuments): void {
+  const release = releasePaths(paths, version)
+  if (currentVersion(paths) === version) {
+    throw new ReleaseError('PREFIX_DAMAGED', `${release.root} is active and not whole`, {
+      hint: 'install another version, then this one again',
+      details: { path: release.root, version },
+    })
+  }
+  const taken = documents.manifest.files.find(entry => isOwnPath(entry.path))
+  if (taken !== undefined) {
+    throw new ReleaseError('MANIFEST_INVALID', `the payload holds ${taken.path}, which is a place of cutover`, {
+      hint: 'the recipe must not ship .cutover or venv at the top of the payload',
+      details: { path: taken.path, version },
+    })
+  }
+  attempt(() => {
+    fs.mkdirSync(paths.releases, { recursive: true })
+    fs.closeSync(fs.openSync(release.incomplete, 'w'))
+    syncFolder(paths.releases)
+    removeTree(release.root)
+    fs.mkdirSync(release.metadata, { recursive: true, mode: 0o755 })
+  })
+  const write = (file: string, bytes: Uint8Array | string) => writeFileAtomic(file, bytes, { durable: false })
+  write(release.record, documents.recordBytes)
+  write(release.manifest, documents.manifestBytes)
+  write(release.recipe, stableJson(documents.manifest.recipe))
+}
+
+/** Remove a release that is not active. Crash: the marker or the journal say that the rest is to be removed. */
+export function discardRelease(paths: PrefixPaths, version: string): void {
+  const release = releasePaths(paths, version)
+  removeTree(release.root)
+  attempt(() => fs.rmSync(release.incomplete, { force: true }))
+}
+
+/**
+ * Make a staged release whole: everything of it durable, then the marker gone.
+ *
+ * Pre: every file was verified when it was written. Here only what setup may have done to them since is looked for: types, sizes
+ * and modes. Errors: RELEASE_CHANGED naming the first path, FILE_IO.
+ */
+export async function sealRelease(paths: PrefixPaths, version: string, manifest: PayloadManifest): Promise<void> {
+  const release = releasePaths(paths, version)
+  const changed = manifest.files.find(entry => !hasShape(path.join(release.root, entry.path), entry))
+  if (changed !== undefined) {
+    throw new ReleaseError('RELEASE_CHANGED', `${changed.path} of ${version} is not as it was written`, {
+      hint: 'setup commands may add files to a release, not change those of the payload: correct the recipe',
+      details: { path: changed.path, version },
+    })
+  }
+  await syncFileSystem(release.root)
+  attempt(() => {
+    fs.rmSync(release.incomplete, { force: true })
+    syncFolder(paths.releases)
+  })
+}
+
+/** Read the manifest of an installed release. Errors: FILE_IO, MANIFEST_INVALID, DOCUMENT_NEWER. */
+export function readInstalledManifest(paths: PrefixPaths, version: string): PayloadManifest {
+  return parseManifest(attempt(() => fs.readFileSync(releasePaths(paths, version).manifest)))
+}
+
+function hasShape(name: string, entry: PayloadManifest['files'][number]): boolean {
+  const stat = fs.lstatSync(name, { throwIfNoEntry: false })
+  if (stat === undefined) return false
+  if (entry.type === 'symlink') return stat.isSymbolicLink()
+  if ((stat.mode & 0o7777) !== entry.mode) return false
+  return entry.type === 'directory' ? stat.isDirectory() : stat.isFile() && stat.size === entry.sizeBytes
+}
+
+function attempt<T>(operation: () => T): T {
+  try {
+    return operation()
+  } catch (caught) {
+    throw isErrno(caught) ? toReleaseError(caught) : caught
+  }
+}
