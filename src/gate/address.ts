@@ -1,9 +1,13 @@
 import { ReleaseError } from '../core/error.ts'
 
 /** Where something listens. */
-export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string }
+export type Address = { readonly kind: 'tcp'; readonly host: string; readonly port: number } | UnixAddress
+
+/** A unix socket on this machine. */
+export interface UnixAddress {
+  readonly kind: 'unix'
+  readonly path: string
+}
 
 /** Linux keeps the path of a unix socket in 108 bytes, the final NUL among them. Source: unix(7). */
 const longestUnixPathBytes = 107
@@ -23,7 +27,7 @@ export function parseAddress(text: string): Address {
 }
 
 /** Name a unix socket. Errors: GATE_ADDRESS_INVALID when the path is relative or longer than the kernel takes. */
-export function unixAddress(path: string): Address {
+export function unixAddress(path: string): UnixAddress {
   const sizeBytes = Buffer.byteLength(path)
   if (path.startsWith('/') && sizeBytes <= longestUnixPathBytes) return { kind: 'unix', path }
   const why = path.startsWith('/')

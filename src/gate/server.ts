@@ -78,8 +78,8 @@ function listeningAddress(server: http.Server, listening: Listening): Address {
   return { kind: 'unix', path: bound ?? '' }
 }
 
-/** A unix socket outlives its process; one that nobody accepts on any more is in the way. */
-async function removeDeadSocket(path: string): Promise<void> {
+/** Remove a unix socket that nobody accepts on any more: it outlives its process and is in the way. */
+export async function removeDeadSocket(path: string): Promise<void> {
   if (fs.existsSync(path) && !(await accepts({ kind: 'unix', path }, 1000))) fs.rmSync(path, { force: true })
 }
 

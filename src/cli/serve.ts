@@ -1,0 +1,45 @@
+import { Command, Option } from 'commander'
+import { ReleaseError } from '../core/error.ts'
+import { type GlobalOptions, type Io, runCommand } from './run.ts'
+
+/** `cutover serve`: own the public address of a prefix, run its services and be its gate, until SIGTERM. */
+export function serveCommand(io: Io): Command {
+  const command = new Command('serve')
+    .description('Own the public address of a prefix, run the services of its active release, and be its gate.')
+    .argument('[prefix]', 'the prefix; the current folder when absent')
+    .option('--prefix <folder>', 'the prefix, another way to name it')
+    .addOption(
+      new Option('--mode <mode>', 'how to stand in front of the application, instead of what its recipe says').choices([
+        'proxy',
+        'handover',
+      ]),
+    )
+    .option('--listen <address>', 'HOST:PORT or unix:PATH, instead of what its recipe says; port 0 takes a free one')
+  return command.action(async (folder: string | undefined) => {
+    const options = command.optsWithGlobals<
+      GlobalOptions & { prefix?: string; mode?: 'proxy' | 'handover'; listen?: string }
+    >()
+    process.exitCode = await runCommand(io, 'serve', options, async tools => {
+      const { serve } = await import('../flow/serve.ts')
+      await serve(
+        {
+          prefix: folder ?? options.prefix ?? io.cwd,
+          mode: options.mode,
+          listen: options.listen,
+          listenDescriptor: inheritedSocket(io.environment),
+          environment: io.environment,
+          workerArgv: [process.execPath, ...process.execArgv, process.argv[1]!, 'gate', 'hold-worker'],
+        },
+        tools,
+      )
+    })
+  })
+}
+
+/** Find the listening socket that systemd hands over. Source: sd_listen_fds(3). */
+function inheritedSocket(environment: Io['environment']): number | undefined {
+  if (environment['LISTEN_PID'] !== String(process.pid)) return undefined
+  const count = Number(environment['LISTEN_FDS'])
+  if (count === 1) return 3
+  throw new ReleaseError('USAGE', `LISTEN_FDS is ${environment['LISTEN_FDS']}, expected one listening socket`)
+}

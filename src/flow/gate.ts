@@ -1,0 +1,79 @@
+import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
+import { formatDuration } from '../core/quantity.ts'
+import { connectControl } from '../gate/client.ts'
+import { type ControlRequest, controlSocket, type ServeStatus } from '../gate/control.ts'
+import { readIdentity } from '../prefix/identity.ts'
+import { prefixPaths } from '../prefix/layout.ts'
+import type { FlowTools } from './tools.ts'
+
+export interface GateOptions {
+  readonly prefix: string
+  /** What to do; `status` only looks. */
+  readonly verb: 'status' | 'pass' | 'hold' | 'backoff' | 'drain'
+  readonly reason: string
+  /** How long a mode other than pass may last; what the release's recipe says when absent. */
+  readonly lastsMs: number | undefined
+}
+
+/** A change may have to wait for a release to be started. */
+const answerTimeoutMs = 60_000
+
+/**
+ * Look at a prefix's gate, or set its mode.
+ *
+ * Errors: PREFIX_UNKNOWN, SERVE_NOT_RUNNING, GATE_UNREACHABLE, what the serving process reports.
+ */
+export async function gate(options: GateOptions, tools: FlowTools): Promise<void> {
+  const startedMs = tools.clock.elapsedMs()
+  const paths = prefixPaths(path.resolve(options.prefix))
+  readIdentity(paths)
+  const client = await connectControl(path.join(paths.root, controlSocket))
+  if (client === undefined) {
+    throw new ReleaseError('SERVE_NOT_RUNNING', `nothing serves ${paths.root}`, {
+      hint: `start it with cutover serve ${paths.root}`,
+      details: { path: paths.root },
+    })
+  }
+  const { status } = await client.request(controlRequest(options), { timeoutMs: answerTimeoutMs })
+  tools.emit({ kind: 'table', title: 'Gate', columns: ['what', 'value'], rows: gateRows(status, tools.clock.nowMs()) })
+  tools.emit({
+    kind: 'run-done',
+    command: 'gate',
+    changed: options.verb !== 'status',
+    durationMs: tools.clock.elapsedMs() - startedMs,
+    message: `mode ${status.gate.mode}: ${status.gate.reason}`,
+    result: status,
+  })
+}
+
+function controlRequest({ verb, reason, lastsMs }: GateOptions): ControlRequest {
+  if (verb === 'status') return { kind: 'status' }
+  return { kind: 'gate', mode: verb, reason, ...(lastsMs === undefined ? {} : { deadlineMs: lastsMs }) }
+}
+
+function gateRows(status: ServeStatus, nowMs: number): (readonly [string, string])[] {
+  const { gate, counters } = status
+  const ends =
+    gate.deadlineAtMs === undefined
+      ? []
+      : [['ends in', formatDuration(Math.max(0, gate.deadlineAtMs - nowMs))] as const]
+  return [
+    ['mode', gate.mode],
+    ['for', formatDuration(Math.max(0, nowMs - gate.sinceMs))],
+    ...ends,
+    ['reason', gate.reason],
+    ['address', `${status.address} (${status.gateMode})`],
+    ['release', status.version ?? 'none'],
+    ...status.services.map(service => [`service ${service.name}`, serviceText(service)] as const),
+    ['held now', `${counters.heldNow} of ${counters.held} ever, longest ${formatDuration(counters.longestHoldMs)}`],
+    ['in flight', `${counters.inFlight} and ${counters.streams} streams`],
+    ['turned away', `${counters.backedOff}, hung up ${counters.abandoned}`],
+  ]
+}
+
+function serviceText(service: ServeStatus['services'][number]): string {
+  const pid = service.pid === undefined ? '' : ` (pid ${service.pid})`
+  const exit = service.lastExit === undefined ? '' : `, ended ${service.restarts} times, last: ${service.lastExit}`
+  return `${service.state}${pid}${exit}`
+}

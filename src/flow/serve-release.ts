@@ -1,0 +1,76 @@
+import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
+import type { Address } from '../gate/address.ts'
+import type { Health } from '../gate/health.ts'
+import { probeCommand, probeHttp } from '../gate/health.ts'
+import type { PrefixIdentity } from '../prefix/identity.ts'
+import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
+import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
+import { ensureSecrets } from '../prefix/secrets.ts'
+import { releaseValues } from '../prefix/values.ts'
+import { fillPlaceholders } from '../recipe/placeholders.ts'
+import type { NodeRecipe } from '../recipe/schema.ts'
+
+/** A release of a prefix, as far as running it goes. */
+export interface ServedRelease {
+  readonly version: string
+  /** The real path, so that one process never mixes two releases. */
+  readonly folder: string
+  readonly node: NodeRecipe
+  /** Values of placeholders. Hold secrets. */
+  readonly values: Readonly<Record<string, string>>
+}
+
+/** Read what is needed to run a release. Errors: SERVE_NO_RELEASE, DOCUMENT_INVALID, RECIPE_INVALID, ENVIRONMENT_UNKNOWN. */
+export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, version: string): ServedRelease {
+  if (!isComplete(paths, version)) {
+    throw new ReleaseError('SERVE_NO_RELEASE', `${releasePaths(paths, version).root} holds no complete release`, {
+      hint: `install it with ${path.join(paths.bin, 'install')} --version ${version}`,
+      details: { version, path: releasePaths(paths, version).root },
+    })
+  }
+  const recipe = readInstalledRecipe(paths, version)
+  const secrets = ensureSecrets(paths, recipe.node.secrets)
+  return {
+    version,
+    folder: releasePaths(paths, version).root,
+    node: recipe.node,
+    values: releaseValues({ paths, identity, recipe, version, secrets }),
+  }
+}
+
+/** The public address that a release's recipe names. Errors: RECIPE_PLACEHOLDER. */
+export function listenText(release: ServedRelease): string {
+  return fillPlaceholders(release.node.gate.listen, release.values, 'node.gate.listen')
+}
+
+/** Ask a running release for its health once, in the way of its recipe. Post: healthy without a word where the recipe names no way. */
+export async function probeRelease(
+  release: ServedRelease,
+  address: Address,
+  base: Readonly<Record<string, string>>,
+): Promise<Health> {
+  const { http, command, timeout } = release.node.health
+  if (command !== undefined) {
+    const fill = (text: string) => fillPlaceholders(text, release.values, 'node.health.command')
+    const environment = Object.entries(command.environment).map(([name, text]) => [name, fill(text)] as const)
+    return probeCommand(commandArgv(command.run, fill), {
+      cwd: path.join(release.folder, command.directory ?? '.'),
+      environment: { ...base, ...Object.fromEntries(environment) },
+      timeoutMs: timeout,
+    })
+  }
+  if (http === undefined) return { ok: true, evidence: 'the recipe names no way to find out' }
+  const contains =
+    http.contains === undefined
+      ? undefined
+      : fillPlaceholders(http.contains, release.values, 'node.health.http.contains')
+  return probeHttp(address, { path: http.path, status: http.status, contains }, timeout)
+}
+
+/** A string is the shell's, its `${…}` included; the words of a list are ours. */
+function commandArgv(run: string | readonly string[], fill: (text: string) => string): [string, ...string[]] {
+  if (typeof run === 'string') return ['/bin/sh', '-eu', '-c', run]
+  const [file = '', ...args] = run.map(fill)
+  return [file, ...args]
+}

@@ -1,0 +1,295 @@
+import path from 'node:path'
+import { ReleaseError, unreachable } from '../core/error.ts'
+import type { Emit } from '../core/event.ts'
+import { type Address, formatAddress, parseAddress } from '../gate/address.ts'
+import type { ControlRequest, ControlResponse, ServeStatus } from '../gate/control.ts'
+import type { Gate } from '../gate/gate.ts'
+import { openHandoverGate } from '../gate/handover.ts'
+import { Keeper } from '../gate/keeper.ts'
+import { type GateCommand, longestModeMs } from '../gate/machine.ts'
+import { openProxyGate } from '../gate/proxy.ts'
+import type { Listening } from '../gate/server.ts'
+import { type FrontSettings, frontSettings } from '../gate/settings.ts'
+import { newTally } from '../gate/tally.ts'
+import type { PrefixIdentity } from '../prefix/identity.ts'
+import { currentVersion } from '../prefix/installed.ts'
+import type { PrefixPaths } from '../prefix/layout.ts'
+import type { EmbeddedPlaces } from '../service/drivers/embedded.ts'
+import { type Clock, delay } from '../sys/clock.ts'
+import { takeLock } from '../sys/lock.ts'
+import { listenText, probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
+import { ServeServices } from './serve-services.ts'
+
+export interface SessionOptions {
+  readonly paths: PrefixPaths
+  readonly identity: PrefixIdentity
+  /** Replaces the recipe's and the prefix's. */
+  readonly mode: 'proxy' | 'handover' | undefined
+  /** Replaces the recipe's `gate.listen`. */
+  readonly listen: string | undefined
+  /** A listening socket that was handed to us. Source: sd_listen_fds(3). */
+  readonly listenDescriptor: number | undefined
+  readonly workerArgv: readonly [string, ...string[]]
+  readonly base: Readonly<Record<string, string>>
+  readonly places: EmbeddedPlaces
+  readonly clock: Clock
+  readonly emit: Emit
+  readonly shutdown: () => void
+}
+
+/** How the gate behaves before any release says how: it has nothing to hold requests for. */
+const settingsBeforeRelease: FrontSettings = {
+  hold: { requests: 0, bytes: 0, ageMs: 0 },
+  rampPerSecond: 1,
+  backoff: { retryAfter: 30, jitter: 0.2, routes: [] },
+  healthPaths: [],
+}
+
+/** A serving process from its lock to its end: one gate, the services of one release, and what it is asked to do with both. */
+export class ServeSession {
+  readonly #options: SessionOptions
+  readonly #keeper: Keeper
+  #gate: Gate | undefined
+  #services: ServeServices | undefined
+  /** Requests and deadlines change things one after the other. */
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.#keeper = new Keeper({
+      file: path.join(options.paths.run, 'gate.json'),
+      clock: options.clock,
+      onDeadline: () => void this.#inOrder(() => this.#deadline()).catch(caught => this.#warn(caught)),
+    })
+    if (this.#keeper.damage !== undefined) this.#warn(this.#keeper.damage)
+  }
+
+  get address(): Address | undefined {
+    return this.#gate?.address
+  }
+
+  /** Open the public address, when it is known: from the installed release, or because it was given. Post: the mode that was persisted holds. */
+  async open(): Promise<string | undefined> {
+    const version = currentVersion(this.#options.paths)
+    if (version !== undefined) {
+      await this.#openFor(readServedRelease(this.#options.paths, this.#options.identity, version))
+    } else if (this.#options.listen !== undefined) {
+      await this.#openGate(this.#options.listen, settingsBeforeRelease, this.#options.mode ?? 'proxy')
+    }
+    return version
+  }
+
+  /** Start the active release, unless a hold is under way: then it is the installer's to say, or the deadline's. */
+  async startCurrent(): Promise<boolean> {
+    const version = currentVersion(this.#options.paths)
+    if (version === undefined || this.#keeper.state.mode !== 'pass') return false
+    await this.#start(version)
+    return true
+  }
+
+  /** Do what is asked. Errors: those of what is asked for. */
+  handle(request: ControlRequest): Promise<ControlResponse> {
+    if (request.kind === 'status') return Promise.resolve(this.#done())
+    if (request.kind === 'shutdown') {
+      this.#options.shutdown()
+      return Promise.resolve(this.#done())
+    }
+    return this.#inOrder(() => this.#handleInOrder(request))
+  }
+
+  /** Let requests in flight finish, stop the services, close the address. Not persisted: a start after this one begins where the gate was. */
+  async end(): Promise<void> {
+    this.#keeper.close()
+    await this.#queue.catch(() => {})
+    await this.#gate?.enter('drain')
+    const limits = this.#services?.release.node.gate.drain
+    if (limits !== undefined) await this.#gate?.drain({ timeoutMs: limits.timeout, streamsMs: limits.streams })
+    await this.#services?.stop()
+    await this.#gate?.close()
+  }
+
+  async #handleInOrder(request: Exclude<ControlRequest, { kind: 'status' | 'shutdown' }>): Promise<ControlResponse> {
+    switch (request.kind) {
+      case 'gate':
+        await this.#change(this.#gateCommand(request))
+        return this.#done()
+      case 'drain':
+        return this.#done(await this.#drain(request))
+      case 'stop':
+        await this.#services?.stop()
+        this.#services = undefined
+        return this.#done()
+      case 'start':
+        await this.#start(request.version)
+        return this.#done()
+      case 'probe':
+        return this.#done(await this.#probe())
+      default:
+        return unreachable(request)
+    }
+  }
+
+  #gateCommand(request: Extract<ControlRequest, { kind: 'gate' }>): GateCommand {
+    if (request.mode === 'pass') return { kind: 'pass', reason: request.reason }
+    const defaultMs = this.#services?.release.node.gate.hold.deadline ?? 60_000
+    return {
+      kind: 'enter',
+      mode: request.mode,
+      reason: request.reason,
+      lastsMs: Math.min(request.deadlineMs ?? defaultMs, longestModeMs),
+    }
+  }
+
+  async #change(command: GateCommand): Promise<void> {
+    const before = this.#keeper.state.mode
+    const version = currentVersion(this.#options.paths)
+    // Requests are let through to something that runs.
+    if (command.kind === 'pass' && version !== undefined && !this.#isRunning) await this.#start(version)
+    const { mode } = this.#keeper.apply(command)
+    await this.#gate?.enter(mode)
+    // In handover the application accepts by itself: only its end keeps requests from it.
+    if (this.#gate?.kind === 'handover' && before === 'pass' && mode !== 'pass') void this.#services?.stopListening()
+  }
+
+  get #isRunning(): boolean {
+    return this.#services?.isWhole === true
+  }
+
+  async #drain(limits: { readonly timeoutMs: number; readonly streamsMs: number }) {
+    const gate = this.#requireGate()
+    if (gate.kind === 'proxy' || this.#services === undefined || this.#keeper.state.mode === 'pass')
+      return gate.drain(limits)
+    await gate.drain(limits)
+    const timeout = new AbortController()
+    const late = delay(limits.timeoutMs, timeout.signal).then(
+      () => false,
+      () => true,
+    )
+    const ended = this.#services.stopListening().then(() => timeout.abort())
+    const inTime = await Promise.race([late, ended.then(() => true)])
+    return { ok: inTime, evidence: inTime ? 'the application has ended' : 'the application is still at work' }
+  }
+
+  async #start(version: string): Promise<void> {
+    const release = readServedRelease(this.#options.paths, this.#options.identity, version)
+    await this.#services?.stop()
+    this.#services = undefined
+    const gate = await this.#openFor(release)
+    const services = new ServeServices(release, { gate, places: this.#options.places, base: this.#options.base })
+    await services.start()
+    this.#services = services
+  }
+
+  async #probe() {
+    const services = this.#services
+    if (services === undefined) return { ok: false, evidence: 'no release runs' }
+    const health = await probeRelease(services.release, this.#requireGate().probeAddress(), this.#options.base)
+    if (health.ok) return health
+    const troubled = services.status().filter(service => service.lastExit !== undefined)
+    const exits = troubled.map(
+      service => `; ${service.name} ended ${service.restarts + 1} times, last: ${service.lastExit}`,
+    )
+    return { ok: false, evidence: `${health.evidence}${exits.join('')}` }
+  }
+
+  /**
+   * A mode has lasted as long as it may. A hold becomes backoff; then, if whoever asked for it is gone, the active release is brought
+   * back and requests pass. An installer that is merely slow still has its lock: it is waited for, for starting the services beside its
+   * migrations could harm the data.
+   */
+  async #deadline(): Promise<void> {
+    const before = this.#keeper.state
+    const after = this.#keeper.apply({ kind: 'expire' })
+    if (after === before) return
+    if (await this.#isInstallerAtWork()) {
+      await this.#change({ kind: 'enter', mode: 'backoff', reason: after.reason, lastsMs: installerPatienceMs })
+      return
+    }
+    await this.#gate?.enter(after.mode)
+    const version = currentVersion(this.#options.paths)
+    if (version !== undefined && (!this.#isRunning || this.#services?.release.version !== version))
+      await this.#start(version)
+    await this.#awaitHealth()
+    await this.#change({ kind: 'pass', reason: after.reason })
+  }
+
+  async #isInstallerAtWork(): Promise<boolean> {
+    try {
+      const lock = await takeLock(this.#options.paths.lock, { command: 'serve' })
+      lock.release()
+      return false
+    } catch (caught) {
+      if (caught instanceof ReleaseError && caught.code === 'LOCKED') return true
+      throw caught
+    }
+  }
+
+  /** Give the release the time that its recipe allows to become healthy; after that requests pass all the same, for nobody else will say so. */
+  async #awaitHealth(): Promise<void> {
+    const health = this.#services?.release.node.health
+    if (health === undefined) return
+    const untilMs = this.#options.clock.elapsedMs() + health.deadline
+    while (!(await this.#probe()).ok && this.#options.clock.elapsedMs() < untilMs) await delay(health.interval)
+  }
+
+  async #openFor(release: ServedRelease): Promise<Gate> {
+    const settings = frontSettings(release.node.gate)
+    if (this.#gate !== undefined) {
+      this.#gate.configure(settings)
+      return this.#gate
+    }
+    const mode = this.#options.mode ?? this.#options.identity.gateMode ?? release.node.gate.mode
+    return this.#openGate(this.#options.listen ?? listenText(release), settings, mode)
+  }
+
+  async #openGate(listenAt: string, settings: FrontSettings, kind: 'proxy' | 'handover'): Promise<Gate> {
+    const address = parseAddress(listenAt)
+    const { listenDescriptor, workerArgv, paths } = this.#options
+    const listening: Listening =
+      listenDescriptor === undefined
+        ? { kind: 'address', address }
+        : { kind: 'descriptor', descriptor: listenDescriptor }
+    const { mode } = this.#keeper.state
+    this.#gate =
+      kind === 'proxy'
+        ? await openProxyGate({ listening, settings, runFolder: paths.run, mode })
+        : await openHandoverGate({ listening, settings, mode, workerArgv, address })
+    this.#options.emit({ kind: 'note', message: `${kind} gate at ${formatAddress(this.#gate.address)}` })
+    return this.#gate
+  }
+
+  #requireGate(): Gate {
+    if (this.#gate !== undefined) return this.#gate
+    throw new ReleaseError('SERVE_NO_RELEASE', `${this.#options.paths.root} has no release, so nothing is served yet`)
+  }
+
+  #done(result?: { readonly ok: boolean; readonly evidence: string }): ControlResponse {
+    return { ok: true, status: this.#status(), ...(result === undefined ? {} : { result }) }
+  }
+
+  #status(): ServeStatus {
+    return {
+      pid: process.pid,
+      version: this.#services?.release.version,
+      address: this.#gate === undefined ? '' : formatAddress(this.#gate.address),
+      gateMode: this.#gate?.kind ?? this.#options.mode ?? this.#options.identity.gateMode ?? 'proxy',
+      gate: this.#keeper.state,
+      services: this.#services?.status() ?? [],
+      counters: this.#gate?.counters() ?? newTally(),
+    }
+  }
+
+  #warn(caught: unknown): void {
+    const { code, message } = caught instanceof ReleaseError ? caught : { code: 'INTERNAL', message: String(caught) }
+    this.#options.emit({ kind: 'warning', code, message })
+  }
+
+  #inOrder<Result>(operation: () => Promise<Result>): Promise<Result> {
+    const result = this.#queue.then(operation)
+    this.#queue = result.catch(() => {})
+    return result
+  }
+}
+
+/** How long clients are sent away at a time while an installer is slower than it said. */
+const installerPatienceMs = 10_000

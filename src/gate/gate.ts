@@ -1,0 +1,46 @@
+import type { Address } from './address.ts'
+import type { GateCounters } from './control.ts'
+import type { GateMode } from './machine.ts'
+import type { FrontSettings } from './settings.ts'
+
+/** Where the listening service accepts; decided anew at each start of it. */
+export interface ServicePlace {
+  /** The values of `${port}` and `${socket}`. */
+  readonly port: string
+  readonly socket: string
+  /** The listening socket that the service is given; undefined when it makes its own. */
+  readonly listenDescriptor: number | undefined
+}
+
+/** How a drain ended. */
+export interface Drained {
+  readonly ok: boolean
+  readonly evidence: string
+}
+
+/**
+ * What stands in front of an application, in either of two ways (`proxy`, `handover`).
+ *
+ * A mode is acted on after it was persisted. Calls may overlap: each way keeps them in order by itself.
+ */
+export interface Gate {
+  readonly kind: 'proxy' | 'handover'
+  /** The public address, with its real port. */
+  readonly address: Address
+  /** Where to ask the running service for its health. */
+  readonly probeAddress: () => Address
+  /** Behave as another release's recipe says. */
+  readonly configure: (settings: FrontSettings) => void
+  readonly enter: (mode: GateMode) => Promise<void>
+  /** Wait until nothing is in flight, as far as the gate can see. */
+  readonly drain: (limits: { readonly timeoutMs: number; readonly streamsMs: number }) => Promise<Drained>
+  /** Make ready for a start of the listening service, and say where it accepts. */
+  readonly prepareService: (kind: 'port' | 'socket') => Promise<ServicePlace>
+  /** The listening service was started where {@link prepareService} said. */
+  readonly serviceStarted: () => void
+  /** The listening service ended; `returns` tells whether it is started again soon. */
+  readonly serviceEnded: (returns: boolean) => void
+  readonly counters: () => GateCounters
+  /** Stop accepting and end what is left. */
+  readonly close: () => Promise<void>
+}

@@ -1,0 +1,178 @@
+import net from 'node:net'
+import { ReleaseError } from '../core/error.ts'
+import { type Address, reachableAddress } from './address.ts'
+import type { Drained, Gate, ServicePlace } from './gate.ts'
+import { HoldWorkers } from './hold-workers.ts'
+import type { GateMode } from './machine.ts'
+import { type Listening, listenError, removeDeadSocket } from './server.ts'
+import type { FrontSettings } from './settings.ts'
+
+/** How long connections may wait in the socket's queue for an application that ended by itself, before a worker takes them in. */
+const patienceMs = 1000
+
+/**
+ * Open a gate that gives its listening socket to the application: in mode pass nothing of ours is on the data path.
+ *
+ * The socket is bound once and lives as long as this process, so a connection in its queue is never lost, whoever accepts. While
+ * requests are held, a worker accepts on the same socket; before the application starts, the worker stops, and once requests may pass
+ * it hands over what it holds by connecting to the public address, where only the application accepts then.
+ * Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, HANDOVER_UNSUPPORTED.
+ */
+export async function openHandoverGate(options: {
+  readonly listening: Listening
+  readonly settings: FrontSettings
+  readonly mode: GateMode
+  /** How to run a hold worker. */
+  readonly workerArgv: readonly [string, ...string[]]
+  /** The public address, when the listening descriptor came from elsewhere. */
+  readonly address: Address | undefined
+}): Promise<Gate> {
+  const socket = await bind(options.listening, options.address)
+  const gate = new HandoverGate(socket, options.settings, options.workerArgv)
+  await gate.enter(options.mode)
+  return gate
+}
+
+/** A listening socket that nobody accepts on in this process. */
+interface HeldSocket {
+  readonly descriptor: number
+  readonly address: Address
+  readonly close: () => void
+}
+
+async function bind(listening: Listening, address: Address | undefined): Promise<HeldSocket> {
+  if (listening.kind === 'descriptor') {
+    if (address === undefined) throw new Error('a descriptor needs the address that it is bound to')
+    return { descriptor: listening.descriptor, address, close: () => {} }
+  }
+  // Node 26.4 has it, its types always.
+  if (!('BoundSocket' in net)) {
+    throw new ReleaseError('HANDOVER_UNSUPPORTED', `Node ${process.version} has no net.BoundSocket, which is in 26.4`)
+  }
+  if (listening.address.kind === 'unix') await removeDeadSocket(listening.address.path)
+  return bindHere(listening, listening.address)
+}
+
+function bindHere(listening: Listening, wanted: Address): HeldSocket {
+  try {
+    if (wanted.kind === 'unix') {
+      // The types of 26.6 know ports only.
+      const bound = new net.BoundSocket({ path: wanted.path } as object)
+      return { descriptor: bound.fd(), address: wanted, close: () => bound.close() }
+    }
+    const bound = new net.BoundSocket({ host: wanted.host, port: wanted.port })
+    const { address: host, port } = bound.address()
+    return { descriptor: bound.fd(), address: { kind: 'tcp', host, port }, close: () => bound.close() }
+  } catch (caught) {
+    throw listenError(caught, listening)
+  }
+}
+
+class HandoverGate implements Gate {
+  readonly kind = 'handover'
+  readonly address: Address
+  readonly #socket: HeldSocket
+  readonly #workers: HoldWorkers
+  #settings: FrontSettings
+  #mode: GateMode = 'pass'
+  #service: 'absent' | 'running' | 'returning' = 'absent'
+  /** From the preparation of the service until it ends or a hold begins, the socket is its alone: so it can be asked for its health. */
+  #isYielded = false
+  #isClosed = false
+  /** Operations one after the other: a restart of the service may overlap an order of the installer. */
+  #queue: Promise<void> = Promise.resolve()
+  #patience: NodeJS.Timeout | undefined
+
+  constructor(socket: HeldSocket, settings: FrontSettings, workerArgv: readonly [string, ...string[]]) {
+    this.#socket = socket
+    this.address = socket.address
+    this.#settings = settings
+    this.#workers = new HoldWorkers(workerArgv, socket.descriptor)
+  }
+
+  probeAddress(): Address {
+    return reachableAddress(this.address)
+  }
+
+  configure(settings: FrontSettings): void {
+    this.#settings = settings
+  }
+
+  enter(mode: GateMode): Promise<void> {
+    return this.#inOrder(async () => {
+      if (this.#mode === 'pass' && mode !== 'pass') this.#isYielded = false
+      this.#mode = mode
+      this.#workers.enter(this.#workerMode())
+      await this.#settle()
+    })
+  }
+
+  async drain(): Promise<Drained> {
+    this.#workers.endStreams()
+    return { ok: true, evidence: 'the application ends its requests when it is stopped' }
+  }
+
+  async prepareService(): Promise<ServicePlace> {
+    clearTimeout(this.#patience)
+    await this.#inOrder(async () => {
+      this.#isYielded = true
+      await this.#workers.stopAccepting()
+    })
+    const port = this.address.kind === 'tcp' ? String(this.address.port) : ''
+    return { port, socket: '', listenDescriptor: this.#socket.descriptor }
+  }
+
+  serviceStarted(): void {
+    this.#service = 'running'
+    this.#settleSoon()
+  }
+
+  serviceEnded(returns: boolean): void {
+    this.#service = returns ? 'returning' : 'absent'
+    this.#isYielded = false
+    clearTimeout(this.#patience)
+    // A quick restart needs no worker: the socket's queue is the shortest hold there is.
+    if (returns && this.#mode === 'pass') this.#patience = setTimeout(() => this.#settleSoon(), patienceMs)
+    else this.#settleSoon()
+  }
+
+  counters() {
+    return this.#workers.counters()
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#patience)
+    this.#isClosed = true
+    await this.#queue
+    this.#workers.killAll()
+    this.#socket.close()
+  }
+
+  /** Bring the workers in line with the mode and the service. */
+  async #settle(): Promise<void> {
+    if (this.#isClosed) return
+    if (this.#mode === 'pass' && this.#service === 'running') {
+      await this.#workers.stopAccepting()
+      this.#workers.release(reachableAddress(this.address))
+    } else if (!this.#isYielded && this.#mode !== 'drain') {
+      await this.#workers.accept(this.#settings, this.#workerMode())
+    }
+  }
+
+  /** Nobody waits for it; a worker that cannot be started leaves connections in the socket's queue, and the next change tries again. */
+  #settleSoon(): void {
+    this.#inOrder(() => this.#settle()).catch(() => {})
+  }
+
+  /** A worker has no application to pass to: until there is one it holds, or turns away where none is to be expected. */
+  #workerMode(): GateMode {
+    if (this.#mode !== 'pass') return this.#mode
+    return this.#service === 'absent' ? 'backoff' : 'hold'
+  }
+
+  #inOrder(operation: () => Promise<void>): Promise<void> {
+    const result = this.#queue.then(operation)
+    this.#queue = result.catch(() => {})
+    return result
+  }
+}

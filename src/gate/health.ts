@@ -1,0 +1,81 @@
+import http from 'node:http'
+import { toReleaseError } from '../core/error.ts'
+import { type ExecuteOptions, tryExecute } from '../sys/exec.ts'
+import { type Address, formatAddress } from './address.ts'
+
+/** What a healthy answer looks like. */
+export interface HttpProbe {
+  readonly path: string
+  readonly status: number
+  readonly contains: string | undefined
+}
+
+/** Whether it is healthy, and what was seen, for people. */
+export interface Health {
+  readonly ok: boolean
+  readonly evidence: string
+}
+
+/** A health answer is short; of a longer one only this much is looked at. */
+const lookedAtBytes = 64 * 1024
+
+/** Ask an application for its health over HTTP, once. Post: never rejects. */
+export function probeHttp(address: Address, probe: HttpProbe, timeoutMs: number): Promise<Health> {
+  const target = address.kind === 'unix' ? { socketPath: address.path } : { host: address.host, port: address.port }
+  const what = `GET ${probe.path} at ${formatAddress(address)}`
+  return new Promise(resolve => {
+    const outgoing = http.request({
+      ...target,
+      path: probe.path,
+      agent: false,
+      headers: { host: 'localhost', 'user-agent': 'cutover-probe', connection: 'close' },
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    outgoing.once('error', caught => {
+      const why = caught.name === 'AbortError' ? `no answer within ${timeoutMs} ms` : caught.message
+      resolve({ ok: false, evidence: `${what}: ${why}` })
+    })
+    outgoing.once('response', async incoming => {
+      try {
+        const text = await readSome(incoming)
+        resolve(judge(what, probe, incoming.statusCode!, text))
+      } catch (caught) {
+        resolve({ ok: false, evidence: `${what}: ${(caught as Error).message}` })
+      }
+    })
+    outgoing.end()
+  })
+}
+
+async function readSome(incoming: AsyncIterable<Buffer>): Promise<string> {
+  const pieces: Buffer[] = []
+  let sizeBytes = 0
+  for await (const piece of incoming) {
+    pieces.push(piece)
+    sizeBytes += piece.length
+    if (sizeBytes >= lookedAtBytes) break
+  }
+  return Buffer.concat(pieces).subarray(0, lookedAtBytes).toString()
+}
+
+function judge(what: string, probe: HttpProbe, status: number, text: string): Health {
+  if (status !== probe.status) return { ok: false, evidence: `${what}: ${status}, expected ${probe.status}` }
+  if (probe.contains !== undefined && !text.includes(probe.contains)) {
+    return {
+      ok: false,
+      evidence: `${what}: ${status} without ${JSON.stringify(probe.contains)} in ${JSON.stringify(text.slice(0, 200))}`,
+    }
+  }
+  return { ok: true, evidence: `${what}: ${status}` }
+}
+
+/** Ask for health by a command, once: exit code 0 is healthy. Post: never rejects. */
+export async function probeCommand(argv: readonly [string, ...string[]], options: ExecuteOptions): Promise<Health> {
+  try {
+    const { exitCode, stdout, stderr } = await tryExecute(argv, options)
+    const said = `${stdout}\n${stderr}`.trim().slice(-200)
+    return { ok: exitCode === 0, evidence: `exit code ${exitCode}${said === '' ? '' : `: ${said}`}` }
+  } catch (caught) {
+    return { ok: false, evidence: toReleaseError(caught).message }
+  }
+}

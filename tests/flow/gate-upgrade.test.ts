@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest'
+import { startLoad } from '../support/load.ts'
+import { startServing, toyPrefix, until, upgrade } from '../support/toy-prefix.ts'
+
+for (const mode of ['proxy', 'handover'] as const) {
+  it(`upgrades under load without a failed request, POSTs included (${mode})`, async () => {
+    const prefix = toyPrefix({ mode })
+    prefix.addRelease('1.0.0')
+    prefix.addRelease('1.1.0')
+    prefix.switchTo('1.0.0')
+    const serving = await startServing(prefix.root)
+    try {
+      await until(async () => (await serving.client.request({ kind: 'probe' })).result?.ok)
+      const load = startLoad(serving.url, 16)
+      await upgrade(serving, prefix, '1.1.0')
+      await until(async () => (await serving.client.request({ kind: 'status' })).status.counters.heldNow === 0)
+      await upgrade(serving, prefix, '1.0.0')
+      const report = await load.stop()
+      const { status } = await serving.client.request({ kind: 'status' })
+      expect(report.failures).toEqual([])
+      expect(report.versions.toSorted()).toEqual(['1.0.0', '1.1.0'])
+      expect(status.counters.held).toBeGreaterThan(0)
+      expect(status.counters.released).toBe(status.counters.held)
+      expect(status.counters.backedOff).toBe(0)
+      expect(status.version).toBe('1.0.0')
+    } finally {
+      expect(await serving.end('SIGTERM')).toBe(0)
+    }
+  })
+}
