@@ -1,0 +1,41 @@
+/*
+ * Bundle what is shipped: build/release.js and build/cutover.js with their lazy parts beside them, and the licences of what is bundled.
+ * They need Node and nothing else. `node scripts/build.ts [FOLDER]`; the folder is build/ when absent.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { build, type Metafile } from 'esbuild'
+import { bundledPackages, thirdPartyNotices } from './lib/third-party.ts'
+
+const root = path.resolve(import.meta.dirname, '..')
+
+const metafile = await bundle(path.resolve(process.argv[2] ?? path.join(root, 'build')))
+const sizeBytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0)
+process.stdout.write(`${Object.keys(metafile.outputs).length} files, ${(sizeBytes / 1024 / 1024).toFixed(1)} MiB\n`)
+
+async function bundle(folder: string): Promise<Metafile> {
+  fs.rmSync(folder, { recursive: true, force: true })
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['src/bin/release.ts', 'src/bin/cutover.ts'],
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24.15',
+    chunkNames: 'parts/[name]-[hash]',
+    // CommonJS packages call require for what Node brings; an ES module has none of its own.
+    banner: {
+      js: "import { createRequire as cutoverCreateRequire } from 'node:module'\nconst require = cutoverCreateRequire(import.meta.url)",
+    },
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+  })
+  for (const name of ['release.js', 'cutover.js']) fs.chmodSync(path.join(folder, name), 0o755)
+  // The packages are ES modules wherever the folder is put.
+  fs.writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }\n')
+  fs.writeFileSync(path.join(folder, 'THIRD-PARTY.txt'), thirdPartyNotices(root, bundledPackages(metafile)))
+  return metafile
+}

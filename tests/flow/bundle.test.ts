@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import description from '../../package.json' with { type: 'json' }
+import { cutoverExecutable } from '../../src/cli/cutover-commands.ts'
+import { releaseExecutable } from '../../src/cli/release-commands.ts'
+import { repositoryRoot } from '../support/sources.ts'
+import { tempFolder } from '../support/temp.ts'
+
+// Below the system's folder for temporary files there is no node_modules: what is not bundled cannot be found.
+const folder = path.join(tempFolder(), 'build')
+
+const run = (file: string, ...args: string[]) =>
+  spawnSync(process.execPath, [path.join(folder, file), ...args], { cwd: path.dirname(folder), encoding: 'utf8' })
+
+beforeAll(() => {
+  const built = spawnSync('node', ['scripts/build.ts', folder], { cwd: repositoryRoot, encoding: 'utf8' })
+  expect(built.stderr).toBe('')
+  expect(built.status).toBe(0)
+})
+
+describe.each([releaseExecutable, cutoverExecutable])('the bundle of $name', executable => {
+  it('tells its version', () => {
+    expect(run(`${executable.name}.js`, '--version')).toMatchObject({ status: 0, stdout: `${description.version}\n` })
+  })
+
+  it.each(Object.keys(executable.commands))('has the command %s', name => {
+    const { status, stdout, stderr } = run(`${executable.name}.js`, name, '--help')
+    expect(stderr).toBe('')
+    expect(status).toBe(0)
+    expect(stdout).toContain(`${executable.name} ${name}`)
+  })
+
+  it('is an executable with an interpreter line', () => {
+    const file = path.join(folder, `${executable.name}.js`)
+    expect(fs.readFileSync(file, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+    expect(fs.statSync(file).mode & 0o777).toBe(0o755)
+  })
+})
+
+it('every part loads without node_modules', () => {
+  const parts = fs.readdirSync(path.join(folder, 'parts')).map(part => `./parts/${part}`)
+  const program = `for (const part of ${JSON.stringify(parts)}) await import(new URL(part, 'file://${folder}/'))`
+  const loaded = spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' })
+  expect(loaded.stderr).toBe('')
+  expect(loaded.status).toBe(0)
+})
+
+it('a whole command runs from it, dependencies with native parts of Node included', () => {
+  const made = run('release.js', 'init', 'repository', '--keys', 'keys', '--application', 'notes', '--json')
+  expect(made.stderr).toBe('')
+  const last = JSON.parse(made.stdout.trim().split('\n').at(-1)!)
+  expect(last).toMatchObject({ kind: 'run-done', changed: true })
+})
+
+it('tells the licence of everything that is in it', () => {
+  const notices = fs.readFileSync(path.join(folder, 'THIRD-PARTY.txt'), 'utf8')
+  for (const name of Object.keys(description.dependencies)) expect(notices).toContain(`\n${name} `)
+})
