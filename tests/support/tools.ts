@@ -9,6 +9,7 @@ const packages: Readonly<Record<string, string>> = {
   bsdtar: 'libarchive-tools',
   gpgv: 'gpgv',
   pip3: 'python3-pip',
+  'pyproject-build': 'python3-build',
   python3: 'python3-venv',
   mkfs: 'util-linux',
   unshare: 'util-linux',
