@@ -28,7 +28,8 @@ const bytesPerTurn = 16 * 1024 * 1024
 /**
  * Compare a tree on disk with its manifest: types, modes, link targets, every byte, and what is there besides.
  *
- * Post: nothing is followed or written. Errors: FILE_IO for what cannot be read, the signal's reason.
+ * Post: nothing is written. A link is never taken for what it points to; a folder that became one is reported as changed.
+ * Errors: FILE_IO for what cannot be read, the signal's reason.
  */
 export async function verifyTree(
   folder: string,
