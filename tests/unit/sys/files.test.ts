@@ -1,0 +1,115 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import {
+  parseJson,
+  readJson,
+  readLinkIfExists,
+  readTextIfExists,
+  removeTree,
+  replaceSymlink,
+  writeFileAtomic,
+} from '../../../src/sys/files.ts'
+import { codeOf } from '../../support/codes.ts'
+import { tempFolder } from '../../support/temp.ts'
+
+const folder = tempFolder()
+let count = 0
+const place = () => path.join(folder, `place-${count++}`)
+
+describe('writeFileAtomic', () => {
+  it.each([true, false])('replaces a file with mode and without leftovers, durable: %s', durable => {
+    const own = place()
+    fs.mkdirSync(own)
+    const file = path.join(own, 'file')
+    fs.writeFileSync(file, 'old')
+    writeFileAtomic(file, 'new', { mode: 0o600, durable })
+    expect(fs.readFileSync(file, 'utf8')).toBe('new')
+    expect(fs.statSync(file).mode & 0o777).toBe(0o600)
+    expect(fs.readdirSync(own)).toEqual(['file'])
+  })
+
+  it('does not write through a symbolic link: the link is replaced', () => {
+    const [target, link] = [place(), place()]
+    fs.writeFileSync(target, 'precious')
+    fs.symlinkSync(target, link)
+    writeFileAtomic(link, 'new')
+    expect(fs.readFileSync(target, 'utf8')).toBe('precious')
+    expect(fs.lstatSync(link).isFile()).toBe(true)
+  })
+
+  it('keeps the errno of what fails, and leaves nothing', () => {
+    const own = place()
+    fs.mkdirSync(path.join(own, 'taken'), { recursive: true })
+    expect(() => writeFileAtomic(path.join(own, 'taken'), 'x')).toThrow(
+      expect.objectContaining({ code: 'FILE_IO', details: expect.objectContaining({ errno: 'EISDIR' }) }),
+    )
+    expect(fs.readdirSync(own)).toEqual(['taken'])
+    expect(codeOf(() => writeFileAtomic(path.join(own, 'missing', 'file'), 'x'))).toBe('FILE_IO')
+  })
+})
+
+describe('reading', () => {
+  it('tells missing from unreadable', () => {
+    expect(readTextIfExists(place())).toBeUndefined()
+    const file = place()
+    fs.writeFileSync(file, 'text')
+    expect(readTextIfExists(file)).toBe('text')
+    expect(readTextIfExists(path.join(file, 'below'))).toBeUndefined()
+    expect(codeOf(() => readTextIfExists(folder))).toBe('FILE_IO')
+  })
+
+  it('names the place of what is not JSON', () => {
+    const file = place()
+    fs.writeFileSync(file, '{"a":')
+    expect(() => readJson(file)).toThrow(
+      expect.objectContaining({ code: 'DOCUMENT_INVALID', message: expect.stringContaining(file) }),
+    )
+    expect(codeOf(() => readJson(place()))).toBe('DOCUMENT_INVALID')
+    expect(parseJson('{"a":[1]}', 'here')).toEqual({ a: [1] })
+  })
+})
+
+describe('replaceSymlink', () => {
+  it('makes a link and points it elsewhere, with nothing left beside it', () => {
+    const own = place()
+    fs.mkdirSync(own)
+    const link = path.join(own, 'current')
+    replaceSymlink(link, 'releases/1.1.3')
+    replaceSymlink(link, 'releases/1.1.4')
+    expect(readLinkIfExists(link)).toBe('releases/1.1.4')
+    expect(fs.readdirSync(own)).toEqual(['current'])
+  })
+
+  it('does not replace a folder', () => {
+    const own = place()
+    fs.mkdirSync(path.join(own, 'current'), { recursive: true })
+    expect(codeOf(() => replaceSymlink(path.join(own, 'current'), 'x'))).toBe('FILE_IO')
+    expect(fs.readdirSync(own)).toEqual(['current'])
+  })
+
+  it('reads no link where there is none', () => {
+    expect(readLinkIfExists(place())).toBeUndefined()
+    expect(readLinkIfExists(folder)).toBeUndefined()
+  })
+})
+
+describe('removeTree', () => {
+  it('removes what is read-only, and does not follow links out', () => {
+    const [tree, outside] = [place(), place()]
+    fs.mkdirSync(path.join(tree, 'a/b'), { recursive: true })
+    fs.mkdirSync(outside)
+    fs.writeFileSync(path.join(outside, 'precious'), '')
+    fs.writeFileSync(path.join(tree, 'a/b/file'), '')
+    fs.symlinkSync(outside, path.join(tree, 'a/link'))
+    fs.chmodSync(path.join(tree, 'a/b'), 0o500)
+    fs.chmodSync(path.join(tree, 'a'), 0o500)
+    removeTree(tree)
+    expect(fs.existsSync(tree)).toBe(false)
+    expect(fs.readdirSync(outside)).toEqual(['precious'])
+  })
+
+  it('has nothing to do where there is nothing', () => {
+    expect(() => removeTree(place())).not.toThrow()
+  })
+})
