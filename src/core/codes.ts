@@ -286,6 +286,17 @@ export const errorCodes = {
     'A data migration failed; the version before serves.',
     'look at the output in the message; it is tried again when the version is named with --version',
   ),
+  INSTALL_UNHEALTHY: entry(
+    1,
+    'A version did not start, become healthy or stay so; the version before serves again.',
+    'look at the logs below run/log of the prefix, then cut a new version',
+  ),
+  ROLLBACK_NONE: entry(1, 'There is no version to go back to.', 'install the version that you want with --version'),
+  ROLLBACK_FLOOR: entry(
+    1,
+    'A version is older than the data allows after a forward-only migration.',
+    'choose a later version, or restore the data by hand',
+  ),
   RECOVERY_INCOMPLETE: entry(
     4,
     'An interrupted or failed change could be neither finished nor undone.',
@@ -414,6 +425,23 @@ export const errorCodes = {
     2,
     'The Python distributions that the recipe names are not as expected.',
     'correct artifacts.python in the recipe, or the build',
+  ),
+  BUILD_ARTIFACT_REPEATED: entry(
+    2,
+    'Two artifacts of a release have the same file name.',
+    'rename what the build makes',
+  ),
+
+  // cut
+  REHEARSAL_FAILED: entry(
+    1,
+    'A release that was tried out before it is tagged did not work.',
+    'the message has what failed and the last lines of the services; correct it, commit, and cut again',
+  ),
+  REHEARSAL_UNHEALTHY: entry(
+    1,
+    'What was installed on trial does not run or is not healthy.',
+    'look at the lines of the services in the message',
   ),
 } as const satisfies Record<string, ErrorEntry>
 

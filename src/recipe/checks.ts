@@ -1,17 +1,11 @@
-import { placeholderNames } from './placeholders.ts'
+import { placeholderProblems } from './placeholder-checks.ts'
 import type { Recipe } from './schema.ts'
-import { suggest } from './suggest.ts'
 
 /** Something that is wrong between keys, each of which is fine alone. */
 export interface RecipeProblem {
   readonly path: readonly (string | number)[]
   readonly message: string
 }
-
-/** Placeholders that every release has on a node; see prefix/values.ts. */
-const releasePlaceholders = ['release', 'shared', 'prefix', 'version', 'environment', 'runtime'] as const
-/** Placeholders that the listening service has besides, in mode `proxy`. */
-const addressPlaceholders = ['port', 'socket'] as const
 
 /** Find what one key of a recipe asks of another. Shape: in the order of the schema. */
 export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
@@ -22,7 +16,7 @@ export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
     ...health(recipe),
     ...secrets(recipe),
     ...rehearsal(recipe),
-    ...placeholders(recipe),
+    ...placeholderProblems(recipe),
   ]
 }
 
@@ -106,71 +100,6 @@ function rehearsal({ rehearsal: { environment }, environments }: Recipe): Recipe
   if (environment === undefined || names.includes(environment)) return []
   const expected = `expected one of the environments ${names.join(', ')}`
   return [problem(['rehearsal', 'environment'], `${expected}, found ${environment}`)]
-}
-
-/** Look at every place that takes placeholders, for each environment that a prefix can belong to. */
-function placeholders(recipe: Recipe): RecipeProblem[] {
-  const found = new Map<string, RecipeProblem>()
-  for (const [environment, { variables }] of Object.entries(recipe.environments)) {
-    const general = [
-      ...releasePlaceholders,
-      ...Object.keys(variables),
-      ...recipe.node.secrets.map(secret => secret.name),
-    ]
-    for (const { path, text, listens } of placeholderTexts(recipe)) {
-      const known = listens ? [...general, ...addressPlaceholders] : general
-      for (const name of placeholderNames(text)) {
-        const key = `${path.join('.')} ${name}`
-        if (known.includes(name) || found.has(key)) continue
-        found.set(key, problem(path, unknownText(name, environment, known)))
-      }
-    }
-  }
-  return [...found.values()]
-}
-
-function unknownText(name: string, environment: string, known: readonly string[]): string {
-  const meant = suggest(name, known)
-  const question = meant === undefined ? '' : `; did you mean \${${meant}}?`
-  if (/^[A-Z_][A-Z0-9_]*$/.test(name))
-    return `expected \${${name}} to be a variable of every environment or a secret, found none in ${environment}${question}`
-  return `expected one of the placeholders ${known.map(other => `\${${other}}`).join(', ')}, found \${${name}}${question}`
-}
-
-interface PlaceholderText {
-  readonly path: readonly (string | number)[]
-  readonly text: string
-  readonly listens: boolean
-}
-
-function placeholderTexts({ node }: Recipe): PlaceholderText[] {
-  const texts: PlaceholderText[] = []
-  const add = (path: readonly (string | number)[], text: string, listens = false) => texts.push({ path, text, listens })
-  const addEach = (path: readonly (string | number)[], list: readonly string[], listens = false) => {
-    for (const [index, text] of list.entries()) add([...path, index], text, listens)
-  }
-  const addValues = (path: readonly (string | number)[], values: Readonly<Record<string, string>>, listens = false) => {
-    for (const [name, text] of Object.entries(values)) add([...path, name], text, listens)
-  }
-  const addCommand = (
-    path: readonly (string | number)[],
-    command: Pick<Recipe['tests'][number], 'run' | 'environment'>,
-  ) => {
-    if (typeof command.run !== 'string') addEach([...path, 'run'], command.run)
-    addValues([...path, 'environment'], command.environment)
-  }
-  addEach(['node', 'runtime', 'packages'], node.runtime.packages)
-  for (const [index, command] of node.setup.entries()) addCommand(['node', 'setup', index], command)
-  for (const [index, service] of node.services.entries()) {
-    addEach(['node', 'services', index, 'command'], service.command, service.listens)
-    addValues(['node', 'services', index, 'environment'], service.environment, service.listens)
-  }
-  if (node.health.http?.contains !== undefined) add(['node', 'health', 'http', 'contains'], node.health.http.contains)
-  if (node.health.command !== undefined) addCommand(['node', 'health', 'command'], node.health.command)
-  for (const [index, migration] of node.migrations.entries()) addCommand(['node', 'migrations', index], migration)
-  // Nothing listens on the public address unless a service does, and the default address uses ${PORT}.
-  if (node.services.some(service => service.listens)) add(['node', 'gate', 'listen'], node.gate.listen)
-  return texts
 }
 
 function problem(path: readonly (string | number)[], message: string): RecipeProblem {

@@ -73,6 +73,11 @@ describe('recipeProblems', () => {
       'found ${relaese}; did you mean ${release}?',
     ],
     [
+      'a secret among the words of a command, where everybody could read it',
+      'node:\n  secrets: [{ name: KEY }]\n  migrations: [{ name: one, run: [a, "${KEY}"], phase: short }]\n',
+      'node.migrations[0].run[1]: expected no secret among words',
+    ],
+    [
       'an address for a service that does not listen',
       'node:\n  services: [{ name: job, command: ["${port}"] }]\n',
       'node.services[0].command[0]: expected one of the placeholders',
@@ -86,7 +91,7 @@ describe('recipeProblems', () => {
   services: [{ name: web, command: ["\${runtime}", "\${release}/main.js", "\${port}", "$$HOME"], listens: true }]
   setup: [{ run: "echo \${HOME:-none}" }]
   secrets: [{ name: KEY }]
-  migrations: [{ name: one, run: ["\${shared}", "\${KEY}"], phase: expand }]
+  migrations: [{ name: one, run: ["\${shared}"], environment: { K: "\${KEY}" }, phase: expand }]
 environments:
   production: { variables: { PORT: "8080" } }
 `

@@ -1,0 +1,43 @@
+import path from 'node:path'
+import { Command } from 'commander'
+import { type GlobalOptions, type Io, runCommand } from './run.ts'
+
+interface Options extends GlobalOptions {
+  readonly snapshot?: boolean
+  readonly dryRun?: boolean
+  readonly recipe?: string
+  readonly output?: string
+}
+
+/** `release cut VERSION`: test, build, package, rehearse and tag. */
+export function cutCommand(io: Io): Command {
+  return new Command('cut')
+    .description(
+      'Cut a release from the commit that is checked out: test it, build it, pack it, install it on trial, then tag it. A failure leaves no trace.',
+    )
+    .argument('[version]', 'the version to cut, such as 1.2.3; optional with --snapshot')
+    .option('--snapshot', 'cut an unpublished version of any branch: nothing is committed and nothing tagged')
+    .option('--dry-run', 'check that the release could be cut and show what would be done')
+    .option('--recipe <path>', 'a recipe outside of the repository: its file, or the folder that holds it')
+    .option('--output <dir>', 'where releases are put (default: dist in the repository)')
+    .action(async (version: string | undefined, _options: unknown, command: Command) => {
+      const { snapshot, dryRun, recipe, output, ...global } = command.optsWithGlobals<Options>()
+      const { cwd, environment } = io
+      const absolute = (place: string | undefined) => (place === undefined ? undefined : path.resolve(cwd, place))
+      process.exitCode = await runCommand(io, 'cut', global, async tools => {
+        const { cut } = await import('../flow/cut.ts')
+        await cut(
+          {
+            cwd,
+            environment,
+            version,
+            snapshot: snapshot === true,
+            dryRun: dryRun === true,
+            recipe: absolute(recipe),
+            output: absolute(output),
+          },
+          tools,
+        )
+      })
+    })
+}

@@ -1,0 +1,47 @@
+import path from 'node:path'
+import { staleWorkspaces } from '../build/workspace.ts'
+import { connectControl } from '../gate/client.ts'
+import { controlSocket } from '../gate/control.ts'
+import { prefixPaths } from '../prefix/layout.ts'
+import { endLeftovers } from '../service/leftovers.ts'
+import type { RepositoryPlaces } from '../source/facts.ts'
+import type { Git } from '../source/git.ts'
+import { finishPending } from '../source/publish.ts'
+import { delay } from '../sys/clock.ts'
+import { removeTree } from '../sys/files.ts'
+import type { FlowTools } from './tools.ts'
+
+const shutdownTimeoutMs = 15_000
+
+/**
+ * Bring to its end what killed cuts of a repository left: a release whose refs were being moved, services of a rehearsal, temporary folders.
+ *
+ * Pre: the repository's lock is held.
+ */
+export async function finishKilledCuts(git: Git, places: RepositoryPlaces, tools: FlowTools): Promise<void> {
+  for (const workspace of staleWorkspaces(places.commonFolder)) {
+    await endServing(workspace.prefix)
+    await endLeftovers(prefixPaths(workspace.prefix).run)
+    removeTree(workspace.root)
+  }
+  const finished = await finishPending(git, places)
+  if (finished.kind === 'undone') {
+    tools.emit({
+      kind: 'note',
+      message: `an earlier cut was killed before it made ${finished.tag}; nothing of it is left`,
+    })
+  }
+  if (finished.kind === 'finished') {
+    tools.emit({ kind: 'note', message: `an earlier cut was killed while it made ${finished.tag}; it is made now` })
+  }
+}
+
+/** End what serves a prefix, if anything does. Post: nothing answers there any more. */
+export async function endServing(prefix: string): Promise<void> {
+  const socket = path.join(prefix, controlSocket)
+  const control = await connectControl(socket)
+  if (control === undefined) return
+  await control.request({ kind: 'shutdown' })
+  const deadlineMs = performance.now() + shutdownTimeoutMs
+  while (performance.now() < deadlineMs && (await connectControl(socket)) !== undefined) await delay(50)
+}

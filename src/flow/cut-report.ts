@@ -1,0 +1,71 @@
+import path from 'node:path'
+import { commandText } from '../build/commands.ts'
+import { formatBytes } from '../core/quantity.ts'
+import { type CutState, known } from './cut-state.ts'
+
+/** What a cut hands to programs. */
+export interface CutResult {
+  readonly name: string
+  readonly version: string
+  readonly tag: string | undefined
+  readonly folder: string
+  readonly artifacts: readonly string[]
+}
+
+/** Show what was made, and what to do next. */
+export function reportCut(state: CutState, durationMs: number): void {
+  const { emit } = state.tools
+  const record = known(state.record)
+  const { folder } = known(state.output)
+  emit({
+    kind: 'table',
+    title: `Artifacts of ${record.name} ${record.version}`,
+    columns: ['Kind', 'Name', 'Size', 'Digest'],
+    rows: state.artifacts.map(({ kind, name, sizeBytes, digest }) => [kind, name, formatBytes(sizeBytes), digest]),
+  })
+  const place = path.relative(state.options.cwd, folder) || folder
+  const made = record.tag === undefined ? 'cut, as a snapshot without a tag' : `cut and tagged ${record.tag}`
+  const result: CutResult = {
+    name: record.name,
+    version: record.version,
+    tag: record.tag,
+    folder,
+    artifacts: state.artifacts.map(artifact => artifact.name),
+  }
+  emit({
+    kind: 'run-done',
+    command: 'cut',
+    changed: true,
+    durationMs,
+    message: `${record.name} ${record.version} is ${made}, in ${place}; publish it with: release upload ${record.version}`,
+    result,
+  })
+}
+
+/** Show what a cut would do. */
+export function reportPlan(state: CutState, steps: readonly string[], durationMs: number): void {
+  const { loaded, facts, wanted, changes } = known(state.prepared)
+  const { recipe, file } = loaded
+  const { artifacts, node, source } = recipe
+  const envelopes = ['tarball', ...(artifacts.deb ? ['deb'] : []), ...(artifacts.oci ? ['oci'] : [])]
+  const changelog = source.changelog === false ? [] : [source.changelog]
+  const rows = [
+    ['release', `${recipe.name} ${wanted.version}`],
+    ['recipe', file],
+    ['commit', facts.head.commit],
+    ['tag', wanted.tag ?? 'none: a snapshot'],
+    ['after', wanted.previous ?? 'nothing: the first release'],
+    ['changes', changes.trim()],
+    ['edits', [...new Set(source.versionFiles.map(edit => edit.path)), ...changelog].join(', ') || 'none'],
+    ['tests', recipe.tests.map(commandText).join('; ') || 'none'],
+    ['build', recipe.build.map(commandText).join('; ') || 'nothing'],
+    ['envelopes', envelopes.join(', ')],
+    ['services', node.services.map(service => service.name).join(', ') || 'none'],
+    ['output', path.join(state.dist, wanted.version)],
+    ['steps', steps.join(' → ')],
+  ]
+  state.tools.emit({ kind: 'table', title: 'Plan', columns: ['What', 'Value'], rows })
+  const result = { name: recipe.name, version: wanted.version, tag: wanted.tag, previous: wanted.previous, changes }
+  const message = `${recipe.name} ${wanted.version} could be cut; nothing was changed`
+  state.tools.emit({ kind: 'run-done', command: 'cut', changed: false, durationMs, message, result })
+}

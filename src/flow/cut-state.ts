@@ -1,0 +1,77 @@
+import type { ReleaseOutput } from '../build/output.ts'
+import type { Workspace } from '../build/workspace.ts'
+import type { Artifact, ReleaseRecord } from '../payload/release-record.ts'
+import type { LoadedRecipe } from '../recipe/load.ts'
+import type { ReleaseEdits } from '../source/edits.ts'
+import type { RepositoryFacts, RepositoryPlaces } from '../source/facts.ts'
+import type { Git } from '../source/git.ts'
+import type { Wanted } from '../source/preflight.ts'
+import type { CommittedFile, Scratch } from '../source/scratch.ts'
+import type { PackedPayload } from './cut-envelopes.ts'
+import type { FlowTools } from './tools.ts'
+
+export interface CutOptions {
+  readonly cwd: string
+  /** The environment of whoever runs us. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Undefined for a snapshot that names itself. */
+  readonly version?: string | undefined
+  /** Cut an unpublished version of any branch: nothing is committed and nothing tagged. */
+  readonly snapshot: boolean
+  /** Check that the release could be cut and show what would be done. */
+  readonly dryRun: boolean
+  /** A recipe outside of the repository: the file, or a folder that holds it. Absolute. */
+  readonly recipe?: string | undefined
+  /** Where releases are put, absolute; `dist` in the repository when absent. */
+  readonly output?: string | undefined
+}
+
+/** What preflight decided: nothing of it changes afterwards. */
+export interface PreparedCut {
+  readonly loaded: LoadedRecipe
+  readonly facts: RepositoryFacts
+  readonly wanted: Wanted
+  /** Markdown: what changed since the release before, from the commits. */
+  readonly changes: string
+}
+
+/** The sources of the release, with version files and changelog set. */
+export interface ReleaseSources extends ReleaseEdits {
+  readonly tree: string
+  readonly files: readonly CommittedFile[]
+}
+
+/** What the steps of a cut hand on. Optional members are filled in by the step that is named. */
+export interface CutState {
+  readonly options: CutOptions
+  readonly tools: FlowTools
+  readonly git: Git
+  readonly places: RepositoryPlaces
+  readonly dist: string
+  /** In the order in which they are made. */
+  readonly artifacts: Artifact[]
+  /** preflight */
+  prepared?: PreparedCut
+  /** checkout */
+  workspace?: Workspace
+  scratch?: Scratch
+  output?: ReleaseOutput
+  /** version */
+  sources?: ReleaseSources
+  /** payload */
+  packed?: PackedPayload
+  /** record */
+  record?: ReleaseRecord
+}
+
+/** What an earlier step found out. Its absence is a defect in the order of the steps. */
+export function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a step runs before the one that it builds on')
+  return value
+}
+
+/** The environment that packages are made for and a rehearsal runs in: the recipe's choice, else its first. */
+export function mainEnvironment({ loaded }: Pick<PreparedCut, 'loaded'>): string {
+  const { rehearsal, environments } = loaded.recipe
+  return rehearsal.environment ?? known(Object.keys(environments)[0])
+}

@@ -1,0 +1,118 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ReleaseError, toReleaseError } from '../core/error.ts'
+import { done, type Outcome } from '../core/outcome.ts'
+import type { ReleaseRecord } from '../payload/release-record.ts'
+import { writeIdentity } from '../prefix/identity.ts'
+import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { makeFolder } from '../sys/files.ts'
+import { install } from './install.ts'
+import { logTails, type RehearsalServer, startServing } from './rehearsal-server.ts'
+import { resolveFromFolder } from './resolve.ts'
+import { rollback } from './rollback.ts'
+import type { FlowTools } from './tools.ts'
+
+export interface RehearsalOptions {
+  /** An empty folder: the scratch prefix. */
+  readonly prefix: string
+  /** The folder of the release that is tried out. */
+  readonly release: string
+  /** Where earlier releases may be. */
+  readonly dist: string
+  readonly record: ReleaseRecord
+  /** The release before it, which an upgrade is tried from when it is in `dist`. */
+  readonly previous: string | undefined
+  readonly recipe: Recipe
+  /** The recipe's environment to try it in. */
+  readonly environmentName: string
+  /** The environment of whoever runs us. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** One thing that a server would do with the release. */
+interface Act {
+  readonly name: string
+  readonly run: () => Promise<unknown>
+}
+
+/**
+ * Try a release out as a server would have it: install, start, ask for its health; upgrade from the release before, roll back.
+ *
+ * Post: nothing of it runs any more, whatever happened. Errors: REHEARSAL_FAILED with what failed, its code, and the last lines of the
+ * services. Crash: processes and the prefix stay; the next cut finds and ends them (cut-leftovers.ts).
+ */
+export async function rehearse(options: RehearsalOptions, tools: FlowTools): Promise<Outcome<string>> {
+  const paths = prefixPaths(options.prefix)
+  makeFolder(paths.root)
+  writeIdentity(paths, {
+    schema: 1,
+    layout: 1,
+    application: options.record.name,
+    repository: pathToFileURL(options.dist).href,
+    environment: options.environmentName,
+    variables: options.recipe.rehearsal.variables,
+  })
+  const hasServices = options.recipe.node.services.length > 0
+  const server = hasServices ? await startServing(paths, options.environment, tools.clock) : undefined
+  const names: string[] = []
+  try {
+    for (const act of acts(options, server, quiet(tools))) {
+      tools.signal.throwIfAborted()
+      tools.emit({ kind: 'progress', step: 'rehearse', what: act.name, unit: 'operations', done: names.length })
+      await attempt(act, paths, tools)
+      names.push(act.name)
+    }
+  } finally {
+    await server?.end()
+  }
+  return done(names.join(', '))
+}
+
+function acts(options: RehearsalOptions, server: RehearsalServer | undefined, tools: FlowTools): readonly Act[] {
+  const { prefix, dist, previous, release } = options
+  const { version } = options.record
+  const installing = (which: string, folder: string): Act => ({
+    name: `install ${which}`,
+    run: () => install({ prefix, version: which, resolve: resolveFromFolder(folder, tools.signal) }, tools),
+  })
+  const healthy = (which: string): readonly Act[] =>
+    server === undefined ? [] : [{ name: `health of ${which}`, run: () => server.assertHealthy(which) }]
+  const fresh = [installing(version, release), ...healthy(version)]
+  const before = previous === undefined ? undefined : path.join(dist, previous)
+  if (previous === undefined || before === undefined || !fs.existsSync(path.join(before, 'release.json'))) return fresh
+  const upgrade = [installing(previous, before), ...healthy(previous), ...fresh]
+  const isOneWay = options.recipe.node.migrations.some(migration => migration.rollback === 'forward-only')
+  if (isOneWay) return upgrade
+  const back = { name: `roll back to ${previous}`, run: () => rollback({ prefix, to: previous }, tools) }
+  return [...upgrade, back, ...healthy(previous)]
+}
+
+async function attempt(act: Act, paths: PrefixPaths, tools: FlowTools): Promise<void> {
+  try {
+    await act.run()
+  } catch (caught) {
+    tools.signal.throwIfAborted()
+    const error = toReleaseError(caught)
+    const logs = logTails(paths)
+    throw new ReleaseError(
+      'REHEARSAL_FAILED',
+      [`${act.name} failed with ${error.code}: ${error.message}`, ...logs].join('\n'),
+      {
+        cause: error,
+        details: { act: act.name, code: error.code },
+      },
+    )
+  }
+}
+
+/** Let through what the application says; the steps of installations belong to the rehearsal's own. */
+function quiet(tools: FlowTools): FlowTools {
+  return {
+    ...tools,
+    emit: event => {
+      if (event.kind === 'output') tools.emit({ ...event, step: 'rehearse' })
+    },
+  }
+}
