@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import zlib from 'node:zlib'
+import { type Digest, Digester } from '../core/digest.ts'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { frameHeader } from '../payload/codec.ts'
 import type { Codec } from '../payload/manifest.ts'
@@ -25,6 +26,26 @@ export function readRange({ file, offset, sizeBytes }: FileRange): Buffer {
   } catch (caught) {
     throw toReleaseError(caught)
   }
+}
+
+/** Digest a whole file with one buffer. Errors: FILE_IO. */
+export function fileDigest(file: string): Digest {
+  const digester = new Digester()
+  try {
+    const descriptor = fs.openSync(file, 'r')
+    try {
+      const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
+      for (let read = -1; read !== 0; ) {
+        read = fs.readSync(descriptor, buffer, 0, buffer.byteLength, null)
+        digester.update(buffer.subarray(0, read))
+      }
+    } finally {
+      fs.closeSync(descriptor)
+    }
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+  return digester.digest()
 }
 
 /**

@@ -1,12 +1,12 @@
 import path from 'node:path'
-import { digestOf, hexOf, isDigest } from '../core/digest.ts'
+import { type Digest, digestOf, hexOf, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { readRange } from './input.ts'
 
 /** The parts of an image that its proof needs. */
 export interface ImageContents {
-  /** The files of its layers, each once. */
-  readonly layers: readonly string[]
+  /** Its layers, each once: the file and what its digest has to be. */
+  readonly layers: readonly { readonly file: string; readonly digest: Digest }[]
   /** The diff_ids of all its configurations. */
   readonly diffIds: readonly string[]
 }
@@ -24,16 +24,16 @@ export function readImage(folder: string): ImageContents {
   if (layout['imageLayoutVersion'] !== '1.0.0') throw imageError(folder, 'is not an image layout of version 1.0.0')
   const [entry] = list(folder, parse(folder, read(folder, 'index.json'))['manifests'])
   const index = document(folder, entry)
-  const layers = new Set<string>()
+  const layers = new Map<Digest, string>()
   const diffIds: string[] = []
   for (const descriptor of list(folder, index['manifests'])) {
     const manifest = document(folder, descriptor)
-    for (const layer of list(folder, manifest['layers'])) layers.add(blobFile(folder, layer))
+    for (const layer of list(folder, manifest['layers'])) layers.set(digestIn(folder, layer), blobFile(folder, layer))
     const config = document(folder, manifest['config'])
     const rootfs = config['rootfs']
     diffIds.push(...list(folder, isObject(rootfs) ? rootfs['diff_ids'] : undefined).map(String))
   }
-  return { layers: [...layers], diffIds }
+  return { layers: [...layers].map(([digest, file]) => ({ file, digest })), diffIds }
 }
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -41,16 +41,20 @@ type JsonObject = Readonly<Record<string, unknown>>
 function document(folder: string, descriptor: unknown): JsonObject {
   const file = blobFile(folder, descriptor)
   const bytes = readRange({ file, offset: 0, sizeBytes: largestDocumentBytes })
-  const expected = isObject(descriptor) ? descriptor['digest'] : undefined
+  const expected = digestIn(folder, descriptor)
   const found = digestOf(bytes)
   if (found !== expected) throw imageError(folder, `has a blob with ${found}, expected ${expected}`)
   return parse(folder, bytes)
 }
 
 function blobFile(folder: string, descriptor: unknown): string {
+  return path.join(folder, 'blobs', 'sha256', hexOf(digestIn(folder, descriptor)))
+}
+
+function digestIn(folder: string, descriptor: unknown): Digest {
   const digest = isObject(descriptor) ? descriptor['digest'] : undefined
   if (!isDigest(digest)) throw imageError(folder, 'has a descriptor without a digest')
-  return path.join(folder, 'blobs', 'sha256', hexOf(digest))
+  return digest
 }
 
 function read(folder: string, name: string): Buffer {

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { type Digest, Digester } from '../core/digest.ts'
-import { toReleaseError } from '../core/error.ts'
+import { ReleaseError, toReleaseError } from '../core/error.ts'
 
 /** What was written: size and digest of the whole. */
 export interface Written {
@@ -12,7 +12,7 @@ export interface Written {
  * A file that is written from front to back and digested on the way.
  *
  * Post: after {@link finish} the bytes are on disk under their name. Crash: a `.part` file beside it, which nothing reads.
- * Errors: FILE_IO, FILE_NO_SPACE.
+ * Errors: FILE_IO, FILE_NO_SPACE, ENVELOPE_MISMATCH (a file to copy from is too short).
  */
 export class OutputFile {
   readonly #file: string
@@ -48,8 +48,7 @@ export class OutputFile {
         while (copied < sizeBytes) {
           const wanted = Math.min(buffer.byteLength, sizeBytes - copied)
           const read = fs.readSync(descriptor, buffer, 0, wanted, start + copied)
-          if (read === 0)
-            throw new Error(`${file} ends at ${start + copied}, expected ${sizeBytes - copied} bytes more`)
+          if (read === 0) throw shortError(file, start + copied, sizeBytes - copied)
           this.write(buffer.subarray(0, read))
           copied += read
         }
@@ -81,4 +80,9 @@ function attempt<T>(operation: () => T): T {
   } catch (caught) {
     throw toReleaseError(caught)
   }
+}
+
+function shortError(file: string, offset: number, missingBytes: number): ReleaseError {
+  const message = `${file} ends at byte ${offset}, expected ${missingBytes} bytes more`
+  return new ReleaseError('ENVELOPE_MISMATCH', message, { details: { path: file } })
 }

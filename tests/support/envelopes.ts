@@ -1,0 +1,88 @@
+import path from 'node:path'
+import { createDeb, type DebArtifact, type DebOptions } from '../../src/envelope/deb.ts'
+import { renderChangelog, renderCopyright } from '../../src/envelope/deb-documents.ts'
+import { collectMd5sums } from '../../src/envelope/md5sums.ts'
+import { createImage, type ImageOptions, type OciArtifact } from '../../src/envelope/oci.ts'
+import type { Codec } from '../../src/payload/manifest.ts'
+import { compressedManifest } from '../../src/payload/manifest.ts'
+import { type TestFiles, type TestPayload, testEpoch, testPayload, testTree } from './payload.ts'
+
+const maintainer = 'Ada Example <ada@example.org>'
+
+/** A payload with its MD5 sums, and the options for the envelopes around it. */
+export interface TestEnvelopes extends TestPayload {
+  readonly debOptions: DebOptions
+  readonly imageOptions: ImageOptions
+}
+
+/** Pack files into a tarball in `folder`, and say how its package and image are made. */
+export async function testEnvelopes(
+  folder: string,
+  files: TestFiles,
+  options: { readonly codec?: Codec['name'] } = {},
+): Promise<TestEnvelopes> {
+  const md5sums = collectMd5sums()
+  const tree = testTree(path.join(folder, 'tree'), files)
+  const payload = await testPayload(folder, tree, { ...options, sinks: [md5sums] })
+  const { manifest, file, artifact } = payload
+  const storedManifest = compressedManifest(manifest)
+  const debOptions: DebOptions = {
+    file: path.join(folder, 'app_1.0.0-1_all.deb'),
+    tarball: { file, payloadOffset: artifact.payloadOffset },
+    manifest,
+    storedManifest,
+    control: {
+      package: 'app',
+      version: '1.0.0-1',
+      architecture: 'all',
+      maintainer,
+      depends: ['libc6 (>= 2.36)', 'adduser'],
+      recommends: [],
+      section: 'misc',
+      priority: 'optional',
+      homepage: 'https://example.org/app',
+      summary: 'application for tests',
+      description: 'It does nothing.\n\nBut it does so reliably.',
+    },
+    conffiles: [],
+    scripts: {},
+    units: [],
+    changelog: renderChangelog({
+      package: 'app',
+      version: '1.0.0-1',
+      maintainer,
+      sourceDateEpoch: testEpoch,
+      changes: '- One',
+    }),
+    copyright: renderCopyright({ name: 'app', licence: 'Apache-2.0', maintainer, sourceDateEpoch: testEpoch }),
+    md5sums: md5sums.sums,
+  }
+  const imageOptions: ImageOptions = {
+    folder: path.join(folder, 'app-1.0.0.oci'),
+    tarball: { file, artifact },
+    manifest,
+    storedManifest,
+    platforms: ['linux/amd64', 'linux/arm64'],
+    config: {
+      entrypoint: ['/opt/app/bin/run.sh'],
+      cmd: [],
+      user: '65534:65534',
+      environment: { B: '2', A: '1' },
+      ports: [8080],
+      volumes: ['/data'],
+      labels: { a: 'b' },
+    },
+    annotations: { 'org.opencontainers.image.title': 'app' },
+  }
+  return { ...payload, debOptions, imageOptions }
+}
+
+/** Make the package with some options changed. */
+export function makeDeb(envelopes: TestEnvelopes, changes: Partial<DebOptions> = {}): Promise<DebArtifact> {
+  return createDeb({ ...envelopes.debOptions, ...changes })
+}
+
+/** Make the image with some options changed. */
+export function makeImage(envelopes: TestEnvelopes, changes: Partial<ImageOptions> = {}): OciArtifact {
+  return createImage({ ...envelopes.imageOptions, ...changes })
+}
