@@ -297,6 +297,12 @@ export const errorCodes = {
     'A version is older than the data allows after a forward-only migration.',
     'choose a later version, or restore the data by hand',
   ),
+  VERIFY_NONE: entry(1, 'There is no such installed version to verify.', 'install a version first'),
+  VERIFY_FAILED: entry(
+    3,
+    'An installed release is not what was signed.',
+    'do not trust what runs; install another version, remove this one, and install it again',
+  ),
   RECOVERY_INCOMPLETE: entry(
     4,
     'An interrupted or failed change could be neither finished nor undone.',

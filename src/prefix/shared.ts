@@ -1,9 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { toReleaseError } from '../core/error.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
-import { makeFolder, writeFileAtomic } from '../sys/files.ts'
+import { makeFolder, readFile, writeFileAtomic } from '../sys/files.ts'
 import { type PrefixPaths, releasePaths } from './layout.ts'
 
 /**
@@ -24,18 +23,10 @@ export function makeShared(options: {
     const file = path.join(paths.shared, name)
     makeFolder(path.dirname(file), { mode: 0o750 })
     if (template === undefined || fs.existsSync(file)) return []
-    const text = read(path.join(releasePaths(paths, version).root, template))
+    const text = readFile(path.join(releasePaths(paths, version).root, template)).toString()
     // The creation mode is subject to the umask, which must not decide who reads a configuration.
     writeFileAtomic(file, fillPlaceholders(text, values, template), { mode: 0o600 })
     fs.chmodSync(file, Number.parseInt(mode, 8))
     return [name]
   })
-}
-
-function read(file: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8')
-  } catch (caught) {
-    throw toReleaseError(caught)
-  }
 }

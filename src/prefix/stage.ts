@@ -3,7 +3,7 @@ import path from 'node:path'
 import { stableJson } from '../core/canonical-json.ts'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import { type PayloadManifest, parseManifest } from '../payload/manifest.ts'
-import { removeTree, syncFileSystem, syncFolder, writeFileAtomic } from '../sys/files.ts'
+import { readFile, removeTree, syncFileSystem, syncFolder, writeFileAtomic } from '../sys/files.ts'
 import { currentVersion } from './installed.ts'
 import { type PrefixPaths, releasePaths } from './layout.ts'
 
@@ -90,7 +90,7 @@ export async function sealRelease(paths: PrefixPaths, version: string, manifest:
 
 /** Read the manifest of an installed release. Errors: FILE_IO, MANIFEST_INVALID, DOCUMENT_NEWER. */
 export function readInstalledManifest(paths: PrefixPaths, version: string): PayloadManifest {
-  return parseManifest(attempt(() => fs.readFileSync(releasePaths(paths, version).manifest)))
+  return parseManifest(readFile(releasePaths(paths, version).manifest))
 }
 
 function hasShape(name: string, entry: PayloadManifest['files'][number]): boolean {

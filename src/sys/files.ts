@@ -42,6 +42,15 @@ export function removeFile(file: string): void {
   }
 }
 
+/** Read the whole of a file. Errors: FILE_IO. */
+export function readFile(file: string): Buffer {
+  try {
+    return fs.readFileSync(file)
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+}
+
 /** Read and parse a JSON document. Errors: DOCUMENT_INVALID when it is missing or not JSON. */
 export function readJson(file: string): unknown {
   const text = readTextIfExists(file)

@@ -23,3 +23,23 @@ export function rotateLog(file: string, maxBytes: number): void {
 export function appendLogLine(file: string, nowMs: number, line: string): void {
   fs.appendFileSync(file, `${new Date(nowMs).toISOString()} cutover: ${line}\n`, { mode: 0o640 })
 }
+
+/** Read the last lines of a log, without reading all of it; none when there is no file. */
+export function readLastLines(file: string, lines: number): readonly string[] {
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(file, 'r')
+  } catch (caught) {
+    if (isErrno(caught, 'ENOENT', 'ENOTDIR')) return []
+    throw caught
+  }
+  try {
+    const { size } = fs.fstatSync(descriptor)
+    const buffer = Buffer.alloc(Math.min(size, lines * 512))
+    const readBytes = fs.readSync(descriptor, buffer, 0, buffer.byteLength, size - buffer.byteLength)
+    const text = buffer.toString('utf8', 0, readBytes)
+    return text.split('\n').slice(0, -1).slice(-lines)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}

@@ -1,0 +1,56 @@
+import { Command, Option } from 'commander'
+import { ReleaseError } from '../core/error.ts'
+import { type GlobalOptions, type Io, runCommand } from './run.ts'
+
+interface Options extends GlobalOptions {
+  readonly repository: string
+  readonly application: string
+  readonly environment?: string
+  readonly rootFingerprint?: string
+  readonly mode?: 'proxy' | 'handover'
+  readonly set: readonly string[]
+}
+
+/** `cutover init PREFIX`: make a prefix for an application. */
+export function initCommand(io: Io): Command {
+  const command = new Command('init')
+    .description('Make a prefix for an application: pin the root of its repository and write the commands in its bin/.')
+    .argument('<prefix>', 'the folder of the prefix, such as /var/sync')
+    .requiredOption('--repository <url>', 'the vendor repository: http:, https:, file: or a folder')
+    .requiredOption('--application <name>', 'the application, as the repository calls it')
+    .option('--environment <name>', 'the environment of the recipe whose variables are used (production)')
+    .option('--root-fingerprint <hex>', 'the digest that the root of the repository must have; ask the vendor for it')
+    .addOption(
+      new Option('--mode <mode>', 'how the gate stands in front of it, instead of what the recipe says').choices([
+        'proxy',
+        'handover',
+      ]),
+    )
+    .option('--set <name=value>', 'a value instead of that of the environment; may be given several times', collect, [])
+  return command.action(async (prefix: string) => {
+    const options = command.optsWithGlobals<Options>()
+    process.exitCode = await runCommand(io, 'init', options, async tools => {
+      const { repository, application, environment, rootFingerprint, mode } = options
+      const variables = parseVariables(options.set)
+      const { init } = await import('../flow/init.ts')
+      const cutover = [process.execPath, process.argv[1]!]
+      await init({ prefix, repository, application, environment, rootFingerprint, mode, variables, cutover }, tools)
+    })
+  })
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+function parseVariables(settings: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    settings.map(setting => {
+      const [, name, value] = /^([A-Z_][A-Z0-9_]*)=(.*)$/s.exec(setting) ?? []
+      if (name !== undefined && value !== undefined) return [name, value]
+      throw new ReleaseError('USAGE', `--set ${setting} is not NAME=VALUE`, {
+        hint: 'write the name as the recipe does, in upper case',
+      })
+    }),
+  )
+}

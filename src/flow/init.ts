@@ -1,0 +1,123 @@
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ReleaseError } from '../core/error.ts'
+import { type PrefixIdentity, readIdentityIfExists } from '../prefix/identity.ts'
+import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
+import { makeFolders, makePrefix } from '../prefix/make.ts'
+import { writeWrappers } from '../prefix/wrappers.ts'
+import { takeLock } from '../sys/lock.ts'
+import { pinRoot } from '../trust/client.ts'
+import type { FlowTools } from './tools.ts'
+
+/** What `cutover init` is asked for. What is left out stays as it is in a prefix that exists. */
+export interface InitOptions {
+  readonly prefix: string
+  /** An address, or a folder. */
+  readonly repository: string
+  readonly application: string
+  readonly environment?: string | undefined
+  /** The digest of the repository's root, `sha256:HEX` or `HEX`; without it the root is believed as it comes. */
+  readonly rootFingerprint?: string | undefined
+  readonly mode?: 'proxy' | 'handover' | undefined
+  /** Values that replace those of the environment. */
+  readonly variables?: Readonly<Record<string, string>> | undefined
+  /** Interpreter and executable of `cutover`, absolute: what `bin/` calls. */
+  readonly cutover: readonly string[]
+}
+
+/** What an initialisation came to; the `result` of its last event. */
+export interface InitResult {
+  readonly prefix: string
+  readonly application: string
+  readonly repository: string
+  readonly environment: string
+  readonly fingerprint: string
+  readonly changed: boolean
+}
+
+/**
+ * Make a prefix for an application: pin the root of its repository, write the identity, the folders and the commands in `bin/`.
+ *
+ * Post: run again with the same options it changes nothing. Errors: PREFIX_MISMATCH (it belongs to another application or repository),
+ * TRUST_PIN, REPOSITORY_UNKNOWN, HTTP_FAILED, LOCKED. Crash: run it again.
+ */
+export async function init(options: InitOptions, tools: FlowTools): Promise<InitResult> {
+  const startedMs = tools.clock.elapsedMs()
+  const paths = prefixPaths(path.resolve(options.prefix))
+  tools.emit({ kind: 'run-started', command: 'init', subject: paths.root, steps: [] })
+  const before = readIdentityIfExists(paths)
+  const identity = mergeIdentity(paths, before, { ...options, repository: repositoryUrl(options.repository) })
+  makeFolders(paths)
+  using _lock = await takeLock(paths.lock, { command: 'init' })
+  const { fingerprint } = await pinRoot({
+    folder: paths.trust,
+    repositoryUrl: identity.repository,
+    ...(options.rootFingerprint === undefined ? {} : { fingerprint: digestText(options.rootFingerprint) }),
+  })
+  const isSame = before !== undefined && JSON.stringify(before) === JSON.stringify(identity)
+  if (!isSame) makePrefix(paths, identity)
+  const wrappers = writeWrappers(paths, options.cutover)
+  const { application, repository, environment } = identity
+  const changed = !isSame || wrappers.length > 0
+  const result: InitResult = { prefix: paths.root, application, repository, environment, fingerprint, changed }
+  tell(result, before === undefined, { tools, startedMs })
+  return result
+}
+
+/** Join what is asked for with what a prefix is already. Errors: PREFIX_MISMATCH. */
+function mergeIdentity(paths: PrefixPaths, before: PrefixIdentity | undefined, options: InitOptions): PrefixIdentity {
+  for (const key of ['application', 'repository'] as const) {
+    if (before === undefined || before[key] === options[key]) continue
+    throw new ReleaseError('PREFIX_MISMATCH', `${paths.root} has the ${key} ${before[key]}, expected ${options[key]}`, {
+      details: { path: paths.root, found: before[key], expected: options[key] },
+    })
+  }
+  const gateMode = options.mode ?? before?.gateMode
+  // In the order in which stable JSON is read back, so that a comparison of texts is one of values.
+  return {
+    application: options.application,
+    environment: options.environment ?? before?.environment ?? 'production',
+    ...(gateMode === undefined ? {} : { gateMode }),
+    layout: 1,
+    repository: options.repository,
+    schema: 1,
+    variables: sortedEntries({ ...before?.variables, ...options.variables }),
+  }
+}
+
+function sortedEntries(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(variables).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function repositoryUrl(repository: string): string {
+  if (/^https?:\/\//.test(repository)) return repository.replace(/\/+$/, '')
+  const folder = repository.startsWith('file:') ? fileURLToPath(repository) : path.resolve(repository)
+  return pathToFileURL(folder).href
+}
+
+function digestText(fingerprint: string): string {
+  return fingerprint.startsWith('sha256:') ? fingerprint : `sha256:${fingerprint}`
+}
+
+function tell(
+  result: InitResult,
+  isNew: boolean,
+  run: { readonly tools: FlowTools; readonly startedMs: number },
+): void {
+  const { emit, clock } = run.tools
+  emit({
+    kind: 'table',
+    title: result.prefix,
+    columns: ['', ''],
+    rows: [
+      ['application', result.application],
+      ['environment', result.environment],
+      ['repository', result.repository],
+      ['root fingerprint', result.fingerprint],
+      ['next', `${path.join(result.prefix, 'bin', 'install')} --version VERSION`],
+    ],
+  })
+  const message = isNew ? 'the prefix is made' : result.changed ? 'the prefix is up to date' : 'nothing to do'
+  const durationMs = clock.elapsedMs() - run.startedMs
+  emit({ kind: 'run-done', command: 'init', changed: result.changed, durationMs, message, result })
+}

@@ -1,0 +1,119 @@
+import { ReleaseError } from '../core/error.ts'
+import { compareVersions } from '../core/version.ts'
+import type { ReleaseOrigin } from '../prefix/effects.ts'
+import { currentVersion, isComplete, readInstalledRecipe } from '../prefix/installed.ts'
+import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
+import { type ChangePlan, planChange } from '../prefix/plan.ts'
+import { readInstalledManifest } from '../prefix/stage.ts'
+import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
+import { type InstalledRecipe, parseNodeRecipe } from '../recipe/node.ts'
+import type { LockedPrefix } from './locked-prefix.ts'
+import type { Resolver } from './resolve.ts'
+import type { FlowTools } from './tools.ts'
+
+/** A version that a prefix is to change to, with all that is needed for it. */
+export interface InstallTarget {
+  readonly version: string
+  readonly from: string | undefined
+  readonly recordDigest: string
+  readonly recipe: () => InstalledRecipe
+  /** Undefined when the files are there already. */
+  readonly origin: ReleaseOrigin | undefined
+  /** What all of the release takes to fetch; 0 when its files are there. */
+  readonly releaseBytes: number
+}
+
+/**
+ * Find out what a version consists of: from the prefix when it is there, else from the repository.
+ *
+ * Errors: TRUST_*, RELEASE_UNKNOWN, RELEASE_CHANGED, HTTP_FAILED, MANIFEST_INVALID, RECIPE_INVALID.
+ */
+export async function resolveTarget(
+  prefix: LockedPrefix,
+  version: string,
+  resolver: Resolver,
+  tools: FlowTools,
+): Promise<InstallTarget> {
+  const { paths, identity } = prefix
+  const state = prefix.state()
+  const from = state.active
+  const known = state.releases.get(version)
+  if (known !== undefined && isUsable(state, version) && isComplete(paths, version)) {
+    const recipe = readInstalledRecipe(paths, version)
+    return { version, from, recordDigest: known.recordDigest, recipe: () => recipe, origin: undefined, releaseBytes: 0 }
+  }
+  const resolved = await resolver.release(identity.application, version)
+  const { manifest, manifestBytes } = await resolved.manifest()
+  const recipe = parseNodeRecipe(manifest.recipe)
+  const source = await resolved.source(manifest, (place, error) =>
+    tools.emit({ kind: 'warning', code: error.code, message: `${place} is given up: ${error.message}` }),
+  )
+  const documents = { recordBytes: resolved.recordBytes, manifestBytes, manifest }
+  const locals = localVersions(paths, state).map(local => ({
+    root: releasePaths(paths, local).root,
+    manifest: readInstalledManifest(paths, local),
+  }))
+  return {
+    version,
+    from,
+    recordDigest: resolved.recordDigest,
+    recipe: () => recipe,
+    origin: { documents, source, locals },
+    releaseBytes: resolved.sizeBytes + manifestBytes.byteLength,
+  }
+}
+
+/** Plan the way to a version. */
+export function planTarget(prefix: LockedPrefix, target: InstallTarget, command: 'install' | 'rollback'): ChangePlan {
+  return planChange({
+    command,
+    version: target.version,
+    from: target.from,
+    isComplete: target.origin === undefined,
+    isServing: prefix.serving !== undefined,
+    migrations: target.recipe().node.migrations,
+    migrationsDone: prefix.state().migrations,
+  })
+}
+
+/** Tell whether a version is active, whole, and nothing is left to recover: the common answer, found without a lock. */
+export function isSettled(paths: PrefixPaths, state: PrefixState, version: string): boolean {
+  if (state.unfinished !== undefined || state.active !== version) return false
+  return currentVersion(paths) === version && isComplete(paths, version)
+}
+
+/** Refuse to change a prefix that does not look as its journal says. Errors: PREFIX_DAMAGED. */
+export function assertSound(paths: PrefixPaths, state: PrefixState): void {
+  const found = currentVersion(paths)
+  if (found === state.active) return
+  throw new ReleaseError(
+    'PREFIX_DAMAGED',
+    `${paths.current} points to ${found ?? 'nothing'}, expected ${state.active ?? 'nothing'} as the journal says`,
+    {
+      hint:
+        state.active === undefined ? `remove ${paths.current}` : `ln -sfn releases/${state.active} ${paths.current}`,
+      details: { path: paths.current, found, expected: state.active },
+    },
+  )
+}
+
+/** Refuse a version that cannot run on the data as it is. Errors: ROLLBACK_FLOOR. */
+export function assertAboveFloor(state: PrefixState, version: string): void {
+  const { rollbackFloor } = state
+  if (rollbackFloor === undefined || compareVersions(version, rollbackFloor) >= 0) return
+  throw new ReleaseError(
+    'ROLLBACK_FLOOR',
+    `${version} cannot run on the data: a forward-only migration of ${rollbackFloor} has changed it`,
+    {
+      hint: `choose ${rollbackFloor} or later, or restore the data from before it by hand`,
+      details: { version, rollbackFloor },
+    },
+  )
+}
+
+/** The releases that files are most likely the same in. */
+function localVersions(paths: PrefixPaths, state: PrefixState): readonly string[] {
+  return [state.active, previousVersion(state)].filter(
+    version => version !== undefined && isComplete(paths, version),
+  ) as readonly string[]
+}

@@ -1,0 +1,171 @@
+import path from 'node:path'
+import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
+import type { Emit } from '../core/event.ts'
+import { formatDuration } from '../core/quantity.ts'
+import { connectControl } from '../gate/client.ts'
+import { controlSocket } from '../gate/control.ts'
+import type { OpEffect } from '../prefix/apply.ts'
+import { redactor } from '../prefix/command.ts'
+import { readInstalledRecipe } from '../prefix/installed.ts'
+import type { PrefixPaths } from '../prefix/layout.ts'
+import { ensureSecrets } from '../prefix/secrets.ts'
+import type { InstalledRecipe } from '../recipe/node.ts'
+import { readLastLines } from '../sys/log-file.ts'
+import type { ServingProcess, Verdict } from './serving.ts'
+
+/** What the operations on the gate and the services work on. */
+export interface ServingChange {
+  readonly paths: PrefixPaths
+  readonly version: string
+  readonly from: string | undefined
+  readonly recipe: () => InstalledRecipe
+  readonly emit: Emit
+  readonly signal: AbortSignal
+}
+
+/** The operations that talk to the serving process. */
+export type ServingOp = 'hold' | 'drain' | 'stop' | 'start' | 'probe' | 'pass' | 'watch'
+
+const logLines = 12
+/** How long the services of a version may take to end whose recipe cannot be read any more. */
+const unknownStopMs = 60_000
+
+/** Bind the operations on the gate and the services to a change. Without a serving process none of them has an effect. */
+export function servingEffects(
+  serving: ServingProcess | undefined,
+  change: ServingChange,
+): Readonly<Record<ServingOp, OpEffect>> {
+  if (serving === undefined) return idleEffects
+  const { version, from, signal } = change
+  const node = () => change.recipe().node
+  const reason = `${from ?? 'nothing'} → ${version}`
+  const never = () => false
+  const keep = () => {}
+  const hold = () => serving.enterHold(reason, node().gate.hold.deadline)
+  const pass = () => serving.leaveHold(reason)
+  const stop = (stopped: string | undefined) => serving.stop(stopTimeouts(change.paths, stopped))
+  const reverted = (revert: () => Promise<void>) => () => whileServing(change.paths, revert)
+  return {
+    hold: { isDone: never, apply: async () => void (await hold()), revert: reverted(pass) },
+    drain: { isDone: never, apply: async () => (await serving.drain(node().gate.drain)).evidence, revert: keep },
+    stop: {
+      isDone: never,
+      apply: async () => void (await stop(from)),
+      revert: reverted(() => startAgain(serving, change)),
+    },
+    start: {
+      isDone: () => serving.isRunning(version),
+      apply: async () => void (await start(serving, change)),
+      revert: reverted(() => stop(version)),
+    },
+    probe: {
+      isDone: never,
+      apply: async () => assertHealthy(await serving.awaitHealth(node().health, signal), 'did not become', change),
+      revert: keep,
+    },
+    pass: {
+      isDone: never,
+      apply: async () => {
+        await pass()
+        return heldSummary(serving)
+      },
+      revert: reverted(() => holdAndDrain(serving, change)),
+    },
+    watch: {
+      isDone: never,
+      apply: async () => assertHealthy(await serving.watch(node().health, signal), 'did not stay', change),
+      revert: keep,
+    },
+  }
+}
+
+function heldSummary(serving: ServingProcess): string | undefined {
+  const { figures } = serving
+  if (figures === undefined) return undefined
+  return `${figures.heldRequests} requests held, for ${formatDuration(figures.holdMs)} at most`
+}
+
+const idle: OpEffect = { isDone: () => true, apply: () => undefined, revert: () => {} }
+const idleEffects = {
+  hold: idle,
+  drain: idle,
+  stop: idle,
+  start: idle,
+  probe: idle,
+  pass: idle,
+  watch: idle,
+} as const
+
+async function start(serving: ServingProcess, change: ServingChange): Promise<void> {
+  try {
+    await serving.start(change.version)
+  } catch (caught) {
+    const error = toReleaseError(caught)
+    if (error.code === 'GATE_UNREACHABLE') throw error
+    throw unhealthy(`could not be started: ${error.message}`, change, error)
+  }
+}
+
+/** Bring the version before back. That it may not be healthy any more is no reason to keep the door shut. */
+async function startAgain(serving: ServingProcess, change: ServingChange): Promise<void> {
+  const { from, paths, emit } = change
+  if (from === undefined || (await serving.isRunning(from))) return
+  await serving.start(from)
+  const verdict = await serving.awaitHealth(readInstalledRecipe(paths, from).node.health)
+  if (verdict.ok) return
+  emit({ kind: 'warning', code: 'INSTALL_UNHEALTHY', message: `${from} runs again, but: ${verdict.evidence}` })
+}
+
+async function holdAndDrain(serving: ServingProcess, change: ServingChange): Promise<void> {
+  const { gate } = change.recipe().node
+  await serving.enterHold(`back to ${change.from ?? 'nothing'}`, gate.hold.deadline)
+  await serving.drain(gate.drain)
+}
+
+/** Take something back at a serving process; when that has ended meanwhile, there is nothing to take back. */
+async function whileServing(paths: PrefixPaths, revert: () => Promise<void>): Promise<void> {
+  try {
+    await revert()
+  } catch (caught) {
+    const isGone = caught instanceof ReleaseError && caught.code === 'GATE_UNREACHABLE'
+    if (!isGone || (await connectControl(path.join(paths.root, controlSocket))) !== undefined) throw caught
+  }
+}
+
+function assertHealthy(verdict: Verdict, how: string, change: ServingChange): string {
+  if (verdict.ok) return verdict.evidence
+  throw unhealthy(`${how} healthy: ${verdict.evidence}`, change)
+}
+
+function unhealthy(what: string, change: ServingChange, cause?: ReleaseError): ReleaseError {
+  const { paths, version, from } = change
+  const recipe = change.recipe()
+  const files = recipe.node.services.map(service => path.join(paths.log, `${service.name}.log`))
+  const redact = redactor(ensureSecrets(paths, recipe.node.secrets))
+  const tails = files.flatMap(file => [`${file}:`, ...lastLines(file)].map(redact))
+  return new ReleaseError('INSTALL_UNHEALTHY', [`${recipe.name} ${version} ${what}`, ...tails].join('\n'), {
+    hint: from === undefined ? `look at ${paths.log}` : `${from} stays; look at ${paths.log}, then cut a new version`,
+    details: { version, from, evidence: what, logs: files },
+    cause,
+  })
+}
+
+function lastLines(file: string): readonly string[] {
+  try {
+    return readLastLines(file, logLines)
+  } catch (caught) {
+    // The log only helps to understand: what cannot be read must not hide the failure itself.
+    if (isErrno(caught)) return [caught.message]
+    throw caught
+  }
+}
+
+function stopTimeouts(paths: PrefixPaths, version: string | undefined): readonly number[] {
+  if (version === undefined) return []
+  try {
+    return readInstalledRecipe(paths, version).node.services.map(service => service.stopTimeout)
+  } catch (caught) {
+    if (caught instanceof ReleaseError) return [unknownStopMs]
+    throw caught
+  }
+}

@@ -1,0 +1,196 @@
+import { ReleaseError } from '../core/error.ts'
+import type { ControlClient } from '../gate/client.ts'
+import type { ControlRequest, GateCounters, ServeStatus } from '../gate/control.ts'
+import type { NodeRecipe } from '../recipe/schema.ts'
+import { type Clock, delay } from '../sys/clock.ts'
+
+/** What a change did to the requests that came during it. Units: milliseconds. */
+export interface HoldFigures {
+  /** How many requests were held; undefined when there was no hold. */
+  readonly heldRequests: number
+  readonly backedOffRequests: number
+  readonly longestHoldMs: number
+  /** From the hold to the release. */
+  readonly holdMs: number
+}
+
+/** Whether a release is healthy, and what was seen last. */
+export interface Verdict {
+  readonly ok: boolean
+  readonly evidence: string
+}
+
+/** What {@link ServingProcess.enterHold} keeps up until {@link ServingProcess.leaveHold}. */
+interface Hold {
+  readonly mode: 'hold' | 'backoff' | 'drain'
+  readonly reason: string
+  readonly deadlineMs: number
+  readonly beganMs: number
+  readonly countersBefore: GateCounters
+  /** What the gate goes back to: a mode that an operator had set stays. */
+  readonly after: ControlRequest
+  readonly timer: NodeJS.Timeout
+  renewal: Promise<void>
+}
+
+/** Slack for the control socket beside the time that something may take. */
+const slackMs = 10_000
+/** After so many ends of a service, waiting longer for its health is of no use. */
+const hopelessRestarts = 3
+
+/** The process that serves a prefix, as an installation deals with it. Errors of all: those of gate/client.ts. */
+export class ServingProcess {
+  readonly #client: ControlClient
+  readonly #clock: Clock
+  #hold: Hold | undefined
+  #figures: HoldFigures | undefined
+
+  constructor(client: ControlClient, clock: Clock) {
+    this.#client = client
+    this.#clock = clock
+  }
+
+  /** What the last hold came to; undefined before one has ended. */
+  get figures(): HoldFigures | undefined {
+    return this.#figures
+  }
+
+  async status(): Promise<ServeStatus> {
+    return (await this.#client.request({ kind: 'status' })).status
+  }
+
+  /**
+   * Hold requests until {@link leaveHold}; the gate's deadline is renewed meanwhile.
+   *
+   * A gate that an operator has set to backoff or drain stays so, then and afterwards.
+   */
+  async enterHold(reason: string, deadlineMs: number): Promise<void> {
+    if (this.#hold !== undefined) return
+    const { gate, counters } = await this.status()
+    const isKept = gate.mode === 'backoff' || gate.mode === 'drain'
+    const leftMs = Math.max(1, (gate.deadlineAtMs ?? 0) - this.#clock.nowMs())
+    const asked = isKept
+      ? { mode: gate.mode, reason: gate.reason, deadlineMs: Math.max(leftMs, deadlineMs) }
+      : { mode: 'hold' as const, reason, deadlineMs }
+    await this.#client.request({ kind: 'gate', ...asked })
+    const timer = setInterval(() => this.#renew(), Math.max(500, deadlineMs / 4))
+    this.#hold = {
+      ...asked,
+      beganMs: this.#clock.elapsedMs(),
+      countersBefore: counters,
+      after: isKept
+        ? { kind: 'gate', mode: gate.mode, reason: gate.reason, deadlineMs: leftMs }
+        : { kind: 'gate', mode: 'pass', reason },
+      timer: timer.unref(),
+      renewal: Promise.resolve(),
+    }
+  }
+
+  /** Let requests through again, also when the hold is another process's. */
+  async leaveHold(reason: string): Promise<void> {
+    const hold = this.#hold
+    await this.#endRenewal()
+    const { status } = await this.#client.request(hold?.after ?? { kind: 'gate', mode: 'pass', reason })
+    if (hold === undefined) return
+    this.#hold = undefined
+    const { counters } = status
+    this.#figures = {
+      heldRequests: counters.held - hold.countersBefore.held + (this.#figures?.heldRequests ?? 0),
+      backedOffRequests: counters.backedOff - hold.countersBefore.backedOff + (this.#figures?.backedOffRequests ?? 0),
+      longestHoldMs: counters.longestHoldMs,
+      holdMs: this.#clock.elapsedMs() - hold.beganMs + (this.#figures?.holdMs ?? 0),
+    }
+  }
+
+  /** Let requests in flight finish. Post: whether none was cut. */
+  async drain(limits: NodeRecipe['gate']['drain']): Promise<Verdict> {
+    const timeoutMs = limits.timeout + limits.streams + slackMs
+    const request = { kind: 'drain', timeoutMs: limits.timeout, streamsMs: limits.streams } as const
+    const { result } = await this.#client.request(request, { timeoutMs })
+    return result ?? { ok: true, evidence: 'nothing was in flight' }
+  }
+
+  /** Stop the running services, each within its time. */
+  async stop(stopTimeoutsMs: readonly number[]): Promise<void> {
+    const timeoutMs = stopTimeoutsMs.reduce((sum, each) => sum + each, 0) + slackMs
+    await this.#client.request({ kind: 'stop' }, { timeoutMs })
+  }
+
+  /** Start the services of a release. Post: they run; their health is another matter. */
+  async start(version: string): Promise<void> {
+    await this.#client.request({ kind: 'start', version }, { timeoutMs: 60_000 })
+  }
+
+  /** Tell whether the services of a version run. */
+  async isRunning(version: string): Promise<boolean> {
+    const { version: served, services } = await this.status()
+    return served === version && services.every(service => service.state === 'running')
+  }
+
+  /** Ask for health until it was good as often in a row as the recipe wants, or its deadline is over. */
+  async awaitHealth(health: NodeRecipe['health'], signal?: AbortSignal): Promise<Verdict> {
+    const endMs = this.#clock.elapsedMs() + health.deadline
+    const restartsBefore = restarts(await this.status())
+    for (let successes = 0; ; ) {
+      const { verdict, status } = await this.#probe(health)
+      successes = verdict.ok ? successes + 1 : 0
+      if (successes >= health.successes) return verdict
+      if (restarts(status) - restartsBefore >= hopelessRestarts) return verdict
+      if (this.#clock.elapsedMs() >= endMs) {
+        return { ok: false, evidence: `not healthy within ${health.deadline} ms: ${verdict.evidence}` }
+      }
+      await delay(health.interval, signal)
+    }
+  }
+
+  /** Watch for as long as the recipe wants: two bad probes in a row, or a service that ended, are an answer. */
+  async watch(health: NodeRecipe['health'], signal?: AbortSignal): Promise<Verdict> {
+    const endMs = this.#clock.elapsedMs() + health.watch
+    const restartsBefore = restarts(await this.status())
+    let before: Verdict | undefined
+    for (;;) {
+      const { verdict, status } = await this.#probe(health)
+      if (!verdict.ok && before?.ok === false) return verdict
+      if (restarts(status) > restartsBefore) {
+        return { ok: false, evidence: `a service ended and was started again; ${verdict.evidence}` }
+      }
+      if (verdict.ok && this.#clock.elapsedMs() >= endMs) return verdict
+      before = verdict
+      await delay(Math.min(health.interval, Math.max(1, endMs - this.#clock.elapsedMs())), signal)
+    }
+  }
+
+  /** Stop renewing; a hold that is left behind ends by its deadline. */
+  async close(): Promise<void> {
+    await this.#endRenewal()
+  }
+
+  async #probe(health: NodeRecipe['health']) {
+    const { result, status } = await this.#client.request({ kind: 'probe' }, { timeoutMs: health.timeout + slackMs })
+    return { verdict: result ?? { ok: false, evidence: 'the serving process gave no answer about it' }, status }
+  }
+
+  #renew(): void {
+    const hold = this.#hold
+    if (hold === undefined) return
+    const { mode, reason, deadlineMs } = hold
+    hold.renewal = this.#client.request({ kind: 'gate', mode, reason, deadlineMs }).then(
+      () => {},
+      caught => {
+        // The operation at work meets the same and tells of it.
+        if (!(caught instanceof ReleaseError)) throw caught
+      },
+    )
+  }
+
+  /** A renewal that arrives after the gate was told to pass would hold for good. */
+  async #endRenewal(): Promise<void> {
+    if (this.#hold === undefined) return
+    clearInterval(this.#hold.timer)
+    await this.#hold.renewal
+  }
+}
+
+function restarts(status: ServeStatus): number {
+  return status.services.reduce((sum, service) => sum + service.restarts, 0)
+}

@@ -1,0 +1,94 @@
+import path from 'node:path'
+import { connectControl } from '../gate/client.ts'
+import { controlSocket, type ServeStatus } from '../gate/control.ts'
+import { readIdentity } from '../prefix/identity.ts'
+import { isComplete } from '../prefix/installed.ts'
+import { readJournal } from '../prefix/journal.ts'
+import { prefixPaths } from '../prefix/layout.ts'
+import { type InstalledRelease, type PrefixState, previousVersion, replay } from '../prefix/state.ts'
+import type { FlowTools } from './tools.ts'
+
+/** What `cutover status` tells; the `result` of its last event. */
+export interface StatusResult {
+  readonly prefix: string
+  readonly application: string
+  readonly environment: string
+  readonly repository: string
+  readonly active: string | undefined
+  /** Where `cutover rollback` goes. */
+  readonly previous: string | undefined
+  readonly rollbackFloor: string | undefined
+  /** A change that another process left, or has under way. */
+  readonly unfinished: { readonly command: string; readonly version: string } | undefined
+  readonly releases: readonly InstalledRelease[]
+  /** Undefined when nothing serves the prefix. */
+  readonly serving: ServeStatus | undefined
+}
+
+/** Tell what is installed in a prefix and how it runs, without changing anything. Errors: PREFIX_UNKNOWN, JOURNAL_*, GATE_UNREACHABLE. */
+export async function status(options: { readonly prefix: string }, tools: FlowTools): Promise<StatusResult> {
+  const startedMs = tools.clock.elapsedMs()
+  const paths = prefixPaths(path.resolve(options.prefix))
+  const { application, environment, repository } = readIdentity(paths)
+  const state = replay(readJournal(paths.journal))
+  const client = await connectControl(path.join(paths.root, controlSocket))
+  const serving = client === undefined ? undefined : (await client.request({ kind: 'status' })).status
+  const result: StatusResult = {
+    prefix: paths.root,
+    application,
+    environment,
+    repository,
+    active: state.active,
+    previous: previousVersion(state),
+    rollbackFloor: state.rollbackFloor,
+    unfinished: unfinished(state),
+    releases: [...state.releases.values()],
+    serving,
+  }
+  tellStatus(result, version => isComplete(paths, version), tools)
+  const durationMs = tools.clock.elapsedMs() - startedMs
+  const message = headline(result)
+  tools.emit({ kind: 'run-done', command: 'status', changed: false, durationMs, message, result })
+  return result
+}
+
+function unfinished(state: PrefixState): StatusResult['unfinished'] {
+  if (state.unfinished === undefined) return undefined
+  const { command, version } = state.unfinished
+  return { command, version }
+}
+
+function tellStatus(result: StatusResult, isWhole: (version: string) => boolean, tools: FlowTools): void {
+  tools.emit({
+    kind: 'table',
+    title: `${result.application} in ${result.prefix} (${result.environment})`,
+    columns: ['version', 'status', 'files', 'installed'],
+    rows: result.releases.map(({ version, status: life, installedAtMs }) => [
+      version,
+      version === result.previous ? `${life}, rollback goes here` : life,
+      isWhole(version) ? 'complete' : 'not there',
+      new Date(installedAtMs).toISOString(),
+    ]),
+  })
+  const { serving } = result
+  if (serving === undefined) return
+  tools.emit({
+    kind: 'table',
+    title: `serving ${serving.address} (${serving.gateMode}, pid ${serving.pid}), gate ${serving.gate.mode}`,
+    columns: ['service', 'state', 'pid', 'restarts', 'last end'],
+    rows: serving.services.map(service => [
+      service.name,
+      service.state,
+      String(service.pid ?? ''),
+      String(service.restarts),
+      service.lastExit ?? '',
+    ]),
+  })
+}
+
+function headline({ application, active, unfinished: left, serving }: StatusResult): string {
+  const what = active === undefined ? `no version of ${application} is active` : `${application} ${active} is active`
+  const how = serving === undefined ? 'nothing serves it' : `gate ${serving.gate.mode}`
+  const rest = left === undefined ? '' : `; ${left.command} of ${left.version} is unfinished: run cutover recover`
+  return `${what}, ${how}${rest}`
+}
