@@ -24,8 +24,8 @@ const domainEdges: Readonly<Record<string, readonly string[]>> = {
 export const effectUsers: Readonly<Record<string, readonly string[]>> = {
   'node:fs': ['sys', ...Object.keys(domainEdges), 'flow'],
   'node:fs/promises': ['sys'],
-  'node:child_process': ['sys', 'service'],
-  'node:net': ['sys', 'gate', 'service'],
+  'node:child_process': ['sys'],
+  'node:net': ['sys', 'gate'],
   'node:http': ['sys', 'gate'],
   'node:https': ['sys'],
   'node:tls': ['sys'],
