@@ -24,7 +24,7 @@ export interface WriteFilesOptions {
 /**
  * Write a payload's folders, the files that are wanted, and its links, fetching only the segments that these need.
  *
- * Post: every file written has the digest of the manifest; content never goes through a symbolic link, for folders are made
+ * Post: every file written has the digest of the manifest, and its time, so that all servers tell clients the same of it; content never goes through a symbolic link, for folders are made
  * first and links last. Nothing is synced: see sys/files.ts. Crash: some files; run again, it writes them anew.
  * Errors: those of the source, SEGMENT_DECODE, FILE_DIGEST, FILE_IO, FILE_NO_SPACE.
  */
@@ -49,7 +49,7 @@ export async function writeFiles(options: WriteFilesOptions): Promise<void> {
     (entry): entry is PayloadFile => entry.type === 'file' && (wanted === 'all' || wanted.has(entry.path)),
   )
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
-  const writer = new FilesWriter(files, options.folder)
+  const writer = new FilesWriter(files, options)
   try {
     for await (const { segment, tar } of decoded(neededSegments(manifest, files), options)) {
       options.signal?.throwIfAborted()
@@ -113,14 +113,16 @@ async function settled(each: { readonly segment: Segment; readonly tar: Promise<
 class FilesWriter {
   readonly #files: readonly PayloadFile[]
   readonly #folder: string
+  readonly #mtimeSeconds: number
   readonly #mask = process.umask()
   #next = 0
   #open: { readonly descriptor: number; readonly digester: Digester } | undefined
   writtenBytes = 0
 
-  constructor(files: readonly PayloadFile[], folder: string) {
+  constructor(files: readonly PayloadFile[], { folder, manifest }: WriteFilesOptions) {
     this.#files = files
     this.#folder = folder
+    this.#mtimeSeconds = manifest.sourceDateEpoch
   }
 
   take(segment: Segment, tar: Buffer): void {
@@ -149,6 +151,7 @@ class FilesWriter {
     if (!isWhole) digester.update(content)
     if (!isLast) return
     if ((file.mode & this.#mask) !== 0) fs.fchmodSync(descriptor, file.mode)
+    fs.futimesSync(descriptor, this.#mtimeSeconds, this.#mtimeSeconds)
     this.close()
     const found = isWhole ? digestOf(content) : digester.digest()
     if (found !== file.digest) throw this.#digestError(file, found)

@@ -5,7 +5,7 @@ import { digestOf } from '../../../src/core/digest.ts'
 import { extractPayload, neededSegments, writeFiles, writeFolders } from '../../../src/payload/extract.ts'
 import type { FileEntry, PayloadManifest } from '../../../src/payload/manifest.ts'
 import { verifyTree } from '../../../src/payload/verify.ts'
-import { noise, type TestPayload, testPayload, testTree } from '../../support/payload.ts'
+import { noise, type TestPayload, testEpoch, testPayload, testTree } from '../../support/payload.ts'
 import { tempFolder } from '../../support/temp.ts'
 
 const files = {
@@ -48,6 +48,7 @@ describe('extractPayload', () => {
     await extract(folder)
     await expectSame(folder)
     expect(fs.readFileSync(path.join(folder, 'b/large')).equals(files['b/large'])).toBe(true)
+    expect(fs.statSync(path.join(folder, 'c/d/text')).mtimeMs).toBe(testEpoch * 1000)
   })
 
   it('gives exact modes under any umask', async () => {
