@@ -5,7 +5,7 @@ import { type GlobalOptions, type Io, runCommand } from './run.ts'
 interface Options extends GlobalOptions {
   readonly repository?: string
   readonly keys?: string
-  readonly dist: string
+  readonly dist?: string
   readonly remote: string
   readonly plan?: boolean
 }
@@ -19,7 +19,7 @@ export function uploadCommand(io: Io): Command {
     .argument('[version]', 'the release to publish; the newest in dist when absent')
     .option('--repository <dir>', 'the folder of the repository (else what `release init` set up for this clone)')
     .option('--keys <dir>', 'the folder of the signing keys (else $CUTOVER_KEYS, else what `release init` set up)')
-    .option('--dist <dir>', 'where releases were cut to', 'dist')
+    .option('--dist <dir>', 'where releases were cut to; dist in the clone when absent')
     .option('--remote <name>', 'the git remote that the tag is pushed to, if the clone has it', 'origin')
     .option('--plan', 'show what would be written, and write nothing')
     .action(async (version: string | undefined, _options: unknown, command: Command) => {
@@ -27,7 +27,7 @@ export function uploadCommand(io: Io): Command {
       process.exitCode = await runCommand(io, 'upload', global, async tools => {
         const { upload } = await import('../flow/upload.ts')
         const { cwd, environment } = io
-        const distFolder = path.resolve(cwd, dist)
+        const distFolder = dist === undefined ? undefined : path.resolve(cwd, dist)
         await upload(
           { cwd, environment, version, repository, keys, distFolder, remote, planOnly: plan === true },
           tools,

@@ -72,3 +72,9 @@ function requireDone<State>(step: Step<State, unknown>, outcome: Outcome<unknown
     }),
   }
 }
+
+/** What an earlier step found out. Its absence is a defect in the order of the steps, hence a plain Error. */
+export function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a step runs before the one that it builds on')
+  return value
+}

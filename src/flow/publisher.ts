@@ -58,6 +58,14 @@ export async function repositoryFolder(options: PublisherOptions, clone: Clone |
   })
 }
 
+/** Find the folder that releases are cut to: the one given, else `dist` in the clone. */
+export function distFolderOf(
+  options: { readonly cwd: string; readonly distFolder?: string | undefined },
+  clone: Clone | undefined,
+): string {
+  return options.distFolder ?? path.join(clone?.places.root ?? options.cwd, 'dist')
+}
+
 /** Find the keys folder: the flag, else CUTOVER_KEYS, else the clone's configuration, else the user's configuration folder. */
 export async function keysFolder(
   options: PublisherOptions,

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
-import { runSteps, type Step } from '../core/step.ts'
+import { known, runSteps, type Step } from '../core/step.ts'
 import { phases } from '../repository/document.ts'
 import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
 import { signingWith } from '../repository/keys/signing.ts'
@@ -221,10 +221,4 @@ function report(state: InitState, durationMs: number): void {
     message: changed ? `${state.folder} is ready` : `${state.folder} was ready already`,
     result,
   })
-}
-
-/** What an earlier step found out. Its absence is a defect in the order of the steps. */
-function known<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('a step runs before the one that it builds on')
-  return value
 }

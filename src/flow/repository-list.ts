@@ -2,15 +2,15 @@ import { compareVersions, isPreRelease } from '../core/version.ts'
 import type { ReleaseRecord } from '../payload/release-record.ts'
 import { cutVersions } from '../repository/dist.ts'
 import { readRepository } from '../repository/state.ts'
-import { findClone, openPublisher, type PublisherOptions } from './publisher.ts'
+import { distFolderOf, findClone, openPublisher, type PublisherOptions } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 
 /** What to list. */
 export interface RepositoryListOptions extends PublisherOptions {
   /** Only this application. */
   readonly application?: string | undefined
-  /** Where releases lie that were cut and perhaps not published. */
-  readonly distFolder: string
+  /** Where releases were cut to; `dist` in the clone when absent. */
+  readonly distFolder?: string | undefined
 }
 
 /** One release of the list. */
@@ -27,13 +27,14 @@ export interface ListedRelease {
 /** List the published releases, newest first, and those in `dist` that are not. Errors: those of opening a repository. */
 export async function listRepository(options: RepositoryListOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
-  const publisher = await openPublisher(options, await findClone(options, tools))
+  const clone = await findClone(options, tools)
+  const publisher = await openPublisher(options, clone)
   const { catalogue } = await readRepository(publisher.target, publisher.trustedRoot)
   const releases = catalogue.applications
     .filter(entry => options.application === undefined || entry.name === options.application)
     .flatMap(entry => entry.releases.toReversed().map(listed))
   const published = new Set(releases.map(release => release.version))
-  const unpublished = cutVersions(options.distFolder)
+  const unpublished = cutVersions(distFolderOf(options, clone))
     .filter(version => !published.has(version))
     .toSorted(compareVersions)
   tools.emit({

@@ -20,7 +20,8 @@ export interface RepositoryServeOptions extends PublisherOptions {
  */
 export async function serveRepository(options: RepositoryServeOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
-  const folder = await repositoryFolder(options, await findClone(options, tools))
+  const clone = options.repository === undefined ? await findClone(options, tools) : undefined
+  const folder = await repositoryFolder(options, clone)
   const { name } = await readDescription(openDirectory(folder))
   const address = parseAddress(options.listen)
   if (address.kind !== 'tcp') {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
-import { runSteps, type Step } from '../core/step.ts'
+import { known, runSteps, type Step } from '../core/step.ts'
 import { newestCut, type ReadyRelease, readCut } from '../repository/dist.ts'
 import type { Phase } from '../repository/document.ts'
 import type { PublishOp, PublishPlan } from '../repository/plan.ts'
@@ -14,7 +14,14 @@ import { type RepositoryState, readRepository } from '../repository/state.ts'
 import type { WriteOutcome } from '../repository/target.ts'
 import type { Lock } from '../sys/lock.ts'
 import { recordTarget } from '../trust/layout.ts'
-import { type Clone, findClone, openPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
+import {
+  type Clone,
+  distFolderOf,
+  findClone,
+  openPublisher,
+  type Publisher,
+  type PublisherOptions,
+} from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 import { assertTagged, pushTag } from './upload-tag.ts'
 
@@ -22,7 +29,8 @@ import { assertTagged, pushTag } from './upload-tag.ts'
 export interface UploadOptions extends PublisherOptions {
   /** The newest release in `dist` when absent. */
   readonly version?: string | undefined
-  readonly distFolder: string
+  /** Where releases were cut to; `dist` in the clone when absent. */
+  readonly distFolder?: string | undefined
   /** The git remote that the tag is pushed to, when the clone has it. */
   readonly remote: string
   /** Only show what would be written. */
@@ -107,8 +115,9 @@ export async function upload(options: UploadOptions, tools: FlowTools): Promise<
 async function readRelease(state: UploadState): Promise<Outcome<string>> {
   const { options, tools } = state
   state.clone = await findClone(options, tools)
-  const version = options.version ?? newestCut(options.distFolder)
-  state.release = await readCut(options.distFolder, version, (what, done, total) => {
+  const distFolder = distFolderOf(options, state.clone)
+  const version = options.version ?? newestCut(distFolder)
+  state.release = await readCut(distFolder, version, (what, done, total) => {
     tools.signal.throwIfAborted()
     tools.emit({ kind: 'progress', step: 'read the release', what, unit: 'files', done, total })
   })
@@ -284,10 +293,4 @@ function planTable(planned: PublishPlan) {
       ops.at(-1)?.key ?? '',
     ]),
   }
-}
-
-/** What an earlier step found out. Its absence is a defect in the order of the steps. */
-function known<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('a step runs before the one that it builds on')
-  return value
 }

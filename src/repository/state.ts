@@ -54,7 +54,12 @@ export async function readDescription(target: TargetReader): Promise<RepositoryD
       details: { path: target.name },
     })
   }
-  const damaged = () => new ReleaseError('REPOSITORY_DAMAGED', `${repositoryFile} in ${target.name} cannot be read`)
+  return parseDescription(bytes, target.name)
+}
+
+/** Parse what a repository says of itself. Errors: REPOSITORY_DAMAGED. */
+export function parseDescription(bytes: Buffer, place: string): RepositoryDescription {
+  const damaged = () => new ReleaseError('REPOSITORY_DAMAGED', `${repositoryFile} in ${place} cannot be read`)
   let json: Partial<Record<keyof RepositoryDescription, unknown>>
   try {
     json = JSON.parse(bytes.toString('utf8'))

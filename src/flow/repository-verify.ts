@@ -1,0 +1,232 @@
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Digest, Digester, digestOf } from '../core/digest.ts'
+import { ReleaseError } from '../core/error.ts'
+import { done, type Outcome, skipped } from '../core/outcome.ts'
+import { formatBytes } from '../core/quantity.ts'
+import { known, runSteps, type Step } from '../core/step.ts'
+import { proveEnvelope } from '../envelope/prove.ts'
+import { parseManifest } from '../payload/manifest.ts'
+import type { ReleaseRecord } from '../payload/release-record.ts'
+import { verifyListed } from '../repository/apt/verify.ts'
+import { artifactsOf, type Catalogue, suiteOf } from '../repository/catalogue.ts'
+import { filesOf, type ReleaseFile } from '../repository/dist.ts'
+import { renderLayout } from '../repository/oci/layout.ts'
+import { assertTagged } from '../repository/oci/verify.ts'
+import { parseDescription, readRepository } from '../repository/state.ts'
+import { open, readBytes, resolveUrl } from '../sys/http.ts'
+import { openRepository, pinRoot, type TrustedRepository } from '../trust/client.ts'
+import { ociFolder, poolKey, repositoryFile } from '../trust/layout.ts'
+import { findClone, openPublisher, type PublisherOptions } from './publisher.ts'
+import type { FlowTools } from './tools.ts'
+
+/** Which release to verify, and from where. */
+export interface RepositoryVerifyOptions extends PublisherOptions {
+  readonly version: string
+  /** Found out when the repository has only one. */
+  readonly application?: string | undefined
+  /** An address to read from instead of the folder: a mirror, or what a web server makes of it. */
+  readonly url?: string | undefined
+  /** The fingerprint of the root; that of the keys folder's trusted root when absent. */
+  readonly fingerprint?: string | undefined
+}
+
+/** Where trust begins. */
+interface Anchor {
+  readonly url: string
+  readonly fingerprint: string
+  readonly application: string
+  /** Armoured. */
+  readonly aptKey: string
+}
+
+interface VerifyState {
+  readonly options: RepositoryVerifyOptions
+  readonly tools: FlowTools
+  /** A temporary folder: files are in it under their keys. */
+  readonly scratch: string
+  anchor?: Anchor
+  client?: TrustedRepository
+  record?: ReleaseRecord
+}
+
+const maxDescriptionBytes = 64 * 1024
+const maxLayoutBytes = 64 * 1024 * 1024
+
+const steps: readonly Step<VerifyState, unknown>[] = [
+  // Everything else hangs on this one file.
+  { name: 'pin the root', required: true, run: pin },
+  { name: 'verify the record', required: true, run: verifyRecord },
+  // Every byte, as any client gets it.
+  { name: 'fetch the files', required: true, run: fetchFiles },
+  // What different readers unpack is the same.
+  { name: 'compare the envelopes', required: false, run: compareEnvelopes },
+  { name: 'look it up as apt', required: false, run: lookUpAsApt },
+  { name: 'look it up as podman', required: false, run: lookUpAsPodman },
+]
+
+/**
+ * Check a published release as its clients would, from the root's signature to the files in its envelopes.
+ *
+ * Post: nothing was changed, temporary files are gone. Errors: TRUST_*, RELEASE_UNKNOWN, ENVELOPE_MISMATCH, REPOSITORY_DAMAGED.
+ */
+export async function verifyRelease(options: RepositoryVerifyOptions, tools: FlowTools): Promise<void> {
+  const startedMs = tools.clock.elapsedMs()
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-verify-'))
+  const state: VerifyState = { options, tools, scratch }
+  tools.emit({ kind: 'run-started', command: 'verify', subject: options.version, steps: steps.map(step => step.name) })
+  try {
+    await runSteps(steps, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
+  } finally {
+    fs.rmSync(scratch, { recursive: true, force: true })
+  }
+  const { name, version } = known(state.record)
+  tools.emit({
+    kind: 'run-done',
+    command: 'verify',
+    changed: false,
+    durationMs: tools.clock.elapsedMs() - startedMs,
+    message: `${name} ${version} is what was signed`,
+    result: { application: name, version, url: known(state.anchor).url },
+  })
+}
+
+async function pin(state: VerifyState): Promise<Outcome<string>> {
+  const anchor = await findAnchor(state)
+  const folder = path.join(state.scratch, 'trust')
+  await pinRoot({ folder, repositoryUrl: anchor.url, fingerprint: anchor.fingerprint })
+  state.anchor = anchor
+  state.client = openRepository({ folder, repositoryUrl: anchor.url, signal: state.tools.signal })
+  return done(anchor.fingerprint)
+}
+
+/** Without the publisher's folders, address and fingerprint stand for them, as on a server. */
+async function findAnchor({ options, tools }: VerifyState): Promise<Anchor> {
+  const { url, fingerprint, application, version } = options
+  if (url !== undefined && fingerprint !== undefined && application !== undefined) {
+    const description = parseDescription(await fetchFile(url, repositoryFile, maxDescriptionBytes), url)
+    return { url, fingerprint, application, aptKey: description.aptKey }
+  }
+  const publisher = await openPublisher(options, await findClone(options, tools))
+  const { catalogue } = await readRepository(publisher.target, publisher.trustedRoot)
+  return {
+    url: url ?? pathToFileURL(publisher.folder).href,
+    fingerprint: fingerprint ?? digestOf(publisher.trustedRoot),
+    application: application ?? soleApplication(catalogue, version),
+    aptKey: publisher.keys.has('apt') ? publisher.keys.apt().publicKey : catalogue.description.aptKey,
+  }
+}
+
+function soleApplication(catalogue: Catalogue, version: string): string {
+  const having = catalogue.applications.filter(entry => entry.releases.some(release => release.version === version))
+  const [only] = having.length === 0 ? catalogue.applications : having
+  if (only !== undefined && having.length <= 1) return only.name
+  throw new ReleaseError('USAGE', `${having.length} applications have a release ${version}`, {
+    hint: `name one with --application: ${having.map(entry => entry.name).join(', ')}`,
+  })
+}
+
+async function verifyRecord(state: VerifyState): Promise<Outcome<string>> {
+  const { record, digest } = await known(state.client).record(known(state.anchor).application, state.options.version)
+  state.record = record
+  return done(`${record.name} ${record.version}, ${digest}`)
+}
+
+async function fetchFiles(state: VerifyState): Promise<Outcome<string>> {
+  const { scratch, tools } = state
+  const files = filesOf(known(state.record))
+  for (const [at, file] of files.entries()) {
+    tools.emit({
+      kind: 'progress',
+      step: 'fetch the files',
+      what: file.key,
+      unit: 'files',
+      done: at,
+      total: files.length,
+    })
+    await fetchVerified(known(state.anchor).url, file, path.join(scratch, file.key), tools.signal)
+  }
+  return done(`${files.length} files, ${formatBytes(files.reduce((sum, file) => sum + file.sizeBytes, 0))}`)
+}
+
+async function compareEnvelopes(state: VerifyState): Promise<Outcome<string>> {
+  const record = known(state.record)
+  const [manifestArtifact] = artifactsOf(record, 'manifest')
+  if (manifestArtifact === undefined) return skipped('NO_MANIFEST', 'the release has no payload manifest')
+  const placeOf = (name: string) => path.join(state.scratch, poolKey(record.name, record.version, name))
+  const manifest = parseManifest(fs.readFileSync(placeOf(manifestArtifact.name)))
+  const proven = new Set<Digest>()
+  for (const tarball of artifactsOf(record, 'tarball')) {
+    await proveEnvelope(placeOf(tarball.name), manifest)
+    proven.add(tarball.digest)
+  }
+  for (const deb of artifactsOf(record, 'deb')) await proveEnvelope(placeOf(deb.name), manifest)
+  for (const { digest, sizeBytes } of artifactsOf(record, 'oci')) {
+    // The repository's layout has every version; the proof is about this one.
+    for (const { key, bytes } of renderLayout(record.name, [{ version: record.version, digest, sizeBytes }])) {
+      fs.writeFileSync(path.join(state.scratch, key), bytes)
+    }
+    await proveEnvelope(path.join(state.scratch, ociFolder(record.name)), manifest, proven)
+  }
+  return done(`${manifest.files.length} files are the same in all of them`)
+}
+
+async function lookUpAsApt(state: VerifyState): Promise<Outcome<string>> {
+  const record = known(state.record)
+  const { url, aptKey } = known(state.anchor)
+  const debs = artifactsOf(record, 'deb')
+  if (debs.length === 0) return skipped('NO_PACKAGE', 'the release has no Debian package')
+  const suite = suiteOf(record)
+  for (const deb of debs) {
+    const filename = poolKey(record.name, record.version, deb.name)
+    await verifyListed((key, maxBytes) => fetchFile(url, key, maxBytes), { suite, deb, filename, aptKey })
+  }
+  return done(`${debs.map(deb => `${deb.package} ${deb.debianVersion}`).join(', ')} in ${suite}`)
+}
+
+async function lookUpAsPodman(state: VerifyState): Promise<Outcome<string>> {
+  const { name, version, ...record } = known(state.record)
+  const images = artifactsOf({ name, version, ...record }, 'oci')
+  if (images.length === 0) return skipped('NO_IMAGE', 'the release has no image')
+  const index = await fetchFile(known(state.anchor).url, `${ociFolder(name)}/index.json`, maxLayoutBytes)
+  for (const image of images) assertTagged(index, name, version, image.digest)
+  return done(`${name}:${version}`)
+}
+
+async function fetchFile(url: string, key: string, maxBytes: number): Promise<Buffer> {
+  const bytes = await readBytes(resolveUrl(url, key), maxBytes)
+  if (bytes !== undefined) return bytes
+  throw missing(key, url)
+}
+
+/** Fetch a file of the release to disk, digesting it on the way. Errors: REPOSITORY_DAMAGED, TRUST_MISMATCH, HTTP_FAILED. */
+async function fetchVerified(url: string, file: ReleaseFile, place: string, signal: AbortSignal): Promise<void> {
+  const opened = await open(resolveUrl(url, file.key), { signal })
+  if (opened === undefined) throw missing(file.key, url)
+  fs.mkdirSync(path.dirname(place), { recursive: true })
+  const digester = new Digester()
+  const descriptor = fs.openSync(place, 'w')
+  try {
+    for await (const piece of opened.body) {
+      digester.update(piece)
+      if (digester.sizeBytes > file.sizeBytes) break
+      fs.writeFileSync(descriptor, piece)
+    }
+  } finally {
+    fs.closeSync(descriptor)
+  }
+  const { sizeBytes } = digester
+  const found = digester.digest()
+  if (found === file.digest) return
+  throw new ReleaseError(
+    'TRUST_MISMATCH',
+    `${file.key} at ${url} has ${sizeBytes > file.sizeBytes ? 'more bytes than' : `${found}, not the digest that`} was signed for`,
+    { details: { key: file.key, found, expected: file.digest } },
+  )
+}
+
+function missing(key: string, url: string): ReleaseError {
+  return new ReleaseError('REPOSITORY_DAMAGED', `${key} is missing at ${url}`, { details: { key, repository: url } })
+}
