@@ -382,7 +382,7 @@ export const errorCodes = {
   SOURCE_BEHIND: entry(2, 'The remote has commits that are not here.', 'pull them first'),
   SOURCE_IDENTITY: entry(
     2,
-    'git does not know who makes the release.',
+    'Git does not know who makes the release.',
     'run git config user.name and git config user.email',
   ),
   SOURCE_MOVED: entry(
