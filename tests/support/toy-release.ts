@@ -1,0 +1,128 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Json } from '../../src/core/canonical-json.ts'
+import { digestOf } from '../../src/core/digest.ts'
+import { createTarball } from '../../src/envelope/tarball.ts'
+import { compressedManifest } from '../../src/payload/manifest.ts'
+import { packPayload } from '../../src/payload/pack.ts'
+import { type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
+import { type PrefixPaths, prefixPaths } from '../../src/prefix/layout.ts'
+import { makePrefix } from '../../src/prefix/make.ts'
+import { type TestFiles, testEpoch, testTree } from './payload.ts'
+import { tempFolder } from './temp.ts'
+
+/** A release to be made. `node` is merged into a recipe that has no services. */
+export interface ToyRelease {
+  readonly version: string
+  readonly node?: { readonly [key: string]: Json }
+  readonly files?: TestFiles
+}
+
+/** A prefix for the application `toy`, and a folder for its releases. */
+export interface ToyInstallation {
+  readonly paths: PrefixPaths
+  readonly dist: string
+  /** Make a release; its folder is for `resolveFromFolder`. */
+  readonly cut: (release: ToyRelease) => Promise<string>
+}
+
+/** Make an empty prefix that is not bound to any repository. */
+export function toyInstallation(root = tempFolder()): ToyInstallation {
+  const paths = prefixPaths(path.join(root, 'prefix'))
+  const dist = path.join(root, 'dist')
+  makePrefix(paths, {
+    schema: 1,
+    layout: 1,
+    application: 'toy',
+    repository: 'file:///nowhere',
+    environment: 'production',
+    variables: {},
+  })
+  return { paths, dist, cut: release => cutToy(dist, release) }
+}
+
+/** A recipe whose service is toy-app.ts, shipped in the payload. */
+export function servedNode(options: { readonly toy?: string; readonly deadline?: string } = {}): {
+  readonly [key: string]: Json
+} {
+  return {
+    runtime: { kind: 'node' },
+    services: [
+      {
+        name: 'web',
+        command: ['${runtime}', 'toy-app.ts'],
+        environment: { VERSION: '${version}', TOY: options.toy ?? '', PORT: '${port}' },
+        listens: true,
+        stopTimeout: '5s',
+      },
+    ],
+    health: {
+      http: { path: '/health', contains: 'version ${version}' },
+      interval: '20ms',
+      deadline: options.deadline ?? '5s',
+      watch: '100ms',
+    },
+    gate: { listen: '127.0.0.1:0' },
+  }
+}
+
+/** The files that {@link servedNode} needs. */
+export const servedFiles: TestFiles = {
+  'toy-app.ts': fs.readFileSync(path.join(import.meta.dirname, 'toy-app.ts'), 'utf8'),
+  'package.json': '{"type":"module"}\n',
+}
+
+async function cutToy(dist: string, release: ToyRelease): Promise<string> {
+  const { version } = release
+  const folder = path.join(dist, version)
+  const source = path.join(dist, `${version}.tree`)
+  fs.mkdirSync(folder, { recursive: true })
+  fs.mkdirSync(source, { recursive: true })
+  const tree = testTree(source, { 'version.txt': version, ...release.files })
+  const tarballName = `toy-${version}.tar.zst`
+  const tarball = createTarball(path.join(folder, tarballName), 'zstd')
+  const manifest = await packPayload({
+    tree,
+    name: 'toy',
+    version,
+    sourceDateEpoch: testEpoch,
+    codec: 'zstd',
+    level: 3,
+    recipe: { schema: 1, name: 'toy', node: release.node ?? {}, environments: { production: {} } },
+    sinks: [tarball],
+  })
+  const manifestName = `toy-${version}.manifest.zst`
+  const manifestFile = compressedManifest(manifest)
+  fs.writeFileSync(path.join(folder, manifestName), manifestFile)
+  const record: ReleaseRecord = {
+    schema: 1,
+    name: 'toy',
+    version,
+    summary: 'A toy',
+    licence: 'Apache-2.0',
+    maintainer: 'Ada <ada@example.org>',
+    commit: digestOf(version).slice(7, 47),
+    tree: digestOf(`tree of ${version}`).slice(7, 47),
+    sourceDateEpoch: testEpoch,
+    toolVersion: '0.1.0',
+    recipeDigest: digestOf('recipe'),
+    changes: '',
+    components: [
+      {
+        name: 'toy',
+        artifacts: [
+          tarball.finish(manifest),
+          {
+            kind: 'manifest',
+            name: manifestName,
+            mediaType: 'application/zstd',
+            sizeBytes: manifestFile.byteLength,
+            digest: digestOf(manifestFile),
+          },
+        ],
+      },
+    ],
+  }
+  fs.writeFileSync(path.join(folder, 'release.json'), recordBytes(record))
+  return folder
+}
