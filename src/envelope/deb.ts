@@ -13,6 +13,7 @@ import { type DebScripts, type DebUnit, renderScripts } from './deb-scripts.ts'
 import { OutputFile } from './output.ts'
 import { type SmallFile, smallTar, smallTarMembers, tarEnd } from './small-tar.ts'
 
+/** What a release record says of a Debian package. */
 export type DebArtifact = Artifact & { readonly kind: 'deb' }
 
 export interface DebOptions {

@@ -8,6 +8,7 @@ import type { Artifact, OciBlob } from '../payload/release-record.ts'
 import { type ImageConfig, renderConfig } from './oci-config.ts'
 import type { TarballArtifact } from './tarball.ts'
 
+/** What a release record says of an image. */
 export type OciArtifact = Artifact & { readonly kind: 'oci' }
 
 export interface ImageOptions {

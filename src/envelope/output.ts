@@ -17,6 +17,7 @@ export interface Written {
 export class OutputFile {
   readonly #file: string
   readonly #descriptor: number
+  #isOpen = true
   readonly #digester = new Digester()
 
   constructor(file: string) {
@@ -61,16 +62,21 @@ export class OutputFile {
   finish(): Written {
     attempt(() => {
       fs.fsyncSync(this.#descriptor)
-      fs.closeSync(this.#descriptor)
+      this.#close()
       fs.renameSync(`${this.#file}.part`, this.#file)
     })
     return { sizeBytes: this.#digester.sizeBytes, digest: this.#digester.digest() }
   }
 
-  /** Give up: nothing is left behind. */
+  /** Give up: nothing is left behind. A file that was finished stays. */
   discard(): void {
-    fs.closeSync(this.#descriptor)
+    this.#close()
     fs.rmSync(`${this.#file}.part`, { force: true })
+  }
+
+  #close(): void {
+    if (this.#isOpen) fs.closeSync(this.#descriptor)
+    this.#isOpen = false
   }
 }
 

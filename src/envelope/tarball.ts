@@ -5,13 +5,14 @@ import type { Artifact } from '../payload/release-record.ts'
 import type { SegmentSink } from '../payload/sink.ts'
 import { OutputFile } from './output.ts'
 
+/** What a release record says of a tarball. */
 export type TarballArtifact = Artifact & { readonly kind: 'tarball' }
 
 /** A tarball that is being written. */
 export interface Tarball extends SegmentSink {
   /** End the file. Post: it is on disk, whole. */
   readonly finish: (manifest: PayloadManifest) => TarballArtifact
-  /** Give up: nothing is left behind. */
+  /** Give up: nothing is left behind, but what was finished stays. */
   readonly discard: () => void
 }
 

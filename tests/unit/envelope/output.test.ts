@@ -37,6 +37,15 @@ describe('OutputFile', () => {
     expect(fs.readdirSync(folder)).toEqual(['from'])
   })
 
+  it('keeps what was finished when it is discarded afterwards', () => {
+    const file = path.join(tempFolder(), 'out')
+    const output = new OutputFile(file)
+    output.write(Buffer.from('abc'))
+    output.finish()
+    output.discard()
+    expect(fs.readFileSync(file, 'utf8')).toBe('abc')
+  })
+
   it('says which folder is not there', () => {
     expect(() => new OutputFile(path.join(tempFolder(), 'no/out'))).toThrow(
       expect.objectContaining({ code: 'FILE_IO' }),
