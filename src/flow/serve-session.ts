@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { ReleaseError, unreachable } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
+import type { ServiceStatus } from '../core/service-status.ts'
 import { type Address, formatAddress, parseAddress } from '../gate/address.ts'
 import type { ControlRequest, ControlResponse, ServeStatus } from '../gate/control.ts'
 import type { Gate } from '../gate/gate.ts'
@@ -183,13 +184,13 @@ export class ServeSession {
   async #probe() {
     const services = this.#services
     if (services === undefined) return { ok: false, evidence: 'no release runs' }
+    // A socket that nobody accepts on would let the question wait as long as it may.
+    const away = services.status().filter(service => service.state !== 'running')
+    if (away.length > 0) return { ok: false, evidence: away.map(describeTrouble).join('; ') }
     const health = await probeRelease(services.release, this.#requireGate().probeAddress(), this.#options.base)
     if (health.ok) return health
     const troubled = services.status().filter(service => service.lastExit !== undefined)
-    const exits = troubled.map(
-      service => `; ${service.name} ended ${service.restarts + 1} times, last: ${service.lastExit}`,
-    )
-    return { ok: false, evidence: `${health.evidence}${exits.join('')}` }
+    return { ok: false, evidence: [health.evidence, ...troubled.map(describeTrouble)].join('; ') }
   }
 
   /**
@@ -293,3 +294,8 @@ export class ServeSession {
 
 /** How long clients are sent away at a time while an installer is slower than it said. */
 const installerPatienceMs = 10_000
+
+function describeTrouble(service: ServiceStatus): string {
+  if (service.lastExit === undefined) return `${service.name} is ${service.state}`
+  return `${service.name} is ${service.state} after ${service.restarts} restarts, last: ${service.lastExit}`
+}

@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.ts'
 import { Flights } from './flights.ts'
 import type { GateMode } from './machine.ts'
 import type { Held } from './queue.ts'
-import { createGateServer, type Listening, listen } from './server.ts'
+import { createGateServer, type Listening, listen, stopAccepting } from './server.ts'
 import { ServiceWatch } from './service-watch.ts'
 import type { FrontSettings } from './settings.ts'
 import { newTally, type Tally } from './tally.ts'
@@ -63,7 +63,7 @@ export class Front {
 
   /** Stop accepting; connections that were accepted go on. Post: resolves when all of them have ended. */
   stopAccepting(): Promise<void> {
-    return new Promise(resolve => this.#server.close(() => resolve()))
+    return new Promise(resolve => stopAccepting(this.#server, resolve))
   }
 
   /** End every connection, whatever it does. */

@@ -11,6 +11,8 @@ export interface Held<Item> {
   readonly sizeBytes: number
   /** A monotonic reading in milliseconds. */
   readonly arrivedMs: number
+  /** Its place in the order of arrival. */
+  readonly turn: number
 }
 
 /** Hold requests within bounds, oldest first. Knows no time, sockets or timers: the caller says what time it is. */
@@ -18,6 +20,7 @@ export class HoldQueue<Item> {
   // A Set keeps the order of arrival and forgets a member in constant time.
   readonly #held = new Set<Held<Item>>()
   #sizeBytes = 0
+  #nextTurn = 0
   limits: HoldLimits
 
   constructor(limits: HoldLimits) {
@@ -36,15 +39,16 @@ export class HoldQueue<Item> {
   /** Take a request in; undefined when it does not fit, so that the newest is turned away, never one that already waits. */
   offer(item: Item, sizeBytes: number, arrivedMs: number): Held<Item> | undefined {
     if (this.#held.size >= this.limits.requests || this.#sizeBytes + sizeBytes > this.limits.bytes) return undefined
-    return this.#insert({ item, sizeBytes, arrivedMs })
+    this.#nextTurn += 1
+    return this.#insert({ item, sizeBytes, arrivedMs, turn: this.#nextTurn })
   }
 
-  /** Put back what was taken out a moment ago and could not be sent: at the place of its age, whatever the bounds. */
+  /** Put back what was taken out a moment ago and could not be sent: at its old place, whatever the bounds. */
   putBack(held: Held<Item>): void {
     this.#insert(held)
-    const byAge = [...this.#held].sort((a, b) => a.arrivedMs - b.arrivedMs)
+    const inOrder = [...this.#held].sort((a, b) => a.turn - b.turn)
     this.#held.clear()
-    for (const other of byAge) this.#held.add(other)
+    for (const other of inOrder) this.#held.add(other)
   }
 
   /** Forget a request whose client hung up. Post: false when it is not here any more. */

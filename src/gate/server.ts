@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { isErrno, ReleaseError } from '../core/error.ts'
 import { type Address, formatAddress } from './address.ts'
@@ -60,6 +61,16 @@ export async function listen(server: http.Server, listening: Listening): Promise
       resolve(listeningAddress(server, listening))
     })
   })
+}
+
+/**
+ * Stop accepting and leave alone what was accepted; `ended` is called when the last connection has ended.
+ *
+ * HTTP's own close also cuts idle connections, and counts among them those whose first request is on its way: a reset for a client that
+ * did nothing wrong.
+ */
+export function stopAccepting(server: http.Server, ended: () => void): void {
+  net.Server.prototype.close.call(server, () => ended())
 }
 
 function listenOptions(listening: Listening) {

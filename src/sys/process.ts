@@ -94,10 +94,12 @@ export async function startWorker(argv: readonly [string, ...string[]], listenDe
     stdio: ['ignore', 'inherit', 'inherit', listenDescriptor, 'ipc'],
     detached: true,
   })
+  // Its last messages may be read after its end.
+  const disconnected = new Promise<void>(resolve => child.once('disconnect', resolve))
   const { pid, exited } = await begun(child, argv)
   return {
     pid,
-    exited,
+    exited: Promise.all([exited, disconnected]).then(([exit]) => exit),
     // A worker that is gone is noticed by its exit; a message to it is lost without harm.
     send: message => void child.send(message as object, () => {}),
     onMessage: take => void child.on('message', take),

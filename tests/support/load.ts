@@ -31,7 +31,7 @@ export function startLoad(url: string, clients: number): { readonly stop: () => 
         else failures.push(`${method}: ${status}`)
         versions.add(version)
       } catch (caught) {
-        failures.push(`${method}: ${(caught as Error).message}`)
+        failures.push(`${method}: ${(caught as Error).message} after ${Math.round(performance.now() - startedMs)} ms`)
       }
       longestMs = Math.max(longestMs, performance.now() - startedMs)
     }
