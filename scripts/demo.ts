@@ -2,7 +2,6 @@
  * The whole chain on a real application, with real processes and a load that counts every request. Ends with exit code 1 when a
  * promise is broken. Everything is below one temporary folder, which stays; every address is on the loopback interface.
  */
-import fs from 'node:fs'
 import { commitChange, makeFixtureRepository } from '../fixtures/make-repository.ts'
 import { renderTable } from '../src/cli/report/table.ts'
 import { formatBytes, formatDuration } from '../src/core/quantity.ts'
@@ -33,15 +32,14 @@ await publish('1.1.3')
 
 announce('A server: a prefix for the application, version 1.1.3 in it, and a process that serves it')
 await answering(`http://${repositoryAddress}/`)
-fs.mkdirSync(prefix)
 const target = ['--repository', `http://${repositoryAddress}`, '--application', 'notes', '--environment', 'production']
-await stage.succeed(prefix, 'cutover', 'init', '.', ...target)
+await stage.succeed(stage.folder, 'cutover', 'init', 'srv', ...target)
 await stage.succeed(prefix, 'bin/install', '--version', '1.1.3')
-stage.start(prefix, 'serve.log', 'cutover', 'serve', '.', '--listen', applicationAddress)
+stage.start(stage.folder, 'serve.log', 'cutover', 'serve', 'srv', '--listen', applicationAddress)
 await answering(`${applicationUrl}/health`)
 
 announce('Load: readers, writers, slow requests and an event stream; every note and every event is checked')
-const load = spawnLoad({ url: applicationUrl })
+const load = spawnLoad({ url: applicationUrl, pauseMs: 20 })
 tell(`on ${applicationUrl}, until the end of the demo`)
 
 announce('Version 1.1.4, with a migration of the data: installed under load')
@@ -53,6 +51,7 @@ await expectServed('1.1.4')
 announce('Version 1.1.5, which fails on data that only production has: taken back by itself')
 await commitChange({ fixture: 'notes', folder: checkout, version: '1.1.5' })
 await publish('1.1.5')
+const longestUpgradeMs = load.snapshot()?.longestMs ?? 0
 const failing = await stage.run(prefix, 'bin/install', '--version', '1.1.5')
 if (failing.errorCode !== 'INSTALL_UNHEALTHY') broken.push(`1.1.5 was not found unhealthy (${failing.errorCode})`)
 await expectServed('1.1.4')
@@ -92,8 +91,9 @@ function tellTable(load: LoadReport, upgrade: InstallResult): void {
     ['notes created, lost', `${load.notes.created}, ${load.notes.lost}`],
     ['events seen, missed', `${load.stream.events}, ${load.stream.missed}`],
     ['held during the upgrade to 1.1.4', `${heldRequests ?? 'none'}`],
-    ['longest wait of a request', formatDuration(load.latency.longestMs)],
     ['from hold to release', holdMs === undefined ? 'not held' : formatDuration(holdMs)],
+    ['longest wait of a request, until 1.1.5 came', formatDuration(longestUpgradeMs)],
+    ['longest wait of a request, 1.1.5 included', formatDuration(load.latency.longestMs)],
     ['fetched for the upgrade', formatBytes(fetchedBytes)],
     ['size of the release', formatBytes(releaseBytes)],
   ]
