@@ -72,7 +72,8 @@ export const servedFiles: TestFiles = {
   'package.json': '{"type":"module"}\n',
 }
 
-async function cutToy(dist: string, release: ToyRelease): Promise<string> {
+/** Make a release of `toy` in a folder of the version below `dist`. */
+export async function cutToy(dist: string, release: ToyRelease): Promise<string> {
   const { version } = release
   const folder = path.join(dist, version)
   const source = path.join(dist, `${version}.tree`)
