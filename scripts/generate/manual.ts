@@ -39,10 +39,14 @@ export async function manualPage(executable: Executable): Promise<string> {
 
 function commandLines(command: Command, parent: string): readonly string[] {
   const name = `${parent} ${command.name()}`
-  if (command.commands.length > 0) return command.commands.flatMap(subcommand => commandLines(subcommand, name))
+  const help = command.createHelp()
+  const subcommands = help.visibleCommands(command).filter(subcommand => subcommand.name() !== 'help')
+  if (subcommands.length > 0) return subcommands.flatMap(subcommand => commandLines(subcommand, name))
   const description = command.description() || command.summary()
   const parameters = command.registeredArguments.flatMap(argument =>
-    argument.description === '' ? [] : ['.TP', `.I ${literal(argument.name())}`, literal(argument.description)],
+    argument.description === ''
+      ? []
+      : ['.TP', `.I ${literal(argument.name())}`, literal(help.argumentDescription(argument))],
   )
   return [
     `.SS ${literal(`${name} ${command.usage()}`)}`,
@@ -55,9 +59,10 @@ function commandLines(command: Command, parent: string): readonly string[] {
 const globalOptions = ['--json', '--quiet', '--verbose']
 
 function optionLines(command: Command, leftOut: readonly (string | undefined)[] = []): readonly string[] {
+  const help = command.createHelp()
   return command.options
     .filter(option => !option.hidden && !leftOut.includes(option.long))
-    .flatMap(option => ['.TP', `.B ${literal(option.flags)}`, literal(option.description)])
+    .flatMap(option => ['.TP', `.B ${literal(option.flags)}`, literal(help.optionDescription(option))])
 }
 
 const exitLines = [

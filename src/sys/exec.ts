@@ -13,6 +13,7 @@ export interface ExecuteOptions {
   readonly umask?: number
 }
 
+/** What came of a command that ran to its end. */
 export interface Executed {
   readonly stdout: string
   readonly stderr: string
