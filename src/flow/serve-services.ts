@@ -12,11 +12,16 @@ export interface ServeServicesOptions {
   readonly base: Readonly<Record<string, string>>
 }
 
+interface RunningService {
+  readonly service: RecipeService
+  readonly driver: EmbeddedDriver
+}
+
 /** The services of one release, running. */
 export class ServeServices {
   readonly release: ServedRelease
   readonly #options: ServeServicesOptions
-  readonly #drivers: { readonly service: RecipeService; readonly driver: EmbeddedDriver }[] = []
+  readonly #drivers: RunningService[] = []
   readonly #stopped = new Map<EmbeddedDriver, Promise<void>>()
 
   constructor(release: ServedRelease, options: ServeServicesOptions) {
@@ -40,13 +45,13 @@ export class ServeServices {
 
   /** Stop all, in reverse order. */
   async stop(): Promise<void> {
-    for (const { driver } of this.#drivers.toReversed()) await this.#stop(driver)
+    for (const running of this.#drivers.toReversed()) await this.#stop(running)
   }
 
   /** Stop the service behind the gate only. */
   async stopListening(): Promise<void> {
-    for (const { service, driver } of this.#drivers) {
-      if (service.listens) await this.#stop(driver)
+    for (const running of this.#drivers) {
+      if (running.service.listens) await this.#stop(running)
     }
   }
 
@@ -59,8 +64,11 @@ export class ServeServices {
     return this.#drivers.map(({ driver }) => driver.status())
   }
 
-  #stop(driver: EmbeddedDriver): Promise<void> {
-    const stopping = this.#stopped.get(driver) ?? driver.stop()
+  #stop({ service, driver }: RunningService): Promise<void> {
+    const before = this.#stopped.get(driver)
+    if (before !== undefined) return before
+    if (service.listens) this.#options.gate.serviceStopping()
+    const stopping = driver.stop()
     this.#stopped.set(driver, stopping)
     return stopping
   }

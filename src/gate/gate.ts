@@ -38,6 +38,8 @@ export interface Gate {
   readonly prepareService: (kind: 'port' | 'socket') => Promise<ServicePlace>
   /** The listening service was started where {@link prepareService} said. */
   readonly serviceStarted: () => void
+  /** The listening service is about to be asked to end: it gets no more requests, and no idle connection keeps it waiting. */
+  readonly serviceStopping: () => void
   /** The listening service ended; `returns` tells whether it is started again soon. */
   readonly serviceEnded: (returns: boolean) => void
   readonly counters: () => GateCounters

@@ -127,6 +127,10 @@ class HandoverGate implements Gate {
     this.#settleSoon()
   }
 
+  serviceStopping(): void {
+    // Its connections are its clients' own.
+  }
+
   serviceEnded(returns: boolean): void {
     this.#service = returns ? 'returning' : 'absent'
     this.#isYielded = false

@@ -9,8 +9,8 @@ import type { Listening } from './server.ts'
 import type { FrontSettings } from './settings.ts'
 import { systemTimers } from './timers.ts'
 
-/** How long connections may go on after the gate has stopped accepting. */
-const closeTimeoutMs = 1000
+/** How long connections may go on after the gate has stopped accepting: their requests were drained before, so most are idle. */
+const closeTimeoutMs = 300
 
 /**
  * Open a gate that is a reverse proxy in the path: the application accepts on a private port or socket that only the gate knows.
@@ -79,6 +79,10 @@ class ProxyGate implements Gate {
 
   serviceStarted(): void {
     this.#front.serviceAt(this.#place)
+  }
+
+  serviceStopping(): void {
+    this.#front.serviceExpected()
   }
 
   serviceEnded(returns: boolean): void {

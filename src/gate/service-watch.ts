@@ -51,9 +51,9 @@ export class ServiceWatch {
     this.#ask(firstPauseMs)
   }
 
-  /** Connections to the application before are closed where they are idle: none is ever used for the one after it. */
+  /** Connections to the application before are not used for the one after it. */
   #replace(upstream: Upstream | undefined): void {
-    this.#upstream?.agent.destroy()
+    this.#upstream?.retire()
     this.#upstream = upstream
   }
 

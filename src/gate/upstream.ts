@@ -16,24 +16,35 @@ export interface Upstream {
   readonly address: Address
   readonly target: { readonly host: string; readonly port: number } | { readonly socketPath: string }
   readonly agent: Agent
+  /** Close connections that nobody uses and keep none from now on; requests in flight go on. */
+  readonly retire: () => void
 }
 
 /** Name the application at an address. Connections are made when they are needed. */
 export function createUpstream(address: Address): Upstream {
+  const agent = new PromptAgent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' })
   return {
     address,
     target: address.kind === 'unix' ? { socketPath: address.path } : { host: address.host, port: address.port },
-    agent: new PromptAgent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' }),
+    agent,
+    retire: () => agent.retire(),
   }
 }
 
 class PromptAgent extends Agent {
+  #isRetired = false
+
+  retire(): void {
+    this.#isRetired = true
+    for (const socket of Object.values(this.freeSockets).flat()) socket?.destroy()
+  }
+
   override keepSocketAlive(socket: Duplex): boolean {
     // Documented to tell whether it is kept; the type says nothing.
     const isKept = super.keepSocketAlive(socket) as unknown as boolean
     // The agent destroys a free connection on its timeout.
     if (socket instanceof net.Socket) socket.setTimeout(idleConnectionMs)
-    return isKept
+    return isKept && !this.#isRetired
   }
 
   override reuseSocket(socket: Duplex, request: ClientRequest): void {

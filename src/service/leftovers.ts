@@ -50,9 +50,9 @@ export async function endLeftovers(runFolder: string): Promise<readonly string[]
 
 function readRecord(file: string): ProcessRecord | undefined {
   try {
-    const value = JSON.parse(readTextIfExists(file) ?? '') as Partial<ProcessRecord>
+    const value = JSON.parse(readTextIfExists(file) ?? '') as Partial<ProcessRecord> | null
     const isWhole =
-      value.schema === 1 &&
+      value?.schema === 1 &&
       typeof value.name === 'string' &&
       Number.isSafeInteger(value.pid) &&
       value.pid! > 1 &&

@@ -125,12 +125,24 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
 
 /** Identify a running process; undefined when there is none of that number. Source: proc(5). */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
+  const stat = readStat(pid)
+  if (stat === undefined) return undefined
+  const bootId = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  return { pid, startTicks: stat.startTicks, bootId }
+}
+
+interface ProcessStat {
+  readonly state: string
+  readonly group: number
+  readonly startTicks: string
+}
+
+function readStat(pid: number): ProcessStat | undefined {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The second field is the name in parentheses and may hold anything; the 22nd is the start time.
-    const startTicks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-    const bootId = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-    return startTicks === undefined ? undefined : { pid, startTicks, bootId }
+    // The second field is the name in parentheses and may hold anything; the third is the state, the fifth the group, the 22nd the start.
+    const [state = '', , group, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state, group: Number(group), startTicks: rest[16] ?? '' }
   } catch (caught) {
     if (isErrno(caught, 'ENOENT', 'ESRCH')) return undefined
     throw caught
@@ -159,12 +171,11 @@ export async function endLeftover(
   return true
 }
 
+/** Whether anything of a group still runs. What has ended and waits for its parent to notice does not count: that parent may never look. */
 function isGroupAlive(pid: number): boolean {
-  try {
-    process.kill(-pid, 0)
-    return true
-  } catch (caught) {
-    if (isErrno(caught, 'ESRCH')) return false
-    throw caught
-  }
+  const numbers = fs.readdirSync('/proc').filter(name => /^\d+$/.test(name))
+  return numbers.some(name => {
+    const stat = readStat(Number(name))
+    return stat !== undefined && stat.group === pid && stat.state !== 'Z' && stat.state !== 'X'
+  })
 }

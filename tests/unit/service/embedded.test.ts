@@ -1,0 +1,80 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { EmbeddedDriver } from '../../../src/service/drivers/embedded.ts'
+import { systemClock } from '../../../src/sys/clock.ts'
+import { tempFolder } from '../../support/temp.ts'
+import { until } from '../../support/toy-prefix.ts'
+
+function driver(script: string, argv0 = '/bin/sh') {
+  const folder = tempFolder()
+  const told: string[] = []
+  const embedded = new EmbeddedDriver(
+    {
+      name: 'web',
+      prepare: async () => {
+        told.push('prepare')
+        return {
+          spec: {
+            name: 'web',
+            argv: [argv0, '-c', script],
+            cwd: folder,
+            environment: { PATH: process.env['PATH']! },
+            listens: false,
+            stopSignal: 'SIGTERM' as const,
+            stopTimeoutMs: 100,
+          },
+          listenDescriptor: undefined,
+        }
+      },
+      started: () => told.push('started'),
+      ended: returns => told.push(returns ? 'returns' : 'ended'),
+    },
+    { runFolder: folder, logFolder: folder, clock: systemClock },
+  )
+  return { embedded, told, log: () => fs.readFileSync(path.join(folder, 'web.log'), 'utf8'), folder }
+}
+
+describe('EmbeddedDriver', () => {
+  it('runs a service, keeps what it says, and stops it with its signal', async () => {
+    const { embedded, told, log, folder } = driver(
+      'trap "echo bye; exit 0" TERM; echo hello; while :; do sleep 0.01; done',
+    )
+    await embedded.start()
+    await until(async () => log().includes('hello'))
+    expect(embedded.status()).toMatchObject({ state: 'running', restarts: 0 })
+    await embedded.stop()
+    expect(log()).toContain('bye')
+    expect(embedded.status()).toMatchObject({ state: 'stopped', pid: undefined, lastExit: 'exit code 0' })
+    expect(told).toEqual(['prepare', 'started', 'ended'])
+    expect(fs.existsSync(path.join(folder, 'service-web.json'))).toBe(false)
+  })
+
+  it('starts it again when it ends by itself, prepared anew, and can be stopped meanwhile', async () => {
+    const { embedded, told, log } = driver('exit 4')
+    await embedded.start()
+    await until(async () => embedded.status().restarts >= 2)
+    await embedded.stop()
+    expect(told.slice(0, 5)).toEqual(['prepare', 'started', 'returns', 'prepare', 'started'])
+    expect(told.at(-1)).toBe('ended')
+    expect(embedded.status().lastExit).toBe('exit code 4')
+    expect(log()).toMatch(/cutover: process \d+ ended: exit code 4/)
+  })
+
+  it('leaves no child of a service behind', async () => {
+    const { embedded, log } = driver('sleep 60 & echo $!; kill -9 $$')
+    await embedded.start()
+    await until(async () => /^\d+$/m.test(log()))
+    await embedded.stop()
+    const child = Number(/^(\d+)$/m.exec(log())![1])
+    await until(
+      async () => !fs.existsSync(`/proc/${child}`) || / Z /.test(fs.readFileSync(`/proc/${child}/stat`, 'utf8')),
+    )
+  })
+
+  it('says at once when the command is not there', async () => {
+    const { embedded } = driver('', '/no/such/command')
+    await expect(embedded.start()).rejects.toMatchObject({ code: 'SERVICE_START_FAILED' })
+    expect(embedded.status().state).toBe('stopped')
+  })
+})

@@ -1,0 +1,63 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { describeExit, identifyProcess, signalGroup, startProcess } from '../../../src/sys/process.ts'
+import { tempFolder } from '../../support/temp.ts'
+
+function options(...argv: [string, ...string[]]) {
+  const folder = tempFolder()
+  const logFile = path.join(folder, 'log')
+  return { argv, cwd: folder, environment: { PATH: process.env['PATH']! }, logFile, listenDescriptor: undefined }
+}
+
+describe('startProcess', () => {
+  it('runs a command with nothing but the environment that it is given, and appends what it says', async () => {
+    const wanted = options('sh', '-c', 'env | sort; echo error >&2')
+    fs.writeFileSync(wanted.logFile, 'before\n')
+    const started = await startProcess({ ...wanted, environment: { ...wanted.environment, ONLY: 'this' } })
+    expect(describeExit(await started.exited)).toBe('exit code 0')
+    const log = fs.readFileSync(wanted.logFile, 'utf8')
+    expect(log).toMatch(/^before\n/)
+    expect(log).toContain('ONLY=this')
+    expect(log).toContain('error')
+    expect(log).not.toContain('HOME=')
+    expect(log).not.toContain('LISTEN')
+  })
+
+  it('makes it the leader of a group that is signalled as a whole', async () => {
+    const started = await startProcess(options('sh', '-c', 'sleep 60 & sleep 60'))
+    expect(signalGroup(started.pid, 'SIGKILL')).toBe(true)
+    expect(describeExit(await started.exited)).toBe('SIGKILL')
+  })
+
+  it('hands over a descriptor as number 3, with the number of the very process', async () => {
+    const wanted = options('sh', '-c', 'echo "$LISTEN_FDS $LISTEN_PID $$"; cat <&3')
+    const file = path.join(wanted.cwd, 'handed')
+    fs.writeFileSync(file, 'through 3')
+    const descriptor = fs.openSync(file, 'r')
+    const started = await startProcess({ ...wanted, listenDescriptor: descriptor })
+    await started.exited
+    fs.closeSync(descriptor)
+    const [fds, listenPid, pid] = fs.readFileSync(wanted.logFile, 'utf8').split(/\s/)
+    expect([fds, listenPid]).toEqual(['1', pid])
+    expect(fs.readFileSync(wanted.logFile, 'utf8')).toContain('through 3')
+  })
+
+  it('says which command is not there', async () => {
+    await expect(startProcess(options('/no/such/command'))).rejects.toMatchObject({
+      code: 'SERVICE_START_FAILED',
+      details: { command: '/no/such/command' },
+    })
+  })
+})
+
+it('identifies a process by more than its number', () => {
+  const ours = identifyProcess(process.pid)
+  expect(ours).toMatchObject({
+    pid: process.pid,
+    startTicks: expect.stringMatching(/^\d+$/),
+    bootId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  })
+  expect(identifyProcess(process.pid)).toEqual(ours)
+  expect(identifyProcess(2 ** 22 + 1)).toBeUndefined()
+})
