@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help, type Option } from 'commander'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { toolVersion } from '../core/tool.ts'
 import { createReport } from './report/report.ts'
@@ -56,6 +56,7 @@ export async function buildProgram(
     .usage('COMMAND [OPTIONS]')
     .helpOption('-h, --help', 'explain, also behind a command')
     .helpCommand('help [command]', 'explain a command')
+    .configureHelp({ optionDescription })
     // `install --version 1.1.4` names a release: options of the program count only before the command.
     .enablePositionalOptions()
     .exitOverride()
@@ -84,6 +85,12 @@ function addGlobalOptions(command: Command): void {
     .option('--json', 'write one JSON object per line to standard output')
     .option('--quiet', 'write nothing but warnings and errors')
     .option('--verbose', 'write the output of every command that is run')
+}
+
+/** As commander words it, but without the empty list that an option collects into. */
+function optionDescription(option: Option): string {
+  const isEmptyList = Array.isArray(option.defaultValue) && option.defaultValue.length === 0
+  return isEmptyList ? option.description : new Help().optionDescription(option)
 }
 
 /** The command that the arguments choose, also behind `help`: it stands first but for the program's own options, all of them flags. */
