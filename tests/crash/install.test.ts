@@ -16,7 +16,6 @@ import { tempFolder } from '../support/temp.ts'
 import { startServing, until } from '../support/toy-prefix.ts'
 import { cutToy, servedFiles, servedNode } from '../support/toy-release.ts'
 
-/** A first installation, a version with a migration of each kind, and one that does not start. */
 const versions = ['1.0.0', '1.1.0'] as const
 
 it('an installation killed after any record is ended by the same command', async () => {
@@ -99,7 +98,38 @@ it('an automatic rollback killed after any record is ended by the next command',
   })
 })
 
+it('an automatic rollback of a served prefix, killed after any record of it, costs no request', async () => {
+  const { paths } = await preparedPrefix()
+  await install({ prefix: paths.root, version: '1.0.0' }, recordedTools())
+  const serving = await startServing(paths.root)
+  const args = ['install', '--prefix', paths.root, '--version', '1.3.0']
+  try {
+    await until(async () => (await serving.client.request({ kind: 'probe' })).result?.ok)
+    const load = startLoad(serving.url, 4)
+    const before = readJournal(paths.journal).length
+    expectExit(await runCutover(args), 'INSTALL_UNHEALTHY')
+    const undone = readJournal(paths.journal).findIndex(record => record.kind === 'undo')
+    await forEachKill(args, {
+      firstKill: undone - before + 1,
+      before: () => {},
+      killed: () => expectWhole(paths),
+      againFails: 'INSTALL_UNHEALTHY',
+      unkilledFails: 'INSTALL_UNHEALTHY',
+      again: async () => {
+        expectEnded(paths, '1.0.0')
+        const { status } = await serving.client.request({ kind: 'status' })
+        expect(status).toMatchObject({ version: '1.0.0', gate: { mode: 'pass' } })
+      },
+    })
+    expect((await load.stop()).failures).toEqual([])
+  } finally {
+    expect(await serving.end('SIGTERM')).toBe(0)
+  }
+})
+
 interface Kills {
+  /** After how many records the first kill comes; 1 when absent. */
+  readonly firstKill?: number
   readonly before: () => void | Promise<void>
   /** Right after the kill. */
   readonly killed: () => void
@@ -113,7 +143,7 @@ interface Kills {
 
 /** Run a command again and again, killed after one record more each time, until it gets to its end. */
 async function forEachKill(args: readonly string[], kills: Kills): Promise<void> {
-  for (let killAtSync = 1; ; killAtSync += 1) {
+  for (let killAtSync = kills.firstKill ?? 1; ; killAtSync += 1) {
     await kills.before()
     const end = await runCutover(args, { killAtSync })
     if (end.signal !== 'SIGKILL') {
@@ -158,6 +188,7 @@ async function preparedPrefix(): Promise<{ base: string; paths: PrefixPaths }> {
   await publish(repository, '1.0.0', [])
   await publish(repository, '1.1.0', [migration('expand', 'exit 0'), migration('short', 'exit 0')])
   await publish(repository, '1.2.0', [migration('short', 'exit 1')])
+  await publish(repository, '1.3.0', [], { toy: 'unhealthy', deadline: '100ms' })
   const paths = prefixPaths(path.join(base, 'prefix'))
   const made = await runCutover(['init', paths.root, '--repository', repository.url, '--application', 'toy'])
   expectExit(made, undefined)
@@ -170,8 +201,14 @@ const migration = (phase: string, end: string) => ({
   run: `echo "$version" >> "$shared/migrated"; ${end}`,
 })
 
-async function publish(repository: MadeRepository, version: string, migrations: ReturnType<typeof migration>[]) {
-  await cutToy(repository.distFolder, { version, node: { ...servedNode(), migrations }, files: servedFiles })
+async function publish(
+  repository: MadeRepository,
+  version: string,
+  migrations: ReturnType<typeof migration>[],
+  misbehaviour: Parameters<typeof servedNode>[0] = {},
+) {
+  const node = { ...servedNode(misbehaviour), migrations }
+  await cutToy(repository.distFolder, { version, node, files: servedFiles })
   await repository.upload(version)
 }
 

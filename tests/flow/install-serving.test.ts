@@ -95,14 +95,18 @@ it('takes nothing for granted when the serving process ends in the middle', asyn
   const flag = path.join(toy.paths.shared, 'killed')
   const kill = `kill -9 ${serving.child.pid}; touch ${flag}`
   const migrations = [{ name: 'killer', phase: 'short', run: ['/bin/sh', '-c', kill] }]
-  const resolve = resolveFromFolder(
-    await toy.cut({ version: '1.1.0', node: { ...servedNode(), migrations }, files: servedFiles }),
-  )
+  // A serving process that comes back goes on holding, until this deadline tells it that nobody will say more.
+  const gate = { listen: '127.0.0.1:0', hold: { deadline: '1s' } }
+  const node = { ...servedNode(), gate, migrations }
+  const resolve = resolveFromFolder(await toy.cut({ version: '1.1.0', node, files: servedFiles }))
   const error = await failure(install({ prefix: toy.paths.root, resolve }, recordedTools()))
   expect(error).toMatchObject({ code: 'GATE_UNREACHABLE' })
   expect(fs.existsSync(flag)).toBe(true)
   expect(currentVersion(toy.paths)).toBe('1.0.0')
   expect(state(toy)).toMatchObject({ active: '1.0.0', unfinished: undefined, avoided: new Set() })
+  await withServing(toy, [], async again => {
+    expect((await fetch(`${again.url}/`)).headers.get('x-version')).toBe('1.0.0')
+  })
 })
 
 async function put(toy: ToyInstallation, version: string, misbehaviour: Parameters<typeof servedNode>[0] = {}) {
