@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { type Node, SyntaxKind } from 'typescript/unstable/ast'
 import { afterAll, expect, it } from 'vitest'
+import { parseRecipe } from '../../src/recipe/load.ts'
 import { lineOf, openSources, repositoryRoot } from '../support/sources.ts'
 
 const sources = openSources()
@@ -72,3 +73,9 @@ it('links of the documents lead somewhere', () => {
 function holdsCode(folder: string): boolean {
   return fs.readdirSync(folder, { recursive: true }).some(name => String(name).endsWith('.ts'))
 }
+
+it('the recipe in the README is one', () => {
+  const readme = fs.readFileSync(path.join(repositoryRoot, 'README.md'), 'utf8')
+  const recipe = /```yaml\n(.*?)```/s.exec(readme)?.[1] ?? ''
+  expect(parseRecipe(recipe, 'README.md').recipe.name).toBe('hello')
+})

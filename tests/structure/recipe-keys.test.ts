@@ -48,8 +48,8 @@ function readProperties(): readonly TypeSymbol[] {
       if (isPropertyAccessExpression(node)) accessed.push(node.name)
       if (!isBindingElement(node) || !isObjectBindingPattern(node.parent)) return
       const type = checker.getTypeAtLocation(node.parent)
-      const name = (node.propertyName ?? node.name).getText(tree)
-      if (type !== undefined) found.push(checker.getPropertyOfType(type, name))
+      const name = (node.propertyName ?? node.name)?.getText(tree)
+      if (type !== undefined && name !== undefined) found.push(checker.getPropertyOfType(type, name))
     })
   }
   return [...found, ...checker.getSymbolAtLocation(accessed)].filter(symbol => symbol !== undefined)
