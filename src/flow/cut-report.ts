@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { commandText } from '../build/commands.ts'
 import { formatBytes } from '../core/quantity.ts'
+import type { PendingRelease } from '../source/publish.ts'
 import { type CutState, known } from './cut-state.ts'
 
 /** What a cut hands to programs. */
@@ -40,6 +41,14 @@ export function reportCut(state: CutState, durationMs: number): void {
     message: `${record.name} ${record.version} is ${made}, in ${place}; publish it with: release upload ${record.version}`,
     result,
   })
+}
+
+/** Say that a release is made whose command was killed right before its end. */
+export function reportFinished(state: CutState, release: PendingRelease, durationMs: number): void {
+  const folder = path.join(state.dist, release.version)
+  const message = `${release.version} was cut by a command that was killed at its end; ${release.tag} is complete now, in ${folder}`
+  const result = { version: release.version, tag: release.tag, folder }
+  state.tools.emit({ kind: 'run-done', command: 'cut', changed: true, durationMs, message, result })
 }
 
 /** Show what a cut would do. */

@@ -58,9 +58,11 @@ export async function rehearse(options: RehearsalOptions, tools: FlowTools): Pro
   const server = hasServices ? await startServing(paths, options.environment, tools.clock) : undefined
   const names: string[] = []
   try {
-    for (const act of acts(options, server, quiet(tools))) {
+    const programme = acts(options, server, quiet(tools))
+    for (const act of programme) {
       tools.signal.throwIfAborted()
-      tools.emit({ kind: 'progress', step: 'rehearse', what: act.name, unit: 'operations', done: names.length })
+      const [done, total] = [names.length, programme.length]
+      tools.emit({ kind: 'progress', step: 'rehearse', what: act.name, unit: 'operations', done, total })
       await attempt(act, paths, tools)
       names.push(act.name)
     }

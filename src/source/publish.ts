@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { ReleaseError } from '../core/error.ts'
+import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { delay } from '../sys/clock.ts'
 import { readTextIfExists, syncFolder, writeFileAtomic } from '../sys/files.ts'
 import type { RepositoryPlaces } from './facts.ts'
@@ -15,6 +15,7 @@ import { bringAlong } from './worktree.ts'
  */
 export interface PendingRelease {
   readonly schema: 1
+  readonly version: string
   readonly branch: string
   readonly from: string
   readonly to: string
@@ -33,18 +34,18 @@ export interface PublishedRelease {
 export type FinishedPending =
   | { readonly kind: 'none' }
   /** Killed before the tag existed: nothing of it is left. */
-  | { readonly kind: 'undone'; readonly tag: string }
+  | { readonly kind: 'undone'; readonly release: PendingRelease }
   /** Killed after: branch, tag, index and files agree now. */
-  | { readonly kind: 'finished'; readonly tag: string; readonly left: readonly string[] }
+  | { readonly kind: 'finished'; readonly release: PendingRelease; readonly left: readonly string[] }
 
-/** Every object and ref is on disk before the next step; git's default leaves loose objects to the kernel. */
-const durable = ['-c', 'core.fsync=committed,loose-object'] as const
+/** Every object and ref is on disk before the next step; git's default leaves loose objects to the kernel. Source: git-config(1), core.fsync. */
+const durable = ['-c', 'core.fsync=all'] as const
 
 /**
  * Publish a release commit and its tag in the user's repository: objects first, then branch and tag in one transaction,
  * then the user's files.
  *
- * Pre: the lock of {@link lockFile} is held. Post: `left` are files that somebody changed meanwhile and that were not touched;
+ * Pre: the lock of {@link lockFile} is held; `git` runs in the root of the checkout and is not ended by a signal. Post: `left` are files that somebody changed meanwhile and that were not touched;
  * `unfinished` says why none could be (the index is locked), and then {@link finishPending} has it to do.
  * Errors: SOURCE_MOVED (the branch is no longer where it was, or the tag appeared), GIT_FAILED; in both nothing changed.
  * Crash: before the transaction nothing but unreferenced objects; from then on {@link finishPending} brings it to its end.
@@ -64,9 +65,10 @@ export async function publishRelease(
   try {
     await moveRefs(git, pending)
   } catch (caught) {
-    removePending(places)
-    if (!(caught instanceof ReleaseError) || caught.code !== 'GIT_FAILED') throw caught
-    throw await explainRefusal(git, pending, caught)
+    // Interrupted in the middle, git may have moved one ref and not the other: that is finished as after a kill.
+    const outcome = await finishPending(git, places)
+    if (outcome.kind === 'finished') return { left: outcome.left }
+    throw await explainRefusal(git, pending, toReleaseError(caught))
   }
   try {
     const { left } = await finishFiles(git, pending)
@@ -74,8 +76,7 @@ export async function publishRelease(
     return { left }
   } catch (caught) {
     // The release is made; what is missing in the user's files must not look like a failure to make it.
-    if (!(caught instanceof ReleaseError) || caught.code !== 'GIT_FAILED') throw caught
-    return { left: [], unfinished: caught }
+    return { left: [], unfinished: toReleaseError(caught) }
   }
 }
 
@@ -93,7 +94,7 @@ export async function finishPending(git: Git, places: RepositoryPlaces): Promise
   const branchMoved = pending.from !== pending.to && branch === pending.to
   if (tag !== pending.tagObject && !branchMoved) {
     removePending(places)
-    return { kind: 'undone', tag: pending.tag }
+    return { kind: 'undone', release: pending }
   }
   // git renames one ref after the other: a kill between them is finished forward, for all objects are there.
   if (tag === undefined) await git.run([...durable, 'update-ref', `refs/tags/${pending.tag}`, pending.tagObject, ''])
@@ -101,7 +102,7 @@ export async function finishPending(git: Git, places: RepositoryPlaces): Promise
     await git.run([...durable, 'update-ref', `refs/heads/${pending.branch}`, pending.to, pending.from])
   const { left } = await finishFiles(git, pending)
   removePending(places)
-  return { kind: 'finished', tag: pending.tag, left }
+  return { kind: 'finished', release: pending, left }
 }
 
 /** Where commands that change the repository exclude each other. */
@@ -188,7 +189,7 @@ function isPending(value: unknown): value is PendingRelease {
   const record = value as Readonly<Record<string, unknown>>
   const isObject = (key: string) => /^[0-9a-f]{40,64}$/.test(String(record[key]))
   const isName = (key: string) => typeof record[key] === 'string' && /^[^\s~^:?*[\\]+$/.test(record[key])
-  return isName('branch') && isName('tag') && ['from', 'to', 'tagObject'].every(isObject)
+  return isName('version') && isName('branch') && isName('tag') && ['from', 'to', 'tagObject'].every(isObject)
 }
 
 function removePending(places: RepositoryPlaces): void {

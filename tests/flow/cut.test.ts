@@ -2,10 +2,16 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { staleWorkspaces } from '../../src/build/workspace.ts'
+import { openWorkspace, staleWorkspaces } from '../../src/build/workspace.ts'
 import { cut } from '../../src/flow/cut.ts'
 import type { CutOptions } from '../../src/flow/cut-state.ts'
+import { startServing } from '../../src/flow/rehearsal-server.ts'
+import { connectControl } from '../../src/gate/client.ts'
+import { controlSocket } from '../../src/gate/control.ts'
 import { parseReleaseRecord } from '../../src/payload/release-record.ts'
+import { writeIdentity } from '../../src/prefix/identity.ts'
+import { prefixPaths } from '../../src/prefix/layout.ts'
+import { systemClock } from '../../src/sys/clock.ts'
 import { takeLock } from '../../src/sys/lock.ts'
 import { addRemote, type TestRepository } from '../support/git-repository.ts'
 import { pingRepository } from '../support/ping-app.ts'
@@ -138,6 +144,45 @@ describe('release cut', () => {
     await cutIn(repository, '1.0.0', { recipe: elsewhere, output })
     expect(fs.readdirSync(output)).toEqual(['1.0.0'])
     expect(repository.git('tag')).toBe('v1.0.0\n')
+  })
+})
+
+describe('a cut that was killed', () => {
+  it('is finished by the next one when its refs had moved', async () => {
+    const repository = pingRepository()
+    const from = repository.git('rev-parse', 'HEAD').trim()
+    await cutIn(repository, '1.0.0')
+    const to = repository.git('rev-parse', 'HEAD').trim()
+    const tagObject = repository.git('rev-parse', 'v1.0.0').trim()
+    const pending = { schema: 1, version: '1.0.0', branch: 'main', from, to, tag: 'v1.0.0', tagObject }
+    const file = path.join(repository.folder, '.git/cutover/pending.json')
+    fs.writeFileSync(file, JSON.stringify(pending))
+    repository.git('read-tree', from)
+    repository.git('checkout-index', '--force', '--all')
+    const tools = await cutIn(repository, '1.0.0')
+    expect(tools.result()).toMatchObject({ version: '1.0.0', tag: 'v1.0.0' })
+    expect(repository.git('status', '--porcelain')).toBe('')
+    expect(fs.existsSync(file)).toBe(false)
+    await expect(cutIn(repository, '1.0.0')).rejects.toMatchObject({ code: 'VERSION_NOT_HIGHER' })
+  })
+
+  it('leaves folders and processes that the next one clears away', async () => {
+    const repository = pingRepository()
+    const workspace = openWorkspace(path.join(repository.folder, '.git'), undefined)
+    const paths = prefixPaths(workspace.prefix)
+    writeIdentity(paths, {
+      schema: 1,
+      layout: 1,
+      application: 'ping',
+      repository: 'file:///nowhere',
+      environment: 'production',
+      variables: {},
+    })
+    const server = await startServing(paths, repository.environment, systemClock)
+    await cutIn(repository, '1.0.0')
+    expect(fs.existsSync(workspace.root)).toBe(false)
+    expect(await connectControl(path.join(workspace.prefix, controlSocket))).toBeUndefined()
+    await server.end()
   })
 })
 

@@ -27,7 +27,7 @@ beforeEach(async () => {
   ])
   const to = await scratch.writeCommit({ tree, parent: from, message: 'Release 1.1.0\n' })
   const tagObject = await scratch.writeTag({ name: 'v1.1.0', commit: to, message: 'notes 1.1.0\n' })
-  pending = { schema: 1, branch: 'main', from, to, tag: 'v1.1.0', tagObject }
+  pending = { schema: 1, version: '1.1.0', branch: 'main', from, to, tag: 'v1.1.0', tagObject }
 })
 
 const pendingFile = () => path.join(repository.folder, '.git/cutover/pending.json')
@@ -116,7 +116,7 @@ describe('finishPending', () => {
   it('drops a release that was killed before its refs moved', async () => {
     const before = repository.state()
     beginOnly()
-    await expect(finishPending(git, places)).resolves.toEqual({ kind: 'undone', tag: 'v1.1.0' })
+    await expect(finishPending(git, places)).resolves.toEqual({ kind: 'undone', release: pending })
     expect(repository.state()).toBe(before)
     expect(fs.existsSync(pendingFile())).toBe(false)
   })
@@ -150,7 +150,7 @@ describe('finishPending', () => {
     beginOnly()
     if (branch) repository.git('update-ref', 'refs/heads/main', pending.to)
     if (tag) repository.git('update-ref', 'refs/tags/v1.1.0', pending.tagObject)
-    await expect(finishPending(git, places)).resolves.toEqual({ kind: 'finished', tag: 'v1.1.0', left: [] })
+    await expect(finishPending(git, places)).resolves.toEqual({ kind: 'finished', release: pending, left: [] })
     expectReleased()
   })
 

@@ -1,0 +1,88 @@
+import path from 'node:path'
+import { commandText, runCommands } from '../build/commands.ts'
+import { pinnedEnvironment } from '../build/environment.ts'
+import { collectPython } from '../build/python.ts'
+import { buildTree } from '../build/tree.ts'
+import { done, type Outcome, skipped } from '../core/outcome.ts'
+import { formatBytes } from '../core/quantity.ts'
+import { proveEnvelope } from '../envelope/prove.ts'
+import type { RecipeCommand } from '../recipe/schema.ts'
+import { makeDeb, makeImage, packRelease } from './cut-envelopes.ts'
+import { type CutState, known } from './cut-state.ts'
+
+/** Run the tests of the recipe in a checkout of their own. Errors: BUILD_COMMAND, EXEC_TIMEOUT, EXEC_NOT_FOUND. */
+export async function runTests(state: CutState): Promise<Outcome<string>> {
+  const { tests } = known(state.prepared).loaded.recipe
+  if (tests.length === 0) return skipped('CUT_NO_TESTS', 'the recipe names no tests')
+  await runRecipeCommands(state, tests, { step: 'tests', checkout: known(state.workspace).testCheckout })
+  return done(tests.map(commandText).join(', '))
+}
+
+/** Run the build of the recipe. Errors: those of {@link runTests}. */
+export async function runBuild(state: CutState): Promise<Outcome<string>> {
+  const { build } = known(state.prepared).loaded.recipe
+  if (build.length === 0) return skipped('CUT_NO_BUILD', 'the recipe names nothing to build')
+  await runRecipeCommands(state, build, { step: 'build', checkout: known(state.workspace).buildCheckout })
+  return done(build.map(commandText).join(', '))
+}
+
+/** Collect what is shipped and pack it: tarball and manifest. */
+export async function packPayloadTree(state: CutState): Promise<Outcome<string>> {
+  const tree = buildTree(known(state.workspace).buildCheckout, known(state.prepared).loaded.recipe.payload)
+  state.packed = await packRelease(state, tree)
+  const { manifest, tarball } = state.packed
+  return done(
+    `${manifest.files.length} entries, ${formatBytes(manifest.tar.sizeBytes)} → ${formatBytes(tarball.sizeBytes)}`,
+  )
+}
+
+/** Wrap the payload as the recipe asks for. */
+export async function makeEnvelopes(state: CutState): Promise<Outcome<string>> {
+  const { deb, oci } = known(state.prepared).loaded.recipe.artifacts
+  const made = [
+    ...(deb === undefined ? [] : [await makeDeb(state, deb)]),
+    ...(oci === undefined ? [] : [makeImage(state, oci)]),
+  ]
+  if (made.length === 0) return skipped('CUT_NO_ENVELOPES', 'the recipe asks for the tarball alone')
+  state.artifacts.push(...made)
+  return done(made.map(artifact => artifact.name).join(', '))
+}
+
+/** Put the Python distributions that the build made beside the release. */
+export async function collectDistributions(state: CutState): Promise<Outcome<string>> {
+  const { python } = known(state.prepared).loaded.recipe.artifacts
+  if (python.length === 0) return skipped('CUT_NO_PYTHON', 'the recipe names no Python distributions')
+  const files = await collectPython(known(state.workspace).buildCheckout, python, known(state.output).partial)
+  state.artifacts.push(...files.map(file => ({ kind: 'python' as const, ...file })))
+  return done(files.map(file => file.name).join(', '))
+}
+
+/** dpkg, aptly and reprepro publish packages that dpkg cannot unpack: each envelope is read as its readers will. */
+export async function readBack(state: CutState): Promise<Outcome<string>> {
+  const { manifest } = known(state.packed)
+  const envelopes = state.artifacts.filter(({ kind }) => kind === 'tarball' || kind === 'deb' || kind === 'oci')
+  for (const { name } of envelopes) await proveEnvelope(path.join(known(state.output).partial, name), manifest)
+  return done(`${envelopes.length} envelopes hold the same ${manifest.files.length} entries`)
+}
+
+async function runRecipeCommands(
+  state: CutState,
+  commands: readonly RecipeCommand[],
+  at: { readonly step: string; readonly checkout: string },
+): Promise<void> {
+  const { facts, wanted } = known(state.prepared)
+  const { home, temporary } = known(state.workspace)
+  const environment = pinnedEnvironment({
+    sourceDateEpoch: facts.head.timeSeconds,
+    home,
+    temporary,
+    interpreterFolder: path.dirname(process.execPath),
+    inherited: state.options.environment,
+  })
+  await runCommands(commands, {
+    checkout: at.checkout,
+    environment: { ...environment, CUTOVER_VERSION: wanted.version },
+    signal: state.tools.signal,
+    onLine: (stream, line) => state.tools.emit({ kind: 'output', step: at.step, stream, line }),
+  })
+}
