@@ -74,7 +74,8 @@ function answer(root: string, request: http.IncomingMessage, response: http.Serv
     refuse(response, 405)
     return
   }
-  const [address = ''] = (request.url ?? '').split('?', 1)
+  // Clients may send the whole address (RFC 9112 §3.2.2).
+  const [address = ''] = (request.url ?? '').replace(/^https?:\/\/[^/]*/, '').split('?', 1)
   const place = findFile(root, address)
   if (place.kind === 'folder') response.setHeader('location', `${address}/`)
   if (place.kind === 'file') sendFile(place.file, request, response)

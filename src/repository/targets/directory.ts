@@ -20,16 +20,20 @@ const privateFolder = '.cutover'
 export function openDirectory(root: string): TargetWriter {
   const dirtyFolders = new Set<string>()
   const place = (key: string) => path.join(root, parseRelativePath(key))
-  const head = async (key: string) => digestFile(place(key))
+  const linkTwin = async ({ sameAs, digest }: Content, file: string): Promise<boolean> => {
+    if (sameAs === undefined) return false
+    const twin = place(sameAs)
+    return (await digestFile(twin))?.digest === digest && tryLink(twin, file)
+  }
 
   const putNew = async (key: string, content: Content): Promise<WriteOutcome> => {
     const file = place(key)
     makeFolder(path.dirname(file), dirtyFolders)
-    const linked = content.sameAs !== undefined && tryLink(place(content.sameAs), file)
-    const written = linked || (await writeNew(file, content))
     dirtyFolders.add(path.dirname(file))
-    const found = linked || !written ? await digestFile(file) : content
-    if (found?.digest === content.digest) return linked ? 'linked' : written ? 'written' : 'unchanged'
+    if (await linkTwin(content, file)) return 'linked'
+    if (await writeNew(file, content)) return 'written'
+    const found = await digestFile(file)
+    if (found?.digest === content.digest) return 'unchanged'
     throw new ReleaseError(
       'REPOSITORY_CONFLICT',
       `${key} in ${root} has ${found?.digest ?? 'vanished'}, expected ${content.digest}`,
@@ -57,7 +61,7 @@ export function openDirectory(root: string): TargetWriter {
 
   return {
     name: root,
-    head,
+    head: async key => digestFile(place(key)),
     putNew,
     replace,
     get: async (key, maxBytes) => readBounded(place(key), maxBytes),

@@ -1,0 +1,115 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/core/digest.ts'
+import {
+  initRepository,
+  type RepositoryInitOptions,
+  type RepositoryInitResult,
+} from '../../src/flow/repository-init.ts'
+import { openRepository, pinRoot } from '../../src/trust/client.ts'
+import { testRepository } from '../support/git-repository.ts'
+import { recordedTools } from '../support/recorded-tools.ts'
+import { tempFolder } from '../support/temp.ts'
+
+let base: string
+let folder: string
+let keys: string
+
+beforeEach(() => {
+  base = tempFolder()
+  folder = path.join(base, 'vendor')
+  keys = path.join(base, 'keys')
+})
+
+async function init(changes: Partial<RepositoryInitOptions> = {}) {
+  const tools = recordedTools()
+  const environment = { PATH: process.env['PATH'], HOME: base }
+  await initRepository({ cwd: base, environment, repository: folder, keys, applications: [], ...changes }, tools)
+  return { ...tools.result<RepositoryInitResult>(), last: tools.events.at(-1)! }
+}
+
+/** Every file with its digest, the lock apart. */
+function contentOf(root: string): Record<string, string> {
+  const files = fs.readdirSync(root, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
+  const names = files.map(entry => path.relative(root, path.join(entry.parentPath, entry.name)))
+  return Object.fromEntries(
+    names
+      .filter(name => !name.startsWith('.cutover'))
+      .toSorted()
+      .map(name => [name, digestOf(fs.readFileSync(path.join(root, name)))]),
+  )
+}
+
+async function applicationsSeen(fingerprint: string, names: readonly string[]) {
+  const trust = path.join(tempFolder(), 'trust')
+  const repositoryUrl = pathToFileURL(folder).href
+  await pinRoot({ folder: trust, repositoryUrl, fingerprint })
+  const client = openRepository({ folder: trust, repositoryUrl })
+  return Promise.all(names.map(async name => (await client.index(name)).releases.length))
+}
+
+describe('release init', () => {
+  it('makes a repository that installers can trust, with no release in it', async () => {
+    const { fingerprint } = await init({ applications: ['notes', 'weave'] })
+    expect(await applicationsSeen(fingerprint, ['notes', 'weave'])).toEqual([0, 0])
+  })
+
+  it('changes nothing the second time', async () => {
+    await init({ applications: ['notes'] })
+    const before = contentOf(base)
+    const again = await init({ applications: ['notes'] })
+    expect(again.last).toMatchObject({ kind: 'run-done', changed: false })
+    expect(contentOf(base)).toEqual(before)
+  })
+
+  it('adds applications later, without a new root', async () => {
+    const first = await init({ applications: ['notes'] })
+    const second = await init({ applications: ['weave'] })
+    expect(second.fingerprint).toBe(first.fingerprint)
+    expect(second.applications).toEqual(['notes', 'weave'])
+    expect(await applicationsSeen(first.fingerprint, ['notes', 'weave'])).toEqual([0, 0])
+  })
+
+  it('goes on where it was when it was killed before the pointers moved', async () => {
+    const { fingerprint } = await init({ applications: ['notes'] })
+    for (const name of ['metadata/timestamp.json', 'repository.json', 'index.html']) fs.rmSync(path.join(folder, name))
+    const again = await init({ applications: ['notes'] })
+    expect(again.fingerprint).toBe(fingerprint)
+    expect(await applicationsSeen(fingerprint, ['notes'])).toEqual([0])
+  })
+
+  it('keeps keys in the user’s configuration unless told otherwise, never in the repository', async () => {
+    const made = await init({ keys: undefined })
+    expect(made.keys).toBe(path.join(base, '.config/cutover/keys/vendor'))
+    const inside = path.join(folder, 'keys')
+    await expect(init({ keys: inside })).rejects.toMatchObject({ code: 'KEY_PLACE' })
+  })
+
+  it('does not make new keys for a repository that exists', async () => {
+    await init()
+    const other = path.join(base, 'other-keys')
+    await expect(init({ keys: other })).rejects.toMatchObject({ code: 'KEY_MISSING' })
+    expect(fs.existsSync(other)).toBe(false)
+  })
+
+  it('leaves a folder alone that holds other things', async () => {
+    fs.mkdirSync(folder)
+    fs.writeFileSync(path.join(folder, 'thesis.txt'), 'important')
+    await expect(init()).rejects.toMatchObject({ code: 'USAGE', exitCode: 2 })
+    expect(fs.readdirSync(folder)).toEqual(['thesis.txt'])
+  })
+
+  it.each(['Notes', 'a', '../x', 'a b', '-notes'])('refuses the name %j', async name => {
+    await expect(init({ applications: [name] })).rejects.toMatchObject({ code: 'USAGE' })
+    expect(fs.existsSync(keys)).toBe(false)
+  })
+
+  it('is remembered by the clone that it is run in', async () => {
+    const clone = testRepository()
+    await init({ cwd: clone.folder, environment: clone.environment })
+    expect(clone.git('config', '--local', 'cutover.repository').trim()).toBe(folder)
+    expect(clone.git('config', '--local', 'cutover.keys').trim()).toBe(keys)
+  })
+})
