@@ -44,12 +44,17 @@ it('scripts with an interpreter line can be executed', () => {
   expect(locked.map(({ file }) => file)).toEqual([])
 })
 
+// The linter is older than this permission. Source: actions/attest-build-provenance, README, "permissions".
+const newer = 'unknown permission scope "attestations"'
+
 it('workflows are valid', async () => {
   const workflows = texts.filter(({ file }) => /^\.github\/workflows\/.*\.ya?ml$/.test(file))
   expect(workflows.length).toBeGreaterThan(0)
   const lint = await createLinter()
   const problems = workflows.flatMap(({ file, text }) =>
-    lint(text, file).map(problem => `${problem.file}:${problem.line}:${problem.column} ${problem.message}`),
+    lint(text, file)
+      .filter(problem => !problem.message.startsWith(newer))
+      .map(problem => `${problem.file}:${problem.line}:${problem.column} ${problem.message}`),
   )
   expect(problems).toEqual([])
 })
