@@ -78,7 +78,7 @@ export async function runChange(
     by: operator(),
     ops: plan.ops.map(({ name, undo }) => ({ name, undo })),
   })
-  const apply: ApplyTools = { journal: prefix.journal, emit: tools.emit, clock: tools.clock }
+  const apply: ApplyTools = { journal: prefix.journal, unjournaled: new Set(), emit: tools.emit, clock: tools.clock }
   try {
     await applyOps(ops, { txn, version }, apply)
   } catch (caught) {

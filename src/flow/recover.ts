@@ -1,5 +1,5 @@
 import { toReleaseError } from '../core/error.ts'
-import { applyOps } from '../prefix/apply.ts'
+import { type ApplyTools, applyOps } from '../prefix/apply.ts'
 import { readInstalledRecipe } from '../prefix/installed.ts'
 import { journaledOps, planRecovery } from '../prefix/plan.ts'
 import type { Failure, Transaction } from '../prefix/state.ts'
@@ -60,7 +60,7 @@ async function endTransaction(
   const { txn, version, from } = transaction
   const recipe = () => readInstalledRecipe(prefix.paths, version)
   const change = bindChange(prefix, { version, from, recipe, origin: undefined }, tools)
-  const apply = { journal: prefix.journal, emit: tools.emit, clock: tools.clock }
+  const apply: ApplyTools = { journal: prefix.journal, unjournaled: new Set(), emit: tools.emit, clock: tools.clock }
   const serves = prefix.serving === undefined ? 'idle' : { version: (await prefix.serving.status()).version }
   const plan = planRecovery(transaction, { serves })
   const undo = async (failure: Failure) => {

@@ -56,7 +56,9 @@ export function servingEffects(
     start: {
       isDone: () => serving.isRunning(version),
       apply: async () => void (await start(serving, change)),
-      revert: reverted(() => stop(version)),
+      revert: reverted(async () => {
+        if ((await serving.status()).version === version) await stop(version)
+      }),
     },
     probe: {
       isDone: never,

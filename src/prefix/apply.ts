@@ -24,6 +24,8 @@ export interface InstallOp extends PlannedOp {
 /** What running operations needs. */
 export interface ApplyTools {
   readonly journal: Journal
+  /** Operations that were done although the journal had no room to say so; {@link applyOps} adds, {@link undoTransaction} makes up for it. */
+  readonly unjournaled: Set<string>
   readonly emit: Emit
   readonly clock: Clock
 }
@@ -57,7 +59,9 @@ async function applyOp(op: InstallOp, txn: number, tools: ApplyTools): Promise<v
   try {
     journal.append(txn, { kind: 'intent', op: op.name })
     const summary = (await op.effect.isDone()) ? 'already done' : await op.effect.apply()
+    tools.unjournaled.add(op.name)
     journal.append(txn, { kind: 'done', op: op.name, note: summary })
+    tools.unjournaled.delete(op.name)
     emit({ kind: 'step-done', step: op.name, durationMs: clock.elapsedMs() - startedMs, summary })
   } catch (caught) {
     const error = toReleaseError(caught)
@@ -86,8 +90,9 @@ export async function undoTransaction(
   failure: Failure,
   tools: ApplyTools,
 ): Promise<UndoReport> {
-  const transaction = unfinished(tools.journal)
-  const ending = new Ending(tools.journal, transaction.txn)
+  const ending = new Ending(tools.journal, unfinished(tools.journal).txn)
+  const transaction = withUnjournaled(unfinished(tools.journal), tools.unjournaled)
+  for (const op of tools.unjournaled) ending.record({ kind: 'done', op })
   const isStuck = isPastReturn(ops, transaction.ops)
   if (transaction.failure === undefined) ending.record({ kind: 'undo', ...failure })
   if (isStuck) await goForward(ops, transaction, ending)
@@ -105,7 +110,8 @@ async function goBack(ops: readonly InstallOp[], transaction: Transaction, endin
     tools.emit({ kind: 'step-started', step })
     const error = await ending.attempt(() => op.effect.revert())
     const durationMs = tools.clock.elapsedMs() - startedMs
-    if (error === undefined) ending.record({ kind: 'undone', op: op.name })
+    // Behind one that failed everything is tried, but has to be done again after it: order matters.
+    if (!ending.hasFailed) ending.record({ kind: 'undone', op: op.name })
     tools.emit(
       error === undefined ? { kind: 'step-done', step, durationMs } : { kind: 'step-failed', step, durationMs, error },
     )
@@ -129,6 +135,11 @@ function unfinished(journal: Journal): Transaction {
   return transaction
 }
 
+function withUnjournaled(transaction: Transaction, unjournaled: ReadonlySet<string>): Transaction {
+  const ops = transaction.ops.map(op => (unjournaled.has(op.name) ? { name: op.name, state: 'done' as const } : op))
+  return { ...transaction, ops }
+}
+
 /** The end of a transaction: records that wait for room in the journal, and errors that do not stop it. */
 class Ending {
   readonly #journal: Journal
@@ -139,6 +150,10 @@ class Ending {
   constructor(journal: Journal, txn: number) {
     this.#journal = journal
     this.#txn = txn
+  }
+
+  get hasFailed(): boolean {
+    return this.#errors.length > 0
   }
 
   async attempt(run: () => void | Promise<void>): Promise<ReleaseError | undefined> {

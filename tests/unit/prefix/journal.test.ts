@@ -1,0 +1,79 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openJournal, readJournal } from '../../../src/prefix/journal.ts'
+import { type JournalEntry, type JournalRecord, journalLine, parseJournal } from '../../../src/prefix/journal-record.ts'
+import { tempFolder } from '../../support/temp.ts'
+
+const clock = { nowMs: () => 1_767_225_600_000, elapsedMs: () => 0 }
+const entries: readonly JournalEntry[] = [
+  {
+    kind: 'begin',
+    command: 'install',
+    version: '1.0.0',
+    from: undefined,
+    recordDigest: 'sha256:00',
+    by: 'ada@node',
+    ops: [{ name: 'switch', undo: 'exact' }],
+  },
+  { kind: 'intent', op: 'switch' },
+  { kind: 'done', op: 'switch', note: 'a note with ümlauts' },
+  { kind: 'commit', version: '1.0.0' },
+]
+
+function written(): { readonly file: string; readonly bytes: Buffer; readonly records: readonly JournalRecord[] } {
+  const file = path.join(tempFolder(), 'journal', 'journal.ndjson')
+  using journal = openJournal(file, clock)
+  for (const entry of entries) journal.append(1, entry)
+  return { file, bytes: fs.readFileSync(file), records: [...journal.records] }
+}
+
+describe('journal', () => {
+  it('is read as it was written, also by others meanwhile', () => {
+    const { file, records } = written()
+    expect(readJournal(file)).toEqual(JSON.parse(JSON.stringify(records)))
+    expect(records.map(record => record.seq)).toEqual([1, 2, 3, 4])
+    expect(readJournal(`${file}.missing`)).toEqual([])
+  })
+
+  it('cut at any length holds the whole lines before the cut, and goes on from there', () => {
+    const { file, bytes, records } = written()
+    for (let length = 0; length < bytes.byteLength; length += 1) {
+      fs.writeFileSync(file, bytes.subarray(0, length))
+      const whole = bytes.subarray(0, length).filter(byte => byte === 0x0a).byteLength
+      expect(readJournal(file)).toHaveLength(whole)
+      using journal = openJournal(file, clock)
+      expect(journal.append(1, { kind: 'intent', op: 'x' }).seq).toBe(whole + 1)
+      expect(readJournal(file).slice(0, whole)).toEqual(JSON.parse(JSON.stringify(records.slice(0, whole))))
+    }
+  })
+
+  it('with any one bit wrong is refused, or loses its last line, but never tells another story', () => {
+    const { bytes, records } = written()
+    const plain = JSON.parse(JSON.stringify(records)) as readonly JournalRecord[]
+    for (let at = 0; at < bytes.byteLength; at += 1) {
+      const damaged = Buffer.from(bytes)
+      damaged[at]! ^= 0x04
+      const outcome = attempt(() => parseJournal(damaged, 'journal').records)
+      if (typeof outcome === 'string') expect(outcome).toBe('JOURNAL_DAMAGED')
+      else expect(plain.slice(0, outcome.length)).toEqual(outcome)
+    }
+  })
+
+  it('with a line missing, repeated or of a later version is refused', () => {
+    const lines = written().records.map(journalLine)
+    const code = (...kept: Buffer[]) => attempt(() => parseJournal(Buffer.concat(kept), 'journal'))
+    expect(code(lines[0]!, lines[2]!)).toBe('JOURNAL_SEQUENCE')
+    expect(code(lines[0]!, lines[0]!)).toBe('JOURNAL_SEQUENCE')
+    const later = { ...written().records[0]!, schema: 2 } as unknown as JournalRecord
+    expect(code(journalLine(later))).toBe('DOCUMENT_NEWER')
+  })
+})
+
+function attempt<T>(run: () => T): T | string {
+  try {
+    return run()
+  } catch (caught) {
+    return (caught as { code: string }).code
+  }
+}
