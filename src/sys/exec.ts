@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { ReleaseError } from '../core/error.ts'
 
 export interface ExecuteOptions {
@@ -114,6 +115,8 @@ export function describe(argv: readonly string[]): string {
 }
 
 function tail(result: { readonly stdout: string; readonly stderr: string }): string {
-  const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter(line => line.trim() !== '')
+  const lines = stripVTControlCharacters(`${result.stdout}\n${result.stderr}`)
+    .split('\n')
+    .filter(line => line.trim() !== '')
   return lines.length === 0 ? '' : `\n${lines.slice(-8).join('\n')}`
 }

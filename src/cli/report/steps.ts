@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { printable } from '../../core/error.ts'
 import type { Event } from '../../core/event.ts'
 import { formatDuration } from '../../core/quantity.ts'
@@ -55,7 +56,8 @@ export class StepLines {
         this.#progress(event)
         return
       case 'output':
-        this.#output(event.line)
+        // Commands colour what they print; what is no colour but hostile is left to printable().
+        this.#output(printable(stripVTControlCharacters(event.line)))
         return
       default:
         this.#end(event)
@@ -80,7 +82,7 @@ export class StepLines {
   #output(line: string): void {
     const { terminal, paint, verbose } = this.#options
     if (verbose) {
-      terminal.line(paint('dim', `  │ ${printable(line)}`))
+      terminal.line(paint('dim', `  │ ${line}`))
       return
     }
     this.#kept.push(line)
@@ -92,18 +94,23 @@ export class StepLines {
     const name = printable(event.step).padEnd(this.#nameWidthChars)
     switch (event.kind) {
       case 'step-done': {
-        const summary = event.summary === undefined ? '' : `  ${printable(event.summary)}`
+        const summary = event.summary === undefined ? '' : `  ${oneLine(event.summary)}`
         terminal.line(`${paint('good', '✓')} ${name}${summary}  ${paint('dim', formatDuration(event.durationMs))}`)
         return
       }
       case 'step-skipped':
-        terminal.line(paint('dim', `- ${name}  ${printable(event.reason)}`))
+        terminal.line(paint('dim', `- ${name}  ${oneLine(event.reason)}`))
         return
       case 'step-failed':
         terminal.line(`${paint('bad', '✗')} ${name}  ${paint('dim', formatDuration(event.durationMs))}`)
         this.outputShown ||= this.#kept.length > 0 || this.#options.verbose
-        for (const line of this.#kept) terminal.line(paint('dim', `  │ ${printable(line)}`))
+        for (const line of this.#kept) terminal.line(paint('dim', `  │ ${line}`))
         this.#kept = []
     }
   }
+}
+
+/** A summary may quote a command of several lines. */
+function oneLine(text: string): string {
+  return printable(text.replace(/\s*\n\s*/g, ' '))
 }

@@ -58,6 +58,11 @@ describe('humanReport', () => {
     })
   })
 
+  it('keeps a summary on its line', () => {
+    const { stderr } = render([{ kind: 'step-done', step: 'build', durationMs: 5, summary: 'mkdir a\n  ln -s b' }])
+    expect(stderr).toBe('✓ build  mkdir a ln -s b  5 ms\n')
+  })
+
   it('leaves warnings and errors with --quiet', () => {
     const { stdout, stderr } = render([...run, { kind: 'run-failed', command: 'cut', durationMs: 1, error: failure }], {
       quiet: true,
@@ -95,9 +100,11 @@ describe('humanReport', () => {
     expect(render(events, { verbose: true }).stderr).toContain('  │ 12 passed\n')
   })
 
-  it('takes the teeth out of control characters that commands print', () => {
-    const { stderr } = render([{ kind: 'step-started', step: 'tests' }, output('\u001b[2Jgone')], { verbose: true })
-    expect(stderr).toBe('  │ \ufffd[2Jgone\n')
+  it('leaves out the colours of commands, and takes the teeth out of other control characters', () => {
+    const { stderr } = render([{ kind: 'step-started', step: 'tests' }, output('\u001b[31mred\u001b[0m\u0007')], {
+      verbose: true,
+    })
+    expect(stderr).toBe('  │ red\ufffd\n')
   })
 
   it('writes a line of progress every 5 seconds where the output is no terminal', () => {
