@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { Json } from '../core/canonical-json.ts'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { done, type Outcome } from '../core/outcome.ts'
 import type { ReleaseRecord } from '../payload/release-record.ts'
@@ -10,7 +11,7 @@ import type { Recipe } from '../recipe/schema.ts'
 import { makeFolder } from '../sys/files.ts'
 import { install } from './install.ts'
 import { logTails, type RehearsalServer, startServing } from './rehearsal-server.ts'
-import { resolveFromFolder } from './resolve.ts'
+import { type Resolver, resolveFromFolder } from './resolve.ts'
 import { rollback } from './rollback.ts'
 import type { FlowTools } from './tools.ts'
 
@@ -30,6 +31,9 @@ export interface RehearsalOptions {
   /** The environment of whoever runs us. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
+
+/** A production's watch finds what only its load and its data bring about; neither is here. */
+const longestWatchMs = 300
 
 /** One thing that a server would do with the release. */
 interface Act {
@@ -75,9 +79,11 @@ export async function rehearse(options: RehearsalOptions, tools: FlowTools): Pro
 function acts(options: RehearsalOptions, server: RehearsalServer | undefined, tools: FlowTools): readonly Act[] {
   const { prefix, dist, previous, release } = options
   const { version } = options.record
+  const { watch } = options.recipe.rehearsal
+  const resolving = (folder: string) => watchFor(watch, resolveFromFolder(folder, tools.signal))
   const installing = (which: string, folder: string): Act => ({
     name: `install ${which}`,
-    run: () => install({ prefix, version: which, resolve: resolveFromFolder(folder, tools.signal) }, tools),
+    run: () => install({ prefix, version: which, resolve: resolving(folder) }, tools),
   })
   const healthy = (which: string): readonly Act[] =>
     server === undefined ? [] : [{ name: `health of ${which}`, run: () => server.assertHealthy(which) }]
@@ -107,6 +113,27 @@ async function attempt(act: Act, paths: PrefixPaths, tools: FlowTools): Promise<
       },
     )
   }
+}
+
+/** Have releases watched for another time than their recipes say. Nobody waits for clients here, and each cut installs three times. */
+function watchFor(watchMs: number, resolver: Resolver): Resolver {
+  return {
+    newest: resolver.newest,
+    release: async (application, version) => {
+      const resolved = await resolver.release(application, version)
+      const manifest = async () => {
+        const found = await resolved.manifest()
+        return { ...found, manifest: { ...found.manifest, recipe: withWatch(found.manifest.recipe, watchMs) } }
+      }
+      return { ...resolved, manifest }
+    },
+  }
+}
+
+function withWatch(recipe: Json, watchMs: number): Json {
+  // As written, for the installer fills in defaults itself.
+  const written = recipe as { readonly node?: { readonly health?: object } }
+  return { ...written, node: { ...written.node, health: { ...written.node?.health, watch: `${watchMs}ms` } } } as Json
 }
 
 /** Let through what the application says; the steps of installations belong to the rehearsal's own. */

@@ -391,6 +391,9 @@ const recipeShape = z.strictObject({
         .describe(
           'Values that replace those of the environment. The public address is a free port of 127.0.0.1, whatever `gate.listen` says.',
         ),
+      watch: duration
+        .prefault('500ms')
+        .describe('How long each version must stay healthy in it, in place of `node.health.watch`.'),
     })
     .prefault({})
     .describe('How `cut` tries the release out before it tags it.'),
