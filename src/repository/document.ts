@@ -1,5 +1,6 @@
 /** The order in which a publication becomes visible; each phase is durable before the next begins. */
 export const phases = ['blobs', 'indexes', 'metadata', 'pointer'] as const
+/** One of {@link phases}. */
 export type Phase = (typeof phases)[number]
 
 /**

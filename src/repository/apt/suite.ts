@@ -5,6 +5,7 @@ import { type Document, immutable, pointer } from '../document.ts'
 
 /** The suites of every repository: `stable` has releases, `edge` pre-releases and snapshots of branches. */
 export const suites = ['stable', 'edge'] as const
+/** One of {@link suites}. */
 export type Suite = (typeof suites)[number]
 
 /** A package as a suite lists it. */
