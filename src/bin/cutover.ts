@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { enableCompileCache } from '../sys/compile-cache.ts'
+import { assertNodeVersion } from '../sys/node-version.ts'
 
+assertNodeVersion()
 enableCompileCache()
 // Imported only now, so that the cache covers everything below.
 const { processIo } = await import('../cli/io.ts')

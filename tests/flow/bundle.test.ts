@@ -58,3 +58,13 @@ it('tells the licence of everything that is in it', () => {
   const notices = fs.readFileSync(path.join(folder, 'THIRD-PARTY.txt'), 'utf8')
   for (const name of Object.keys(description.dependencies)) expect(notices).toContain(`\n${name} `)
 })
+
+it('says so when its Node is too old', () => {
+  const old = "Object.defineProperty(process.versions, 'node', { value: '20.20.2' })"
+  const file = path.join(folder, 'cutover.js')
+  const ended = spawnSync(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(old)}`, file], {
+    encoding: 'utf8',
+  })
+  expect(ended).toMatchObject({ status: 2, stdout: '' })
+  expect(ended.stderr).toMatch(/^error: Node 20\.20\.2 is too old, 24\.15 or newer is needed\nhint: /)
+})
