@@ -136,7 +136,7 @@ async function readExisting(state: InitState): Promise<Outcome<string>> {
   state.lock = await state.target.lock('release init')
   if ((await state.target.head(timestampKey)) !== undefined) {
     state.repository = await readRepository(state.target, trustedRoot)
-    return done(`${state.repository.catalogue.applications.length} applications`)
+    return done(state.repository.catalogue.applications.map(entry => entry.name).join(', ') || 'no application yet')
   }
   const description = { ...known(state.description), aptKey: keys.apt().publicKey }
   const root = verifyRoot(Buffer.from(trustedRoot), state.folder)

@@ -13,8 +13,8 @@ export interface RepositoryListOptions extends PublisherOptions {
   readonly distFolder?: string | undefined
 }
 
-/** One release of the list. */
-export interface ListedRelease {
+/** A release as the list shows it. */
+export interface PublishedRelease {
   readonly application: string
   readonly version: string
   readonly kind: 'release' | 'pre-release' | 'snapshot'
@@ -56,12 +56,12 @@ export async function listRepository(options: RepositoryListOptions, tools: Flow
     command: 'list',
     changed: false,
     durationMs: tools.clock.elapsedMs() - startedMs,
-    message: `${releases.length} releases${also}`,
+    message: `published releases: ${releases.length}${also}`,
     result: { releases, unpublished },
   })
 }
 
-function listed(record: ReleaseRecord): ListedRelease {
+function listed(record: ReleaseRecord): PublishedRelease {
   return {
     application: record.name,
     version: record.version,

@@ -11,7 +11,6 @@ import { appendReceipt, generatedFile, loadPlan, storePlan } from '../repository
 import { keysOfNewApplications, preparePublication } from '../repository/publication.ts'
 import { applyPhase, assertNotOvertaken, opsOf, standingOf, verifyPublished } from '../repository/publish.ts'
 import { type RepositoryState, readRepository } from '../repository/state.ts'
-import type { WriteOutcome } from '../repository/target.ts'
 import type { Lock } from '../sys/lock.ts'
 import { recordTarget } from '../trust/layout.ts'
 import {
@@ -23,6 +22,7 @@ import {
   type PublisherOptions,
 } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
+import { reportUpload, type UploadCounts } from './upload-report.ts'
 import { assertTagged, pushTag } from './upload-tag.ts'
 
 /** What to publish, and where. */
@@ -37,21 +37,10 @@ export interface UploadOptions extends PublisherOptions {
   readonly planOnly: boolean
 }
 
-/** What an upload came to; the `result` of its last event. */
-export interface UploadResult {
-  readonly application: string
-  readonly version: string
-  readonly repository: string
-  readonly written: number
-  readonly linked: number
-  readonly unchanged: number
-  readonly writtenBytes: number
-}
-
 interface UploadState {
   readonly options: UploadOptions
   readonly tools: FlowTools
-  readonly counts: Record<WriteOutcome, number> & { writtenBytes: number }
+  readonly counts: UploadCounts
   clone?: Clone | undefined
   release?: ReadyRelease
   publisher?: Publisher
@@ -91,7 +80,7 @@ const publication: readonly Step<UploadState, unknown>[] = [
 /**
  * Publish a release to a vendor repository.
  *
- * Post: readers saw the state before or the one after, and `result` is an {@link UploadResult}. Crash: run again, it goes on with the
+ * Post: readers saw the state before or the one after, and `result` is an UploadResult (upload-report.ts). Crash: run again, it goes on with the
  * plan in `dist/VERSION/upload`. Errors: those of its steps.
  */
 export async function upload(options: UploadOptions, tools: FlowTools): Promise<void> {
@@ -109,7 +98,18 @@ export async function upload(options: UploadOptions, tools: FlowTools): Promise<
   } finally {
     state.lock?.release()
   }
-  report(state, tools.clock.elapsedMs() - startedMs)
+  const { record } = known(state.release)
+  reportUpload(
+    {
+      record,
+      repository: known(state.publisher).folder,
+      plan: state.plan,
+      planOnly: options.planOnly,
+      counts: state.counts,
+      durationMs: tools.clock.elapsedMs() - startedMs,
+    },
+    tools.emit,
+  )
 }
 
 async function readRelease(state: UploadState): Promise<Outcome<string>> {
@@ -247,50 +247,4 @@ function openSource(release: ReadyRelease, op: PublishOp): AsyncIterable<Uint8Ar
   const file =
     op.source.kind === 'file' ? path.join(release.folder, op.source.path) : generatedFile(release.folder, op.digest)
   return fs.createReadStream(file, { highWaterMark: 1024 * 1024 })
-}
-
-function report(state: UploadState, durationMs: number): void {
-  const { emit } = state.tools
-  const { record } = known(state.release)
-  const { written, linked, unchanged, writtenBytes } = state.counts
-  const repository = known(state.publisher).folder
-  if (state.plan !== undefined) emit({ kind: 'table', ...planTable(state.plan) })
-  const result: UploadResult = {
-    application: record.name,
-    version: record.version,
-    repository,
-    written,
-    linked,
-    unchanged,
-    writtenBytes,
-  }
-  emit({
-    kind: 'run-done',
-    command: 'upload',
-    changed: written + linked > 0,
-    durationMs,
-    message: summary(state, record),
-    result,
-  })
-}
-
-function summary(state: UploadState, record: { readonly name: string; readonly version: string }): string {
-  const release = `${record.name} ${record.version}`
-  const { folder } = known(state.publisher)
-  if (state.plan === undefined) return `${release} is already published in ${folder}`
-  if (state.options.planOnly) return `${release} would be published in ${folder}; nothing was written`
-  return `${release} is published in ${folder}, ${formatBytes(state.counts.writtenBytes)} written`
-}
-
-function planTable(planned: PublishPlan) {
-  return {
-    title: `Publication of ${planned.application} ${planned.version}`,
-    columns: ['Phase', 'Operations', 'Size', 'Last key'],
-    rows: planned.phases.map(({ phase, ops }) => [
-      phase,
-      String(ops.length),
-      formatBytes(ops.reduce((sum, op) => sum + op.sizeBytes, 0)),
-      ops.at(-1)?.key ?? '',
-    ]),
-  }
 }

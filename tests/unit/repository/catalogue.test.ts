@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../../src/core/digest.ts'
 import type { ReleaseRecord } from '../../../src/payload/release-record.ts'
 import { normalizedProject, suiteOf, withApplications, withRelease } from '../../../src/repository/catalogue.ts'
 import { makeRelease } from '../../support/made-release.ts'
@@ -12,6 +13,14 @@ const record = (name: string, version: string, changes: Partial<ReleaseRecord> =
   ...makeRelease({ distFolder: tempFolder(), name, version, python: true }),
   ...changes,
 })
+
+function withDependency(version: string, content: string): ReleaseRecord {
+  const made = record('notes', version, { tag: `v${version}` })
+  const name = 'notes_headers-1.4.0-py3-none-any.whl'
+  const dependency = { kind: 'python', name, project: 'notes-headers', mediaType: 'application/zip' } as const
+  const file = { ...dependency, sizeBytes: content.length, digest: digestOf(content) }
+  return { ...made, components: made.components.map(each => ({ ...each, artifacts: [...each.artifacts, file] })) }
+}
 
 describe('withRelease', () => {
   it('keeps applications by name and releases by precedence', () => {
@@ -36,6 +45,20 @@ describe('withRelease', () => {
     const catalogue = withRelease(empty, record('notes', '1.0.0'))
     const twin = { ...record('notes', '1.0.0'), version: '1.0.1' }
     expect(() => withRelease(catalogue, twin)).toThrow(expect.objectContaining({ code: 'REPOSITORY_CONFLICT' }))
+  })
+
+  it('takes a Python dependency that several releases bring, as long as its bytes stay the same', () => {
+    const catalogue = withRelease(empty, withDependency('1.0.0', 'the same'))
+    expect(withRelease(catalogue, withDependency('1.0.1', 'the same')).applications[0]?.releases).toHaveLength(2)
+    expect(() => withRelease(catalogue, withDependency('1.0.1', 'others'))).toThrow(
+      expect.objectContaining({ code: 'REPOSITORY_CONFLICT', hint: expect.stringContaining('SOURCE_DATE_EPOCH') }),
+    )
+  })
+
+  it('lets snapshots bring what they like, for no index of Python names them', () => {
+    const catalogue = withRelease(empty, withDependency('1.0.0', 'the same'))
+    const { tag: _, ...snapshot } = withDependency('1.0.1-git20260101.abc1234', 'others')
+    expect(withRelease(catalogue, snapshot).applications[0]?.releases).toHaveLength(2)
   })
 
   it('finds the same release once', () => {

@@ -20,6 +20,12 @@ describe('the Python index', () => {
     )
   })
 
+  it('names a file that several releases bring once, for pip takes it from anywhere', () => {
+    const again = { ...record('1.1.0', 'v1.1.0'), components: released.components }
+    const [page] = renderProjects({ name: 'notes', releases: [released, again] })
+    expect(page?.bytes.toString().match(/<a /g)).toHaveLength(1)
+  })
+
   it('leaves snapshots out, for pip would take them for releases', () => {
     expect(renderProjects(entry)[0]?.bytes.toString()).not.toContain('1.1.0')
   })
