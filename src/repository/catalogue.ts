@@ -1,3 +1,4 @@
+import type { Digest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { compareBytes } from '../core/relative-path.ts'
 import { compareVersions, isPreRelease } from '../core/version.ts'
@@ -37,7 +38,8 @@ export function suiteOf(record: ReleaseRecord): Suite {
  * Add a release to a catalogue.
  *
  * Errors: REPOSITORY_CONFLICT when a package or Python project of it belongs to another application, or the same package
- * in the same version to another release: an application's key must not reach into another's packages.
+ * in the same version, or a Python file of the same name with other bytes, to another release: an application's key must not reach into
+ * another's packages.
  */
 export function withRelease(catalogue: Catalogue, record: ReleaseRecord): Catalogue {
   const extended = withApplications(catalogue, [record.name])
@@ -61,21 +63,27 @@ export function withApplications(catalogue: Catalogue, names: readonly string[])
   }
 }
 
-/** What only one application may have, and what only one release may have. */
-function claims(record: ReleaseRecord): {
-  readonly application: readonly string[]
-  readonly release: readonly string[]
-} {
+/** What only one application or one release may have. */
+interface Claim {
+  readonly what: string
+  /** Given where several releases may have it, as long as it is the same. */
+  readonly digest?: Digest
+}
+
+function claims(record: ReleaseRecord): Readonly<Record<'application' | 'release', readonly Claim[]>> {
   const debs = artifactsOf(record, 'deb')
   const python = artifactsOf(record, 'python')
+  // The index of Python leaves snapshots out.
+  const listed = record.tag === undefined ? [] : python
   return {
     application: [
-      ...debs.map(deb => `the package ${deb.package}`),
-      ...python.map(file => `the project ${normalizedProject(file.project)}`),
+      ...debs.map(deb => ({ what: `the package ${deb.package}` })),
+      ...python.map(file => ({ what: `the project ${normalizedProject(file.project)}` })),
     ],
     release: [
-      ...debs.map(deb => `the package ${deb.package} ${deb.debianVersion} ${deb.architecture}`),
-      ...python.map(file => `the file ${file.name}`),
+      ...debs.map(deb => ({ what: `the package ${deb.package} ${deb.debianVersion} ${deb.architecture}` })),
+      // A dependency keeps its version, and so its name, over many releases of the application that brings it.
+      ...listed.map(file => ({ what: `the file ${file.name}`, digest: file.digest })),
     ],
   }
 }
@@ -86,17 +94,28 @@ function assertUnclaimed(applications: readonly CatalogueEntry[], record: Releas
     const scope =
       published.name !== record.name ? 'application' : published.version !== record.version ? 'release' : undefined
     if (scope === undefined) continue
-    const taken = new Set(claims(published)[scope])
-    const clash = own[scope].find(claim => taken.has(claim))
-    if (clash === undefined) continue
-    throw new ReleaseError(
-      'REPOSITORY_CONFLICT',
-      `${clash} of ${record.name} ${record.version} is one of ${published.name} ${published.version} already`,
-      {
-        details: { application: record.name, version: record.version, other: `${published.name} ${published.version}` },
-      },
-    )
+    const taken = new Map(claims(published)[scope].map(claim => [claim.what, claim]))
+    const clash = own[scope].find(({ what, digest }) => {
+      const other = taken.get(what)
+      return other !== undefined && (digest === undefined || digest !== other.digest)
+    })
+    if (clash !== undefined) throw claimedError(clash, record, published)
   }
+}
+
+function claimedError(clash: Claim, record: ReleaseRecord, published: ReleaseRecord): ReleaseError {
+  const details = {
+    application: record.name,
+    version: record.version,
+    other: `${published.name} ${published.version}`,
+  }
+  const which = `${clash.what} of ${record.name} ${record.version}`
+  if (clash.digest === undefined)
+    return new ReleaseError('REPOSITORY_CONFLICT', `${which} is one of ${details.other} already`, { details })
+  return new ReleaseError('REPOSITORY_CONFLICT', `${which} has other bytes than that of ${details.other}`, {
+    hint: 'let its build depend on nothing but its own sources (a SOURCE_DATE_EPOCH of its own), or raise its version; then cut a new version',
+    details,
+  })
 }
 
 /** The one spelling of a Python project's name. Source: PEP 503. */

@@ -6,12 +6,18 @@ import { type ArtifactOf, artifactsOf, type CatalogueEntry, normalizedProject } 
 import { type Document, pointer } from '../document.ts'
 import { type Html, hrefOf, html } from '../pages/html.ts'
 
-/** Render the pages of an application's Python projects. Snapshots are left out: pip knows no suites. Source: PEP 503. */
+/**
+ * Render the pages of an application's Python projects.
+ *
+ * Shape: a file that several releases bring is named once. Snapshots are left out: pip knows no suites. Source: PEP 503.
+ */
 export function renderProjects(entry: CatalogueEntry): readonly Document[] {
   const files = entry.releases
     .filter(release => release.tag !== undefined)
     .flatMap(release => artifactsOf(release, 'python').map(file => ({ file, version: release.version })))
-  const projects = Map.groupBy(files, ({ file }) => parseProject(file))
+  // Releases that bring a file of the same name bring the same bytes: see catalogue.ts.
+  const once = new Map(files.toReversed().map(each => [each.file.name, each] as const))
+  const projects = Map.groupBy([...once.values()].toReversed(), ({ file }) => parseProject(file))
   return [...projects].map(([project, listed]) =>
     pointer(
       `simple/${project}/index.html`,
