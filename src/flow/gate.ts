@@ -49,7 +49,7 @@ export async function gate(options: GateOptions, tools: FlowTools): Promise<void
 
 function controlRequest({ verb, reason, lastsMs }: GateOptions): ControlRequest {
   if (verb === 'status') return { kind: 'status' }
-  return { kind: 'gate', mode: verb, reason, ...(lastsMs === undefined ? {} : { deadlineMs: lastsMs }) }
+  return { kind: 'gate', mode: verb, reason, by: 'operator', ...(lastsMs === undefined ? {} : { deadlineMs: lastsMs }) }
 }
 
 function gateRows(status: ServeStatus, nowMs: number): (readonly [string, string])[] {

@@ -17,7 +17,7 @@ import { currentVersion } from '../prefix/installed.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
 import type { EmbeddedPlaces } from '../service/drivers/embedded.ts'
 import { type Clock, delay } from '../sys/clock.ts'
-import { takeLock } from '../sys/lock.ts'
+import { lockOwner, takeLock } from '../sys/lock.ts'
 import { listenText, probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
 import { ServeServices } from './serve-services.ts'
 
@@ -54,13 +54,14 @@ export class ServeSession {
   #services: ServeServices | undefined
   /** Requests and deadlines change things one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
+  #isEnding = false
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.#keeper = new Keeper({
       file: path.join(options.paths.run, 'gate.json'),
       clock: options.clock,
-      onDeadline: () => void this.#inOrder(() => this.#deadline()).catch(caught => this.#warn(caught)),
+      onDeadline: () => this.#background(() => this.#deadline()),
     })
     if (this.#keeper.damage !== undefined) this.#warn(this.#keeper.damage)
   }
@@ -80,12 +81,36 @@ export class ServeSession {
     return version
   }
 
-  /** Start the active release, unless a hold is under way: then it is the installer's to say, or the deadline's. */
-  async startCurrent(): Promise<boolean> {
+  /**
+   * Start the active release, unless a mode is under way in which that is another's to say: an installer's at work, or that of one that
+   * was killed (what it ran may still run: the deadline is waited for). A mode whose installer has ended ends once the release is healthy.
+   */
+  async resume(): Promise<boolean> {
     const version = currentVersion(this.#options.paths)
-    if (version === undefined || this.#keeper.state.mode !== 'pass') return false
+    if (version === undefined || this.#isRunning) return false
+    const { mode, by } = this.#keeper.state
+    if (mode === 'pass') {
+      await this.#start(version)
+      return true
+    }
+    if (by === 'operator') return this.#resumeForOperator(version)
+    const installer = await this.#installer()
+    if (installer === 'at work') this.#resumeSoon()
+    if (installer !== 'ended') return false
+    await this.#start(version)
+    this.#background(() => this.#passOnceHealthy('the installer that held requests has ended'))
+    return true
+  }
+
+  /** In handover the application would accept in spite of the operator: it waits for the mode's end. */
+  async #resumeForOperator(version: string): Promise<boolean> {
+    if (this.#gate?.kind === 'handover') return false
     await this.#start(version)
     return true
+  }
+
+  #resumeSoon(): void {
+    setTimeout(() => this.#background(async () => void (await this.resume())), installerCheckMs).unref()
   }
 
   /** Do what is asked. Errors: those of what is asked for. */
@@ -100,6 +125,7 @@ export class ServeSession {
 
   /** Let requests in flight finish, stop the services, close the address. Not persisted: a start after this one begins where the gate was. */
   async end(): Promise<void> {
+    this.#isEnding = true
     this.#keeper.close()
     await this.#queue.catch(() => {})
     await this.#gate?.enter('drain')
@@ -138,6 +164,7 @@ export class ServeSession {
       mode: request.mode,
       reason: request.reason,
       lastsMs: Math.min(request.deadlineMs ?? defaultMs, longestModeMs),
+      by: request.by ?? 'installer',
     }
   }
 
@@ -202,35 +229,40 @@ export class ServeSession {
     const before = this.#keeper.state
     const after = this.#keeper.apply({ kind: 'expire' })
     if (after === before) return
-    if (await this.#isInstallerAtWork()) {
-      await this.#change({ kind: 'enter', mode: 'backoff', reason: after.reason, lastsMs: installerPatienceMs })
+    if ((await this.#installer()) === 'at work') {
+      const { reason, by } = after
+      await this.#change({ kind: 'enter', mode: 'backoff', reason, lastsMs: installerPatienceMs, by })
       return
     }
     await this.#gate?.enter(after.mode)
     const version = currentVersion(this.#options.paths)
     if (version !== undefined && (!this.#isRunning || this.#services?.release.version !== version))
       await this.#start(version)
-    await this.#awaitHealth()
-    await this.#change({ kind: 'pass', reason: after.reason })
+    await this.#passOnceHealthy(after.reason)
   }
 
-  async #isInstallerAtWork(): Promise<boolean> {
+  /** The prefix's lock dies with its holder; the record beside it is removed by one that ends in good order. */
+  async #installer(): Promise<'at work' | 'ended' | 'killed'> {
+    const owner = lockOwner(this.#options.paths.lock)
     try {
       const lock = await takeLock(this.#options.paths.lock, { command: 'serve' })
       lock.release()
-      return false
     } catch (caught) {
-      if (caught instanceof ReleaseError && caught.code === 'LOCKED') return true
+      if (caught instanceof ReleaseError && caught.code === 'LOCKED') return 'at work'
       throw caught
     }
+    return owner === undefined ? 'ended' : 'killed'
   }
 
   /** Give the release the time that its recipe allows to become healthy; after that requests pass all the same, for nobody else will say so. */
-  async #awaitHealth(): Promise<void> {
+  async #passOnceHealthy(reason: string): Promise<void> {
     const health = this.#services?.release.node.health
-    if (health === undefined) return
-    const untilMs = this.#options.clock.elapsedMs() + health.deadline
-    while (!(await this.#probe()).ok && this.#options.clock.elapsedMs() < untilMs) await delay(health.interval)
+    if (health !== undefined) {
+      const untilMs = this.#options.clock.elapsedMs() + health.deadline
+      while (!this.#isEnding && !(await this.#probe()).ok && this.#options.clock.elapsedMs() < untilMs)
+        await delay(health.interval)
+    }
+    await this.#change({ kind: 'pass', reason })
   }
 
   async #openFor(release: ServedRelease): Promise<Gate> {
@@ -281,12 +313,22 @@ export class ServeSession {
   }
 
   #warn(caught: unknown): void {
+    if (this.#isEnding) return
     const { code, message } = caught instanceof ReleaseError ? caught : { code: 'INTERNAL', message: String(caught) }
     this.#options.emit({ kind: 'warning', code, message })
   }
 
+  /** Do something that nobody waits for; a failure is told. */
+  #background(operation: () => Promise<void>): void {
+    if (!this.#isEnding) this.#inOrder(operation).catch(caught => this.#warn(caught))
+  }
+
   #inOrder<Result>(operation: () => Promise<Result>): Promise<Result> {
-    const result = this.#queue.then(operation)
+    const result = this.#queue.then(() => {
+      // Whatever came in meanwhile must not start anything that nobody would stop.
+      if (this.#isEnding) throw new ReleaseError('GATE_UNREACHABLE', 'the serving process is ending')
+      return operation()
+    })
     this.#queue = result.catch(() => {})
     return result
   }
@@ -294,6 +336,9 @@ export class ServeSession {
 
 /** How long clients are sent away at a time while an installer is slower than it said. */
 const installerPatienceMs = 10_000
+
+/** How often a serving process that came up beside an installer looks whether it is still at work. */
+const installerCheckMs = 250
 
 function describeTrouble(service: ServiceStatus): string {
   if (service.lastExit === undefined) return `${service.name} is ${service.state}`

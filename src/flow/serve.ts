@@ -110,7 +110,7 @@ async function openGate({ session, options }: ServeState): Promise<Outcome<strin
 
 async function startServices({ session }: ServeState): Promise<Outcome<string>> {
   try {
-    if (await session.startCurrent()) return done('the active release runs')
+    if (await session.resume()) return done('the active release runs')
   } catch (caught) {
     // Without us nothing would answer its clients and no installer could bring a better release.
     if (!(caught instanceof ReleaseError)) throw caught

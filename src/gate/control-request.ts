@@ -27,11 +27,12 @@ export function parseControlRequest(text: string): ControlRequest {
 }
 
 function gateRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
-  const { mode, reason } = value
+  const { mode, reason, by } = value
   if (mode !== 'pass' && mode !== 'hold' && mode !== 'backoff' && mode !== 'drain') throw invalid('mode is not a mode')
   if (typeof reason !== 'string' || reason.length > 1000) throw invalid('reason is not text of at most 1000 characters')
+  if (by !== undefined && by !== 'installer' && by !== 'operator') throw invalid('by is neither installer nor operator')
   const deadline = value['deadlineMs'] === undefined ? {} : { deadlineMs: duration(value, 'deadlineMs') }
-  return { kind: 'gate', mode, reason, ...deadline }
+  return { kind: 'gate', mode, reason, ...deadline, ...(by === undefined ? {} : { by }) }
 }
 
 function duration(value: Readonly<Record<string, unknown>>, key: string): number {

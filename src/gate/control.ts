@@ -1,5 +1,5 @@
 import type { ServiceStatus } from '../core/service-status.ts'
-import type { GateState } from './machine.ts'
+import type { GateAsker, GateState } from './machine.ts'
 
 export type { ServiceStatus } from '../core/service-status.ts'
 
@@ -17,6 +17,8 @@ export type ControlRequest =
       readonly mode: 'pass' | 'hold' | 'backoff' | 'drain'
       readonly reason: string
       readonly deadlineMs?: number
+      /** Who asks; an installer when absent. */
+      readonly by?: GateAsker
     }
   /** Wait until nothing is in flight, at most `timeoutMs`; streams are ended after `streamsMs`. Pre: mode hold, backoff or drain. */
   | { readonly kind: 'drain'; readonly timeoutMs: number; readonly streamsMs: number }

@@ -15,7 +15,12 @@ export interface GateState {
   readonly sinceMs: number
   readonly deadlineAtMs: number | undefined
   readonly reason: string
+  /** Who asked for it. What an installer asks for ends with the installer; an operator's word holds until its deadline. */
+  readonly by: GateAsker
 }
+
+/** Who asks for a mode: an installer, for as long as it is at work, or a person. */
+export type GateAsker = 'installer' | 'operator'
 
 /** What changes the state. `lastsMs` is how long the mode may last without further word. */
 export type GateCommand =
@@ -24,6 +29,7 @@ export type GateCommand =
       readonly mode: 'hold' | 'backoff' | 'drain'
       readonly reason: string
       readonly lastsMs: number
+      readonly by: GateAsker
     }
   | { readonly kind: 'pass'; readonly reason: string }
   | { readonly kind: 'expire' }
@@ -33,33 +39,42 @@ export const longestModeMs = 86_400_000
 
 /** The state of a gate that was never told anything. */
 export function initialState(nowMs: number): GateState {
-  return { schema: 1, mode: 'pass', sinceMs: nowMs, deadlineAtMs: undefined, reason: 'started' }
+  return passing(nowMs, 'started')
 }
 
 /**
  * Decide the next state.
  *
- * Post: the same object when nothing changes. Entering the mode that already holds moves its deadline only. A mode whose deadline has
+ * Post: the same object when nothing changes. Entering the mode that already holds moves its deadline, and leaves it an operator's. A mode whose deadline has
  * passed ends at `expire`: hold → backoff, as long as the hold was meant to last; backoff and drain → pass.
  */
 export function transition(state: GateState, command: GateCommand, nowMs: number): GateState {
   switch (command.kind) {
     case 'enter':
-      return {
-        schema: 1,
-        mode: command.mode,
-        sinceMs: state.mode === command.mode ? Math.min(state.sinceMs, nowMs) : nowMs,
-        deadlineAtMs: nowMs + Math.min(Math.max(command.lastsMs, 0), longestModeMs),
-        reason: command.reason,
-      }
+      return enter(state, command, nowMs)
     case 'pass':
-      if (state.mode === 'pass') return state
-      return { schema: 1, mode: 'pass', sinceMs: nowMs, deadlineAtMs: undefined, reason: command.reason }
+      return state.mode === 'pass' ? state : passing(nowMs, command.reason)
     case 'expire':
       return expire(state, nowMs)
     default:
       return unreachable(command)
   }
+}
+
+function enter(state: GateState, command: Extract<GateCommand, { kind: 'enter' }>, nowMs: number): GateState {
+  const goesOn = state.mode === command.mode
+  return {
+    schema: 1,
+    mode: command.mode,
+    sinceMs: goesOn ? Math.min(state.sinceMs, nowMs) : nowMs,
+    deadlineAtMs: nowMs + Math.min(Math.max(command.lastsMs, 0), longestModeMs),
+    reason: command.reason,
+    by: goesOn && state.by === 'operator' ? 'operator' : command.by,
+  }
+}
+
+function passing(nowMs: number, reason: string): GateState {
+  return { schema: 1, mode: 'pass', sinceMs: nowMs, deadlineAtMs: undefined, reason, by: 'operator' }
 }
 
 /** How long the mode may still last; undefined in mode pass. A clock set back never makes it longer than it was meant to be. */
@@ -78,15 +93,10 @@ function expire(state: GateState, nowMs: number): GateState {
       sinceMs: nowMs,
       deadlineAtMs: nowMs + Math.min(lastsMs, longestModeMs),
       reason: `no word since the hold began (${state.reason})`,
+      by: state.by,
     }
   }
-  return {
-    schema: 1,
-    mode: 'pass',
-    sinceMs: nowMs,
-    deadlineAtMs: undefined,
-    reason: `${state.mode} ended by its deadline`,
-  }
+  return passing(nowMs, `${state.mode} ended by its deadline`)
 }
 
 /** Write the state as it is persisted. */
@@ -98,17 +108,18 @@ export function gateStateText(state: GateState): string {
 export function parseGateState(text: string, place: string): GateState {
   const value = parseObject(text)
   if (value === undefined) throw invalid(place, 'it is not a JSON object')
-  const { schema, mode, sinceMs, deadlineAtMs, reason } = value
+  const { schema, mode, sinceMs, deadlineAtMs, reason, by } = value
   if (schema !== 1) throw invalid(place, 'its schema is not 1')
   if (!isMode(mode)) throw invalid(place, 'it names no mode')
   if (!isTime(sinceMs)) throw invalid(place, 'sinceMs is not a time')
   if (typeof reason !== 'string') throw invalid(place, 'reason is not text')
+  if (by !== 'installer' && by !== 'operator') throw invalid(place, 'it does not say who asked')
   if (mode === 'pass') {
     if (deadlineAtMs !== undefined) throw invalid(place, 'mode pass has a deadline')
-    return { schema, mode, sinceMs, deadlineAtMs: undefined, reason }
+    return { schema, mode, sinceMs, deadlineAtMs: undefined, reason, by }
   }
   if (!isTime(deadlineAtMs) || deadlineAtMs < sinceMs) throw invalid(place, 'deadlineAtMs is not a time after sinceMs')
-  return { schema, mode, sinceMs, deadlineAtMs, reason }
+  return { schema, mode, sinceMs, deadlineAtMs, reason, by }
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -41,13 +41,13 @@ function cli(...argv: string[]): { exitCode: number | null; events: Record<strin
 for (const mode of ['proxy', 'handover'] as const) {
   describe(`serve, ${mode}`, () => {
     it('goes on after kill -9: ends what was left, starts it anew, once', async () => {
-      const prefix = await installed({ mode, gate: { listen: '127.0.0.1:0' } })
+      const prefix = await installed({ mode })
       const first = await startServing(prefix.root)
       await healthy(first)
       const [before] = (await status(first)).services
       expect(await first.end('SIGKILL')).toBe('SIGKILL')
       expect(isAlive(before!.pid!)).toBe(true)
-      const second = await serving(prefix)
+      const second = await serving(prefix, '--listen', `127.0.0.1:${first.port}`)
       await healthy(second)
       expect(isAlive(before!.pid!)).toBe(false)
       expect((await fetch(second.url)).headers.get('x-version')).toBe('1.0.0')
@@ -58,6 +58,7 @@ for (const mode of ['proxy', 'handover'] as const) {
       const prefix = await installed({ mode })
       const first = await startServing(prefix.root, '--listen', '127.0.0.1:0')
       await healthy(first)
+      using _lock = await takeLock(prefixPaths(prefix.root).lock, { command: 'install' })
       await first.client.request({ kind: 'gate', mode: 'hold', reason: 'install', deadlineMs: 60_000 })
       await first.end('SIGKILL')
       const second = await serving(prefix)
@@ -68,6 +69,20 @@ for (const mode of ['proxy', 'handover'] as const) {
       await healthy(second)
       await second.client.request({ kind: 'gate', mode: 'pass', reason: 'installed' })
       expect((await answer).status).toBe(200)
+    })
+
+    it('passes soon after kill -9 in a hold when the installer has given up meanwhile', async () => {
+      const prefix = await installed({ mode })
+      const first = await startServing(prefix.root)
+      await healthy(first)
+      const lock = await takeLock(prefixPaths(prefix.root).lock, { command: 'install' })
+      await first.client.request({ kind: 'gate', mode: 'hold', reason: 'install', deadlineMs: 60_000 })
+      await first.end('SIGKILL')
+      const second = await serving(prefix)
+      const answer = fetch(second.url)
+      await until(async () => (await status(second)).counters.heldNow === 1)
+      lock.release()
+      expect((await answer).headers.get('x-version')).toBe('1.0.0')
     })
 
     it('brings the active release back when the installer has died inside the hold', async () => {
@@ -211,6 +226,18 @@ describe('serve', () => {
 })
 
 describe('cutover gate', () => {
+  it('keeps an operator’s mode over a restart, with the release running behind it', async () => {
+    const prefix = await installed({ mode: 'proxy' })
+    const first = await startServing(prefix.root)
+    await healthy(first)
+    expect(cli('gate', 'backoff', prefix.root, '--for', '10m').exitCode).toBe(0)
+    await first.end('SIGTERM')
+    const second = await serving(prefix)
+    await healthy(second)
+    expect((await status(second)).gate).toMatchObject({ mode: 'backoff', by: 'operator' })
+    expect((await fetch(second.url)).status).toBe(503)
+  })
+
   it('sets the mode, for a while, and tells it', async () => {
     const prefix = await installed({ mode: 'proxy' })
     const gate = await serving(prefix)

@@ -7,6 +7,7 @@ const requests: readonly ControlRequest[] = [
   { kind: 'status' },
   { kind: 'gate', mode: 'hold', reason: 'install 1.2.3', deadlineMs: 5000 },
   { kind: 'gate', mode: 'pass', reason: '' },
+  { kind: 'gate', mode: 'backoff', reason: '', by: 'operator' },
   { kind: 'drain', timeoutMs: 1, streamsMs: 0 },
   { kind: 'stop' },
   { kind: 'start', version: '1.2.3' },
@@ -27,6 +28,7 @@ it.each([
   '{"kind":"gate","mode":"hold"}',
   '{"kind":"gate","mode":"hold","reason":"","deadlineMs":-1}',
   '{"kind":"gate","mode":"hold","reason":"","deadlineMs":1e12}',
+  '{"kind":"gate","mode":"hold","reason":"","by":"nobody"}',
   '{"kind":"drain","timeoutMs":1}',
   '{"kind":"start","version":"../../etc"}',
 ])('refuses %s', text => {

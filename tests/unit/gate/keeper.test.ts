@@ -5,7 +5,7 @@ import { Keeper } from '../../../src/gate/keeper.ts'
 import { parseGateState } from '../../../src/gate/machine.ts'
 import { tempFolder } from '../../support/temp.ts'
 
-const hold = { kind: 'enter', mode: 'hold', reason: 'install', lastsMs: 60_000 } as const
+const hold = { kind: 'enter', mode: 'hold', reason: 'install', lastsMs: 60_000, by: 'installer' } as const
 
 function keeper(file: string, nowMs = 1000, onDeadline = () => {}): Keeper {
   return new Keeper({ file, clock: { nowMs: () => nowMs }, onDeadline })

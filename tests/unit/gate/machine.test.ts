@@ -15,13 +15,13 @@ const modes: readonly GateMode[] = ['pass', 'hold', 'backoff', 'drain']
 
 function stateOf(mode: GateMode): GateState {
   if (mode === 'pass') return initialState(1000)
-  return transition(initialState(0), { kind: 'enter', mode, reason: 'test', lastsMs: 5000 }, 1000)
+  return transition(initialState(0), { kind: 'enter', mode, reason: 'test', lastsMs: 5000, by: 'installer' }, 1000)
 }
 
 const commands: readonly GateCommand[] = [
-  { kind: 'enter', mode: 'hold', reason: 'install', lastsMs: 2000 },
-  { kind: 'enter', mode: 'backoff', reason: 'overload', lastsMs: 2000 },
-  { kind: 'enter', mode: 'drain', reason: 'maintenance', lastsMs: 2000 },
+  { kind: 'enter', mode: 'hold', reason: 'install', lastsMs: 2000, by: 'installer' },
+  { kind: 'enter', mode: 'backoff', reason: 'overload', lastsMs: 2000, by: 'installer' },
+  { kind: 'enter', mode: 'drain', reason: 'maintenance', lastsMs: 2000, by: 'installer' },
   { kind: 'pass', reason: 'done' },
   { kind: 'expire' },
 ]
@@ -45,15 +45,34 @@ describe('every state, saved and restored, before every command', () => {
 
 describe('deadlines', () => {
   it('turns a hold into backoff for as long as the hold was meant to last, then passes', () => {
-    const hold = transition(initialState(0), { kind: 'enter', mode: 'hold', reason: 'install', lastsMs: 5000 }, 1000)
+    const hold = transition(
+      initialState(0),
+      { kind: 'enter', mode: 'hold', reason: 'install', lastsMs: 5000, by: 'installer' },
+      1000,
+    )
     const backoff = transition(hold, { kind: 'expire' }, 6000)
     expect(backoff).toMatchObject({ mode: 'backoff', sinceMs: 6000, deadlineAtMs: 11_000 })
     expect(transition(backoff, { kind: 'expire' }, 11_000)).toMatchObject({ mode: 'pass', deadlineAtMs: undefined })
   })
 
   it('moves the deadline when the mode that holds is entered again, and keeps its beginning', () => {
-    const again = transition(stateOf('hold'), { kind: 'enter', mode: 'hold', reason: 'still', lastsMs: 5000 }, 4000)
+    const again = transition(
+      stateOf('hold'),
+      { kind: 'enter', mode: 'hold', reason: 'still', lastsMs: 5000, by: 'installer' },
+      4000,
+    )
     expect(again).toMatchObject({ sinceMs: 1000, deadlineAtMs: 9000 })
+  })
+
+  it('leaves an operator’s mode an operator’s when an installer renews it', () => {
+    const asked = transition(
+      initialState(0),
+      { kind: 'enter', mode: 'backoff', reason: 'x', lastsMs: 9, by: 'operator' },
+      1,
+    )
+    const renewed = { kind: 'enter', mode: 'backoff', reason: 'x', lastsMs: 9, by: 'installer' } as const
+    expect(transition(asked, renewed, 2).by).toBe('operator')
+    expect(transition(asked, { ...renewed, mode: 'hold' }, 2).by).toBe('installer')
   })
 
   it('never lasts longer than it was meant to when the clock is set back', () => {
@@ -67,6 +86,7 @@ describe('deadlines', () => {
         mode: fc.constantFrom('hold' as const, 'backoff' as const, 'drain' as const),
         reason: fc.string(),
         lastsMs: fc.integer({ min: 0, max: 1e8 }),
+        by: fc.constantFrom('installer' as const, 'operator' as const),
       }),
       fc.record({ kind: fc.constant('pass' as const), reason: fc.string() }),
       fc.constant({ kind: 'expire' as const }),
@@ -109,6 +129,7 @@ describe('the state file', () => {
     ['a deadline before its beginning', { deadlineAtMs: 1 }],
     ['a reason that is no text', { reason: 7 }],
     ['pass with a deadline', { mode: 'pass' }],
+    ['nobody who asked', { by: undefined }],
   ])('is refused with %s', (_name, change) => {
     expect(() => parseGateState(JSON.stringify({ ...stateOf('hold'), ...change }), 'gate.json')).toThrow(
       expect.objectContaining({ code: 'GATE_STATE_INVALID' }),
