@@ -407,7 +407,11 @@ export const errorCodes = {
     'The version cannot be set in a file that the recipe names.',
     'correct source.versionFiles in the recipe',
   ),
-  TAG_EXISTS: entry(2, 'The tag of a release exists already.', 'choose the next version; a release is never replaced'),
+  TAG_EXISTS: entry(
+    2,
+    'The tag of a release exists already.',
+    'a release is never replaced: publish it with `release upload`, or choose the next version',
+  ),
 
   // build
   BUILD_COMMAND: entry(

@@ -36,15 +36,15 @@ export function planVersion(
 /**
  * Make sure that a release can be cut from a repository.
  *
- * Errors, in this order: SOURCE_SHALLOW, SOURCE_SUBMODULE, SOURCE_DIRTY; for a release also SOURCE_BRANCH, VERSION_NOT_HIGHER, TAG_EXISTS,
+ * Errors, in this order: SOURCE_SHALLOW, SOURCE_SUBMODULE, SOURCE_DIRTY; for a release also SOURCE_BRANCH, TAG_EXISTS, VERSION_NOT_HIGHER,
  * SOURCE_IDENTITY, SOURCE_BEHIND.
  */
 export function checkReady(facts: RepositoryFacts, wanted: Wanted, source: Recipe['source']): void {
   checkCommit(facts)
   if (wanted.tag === undefined) return
   checkBranch(facts, source)
-  checkVersion(facts, wanted.version)
   checkTag(facts, wanted.tag, source)
+  checkVersion(facts, wanted.version)
   if (!facts.hasIdentity)
     throw new ReleaseError('SOURCE_IDENTITY', 'git does not know whose name to put on the release commit and its tag')
   checkRemote(facts, source)

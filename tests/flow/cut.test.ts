@@ -163,7 +163,7 @@ describe('a cut that was killed', () => {
     expect(tools.result()).toMatchObject({ version: '1.0.0', tag: 'v1.0.0' })
     expect(repository.git('status', '--porcelain')).toBe('')
     expect(fs.existsSync(file)).toBe(false)
-    await expect(cutIn(repository, '1.0.0')).rejects.toMatchObject({ code: 'VERSION_NOT_HIGHER' })
+    await expect(cutIn(repository, '1.0.0')).rejects.toMatchObject({ code: 'TAG_EXISTS' })
   })
 
   it('leaves folders and processes that the next one clears away', async () => {
