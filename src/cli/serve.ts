@@ -14,12 +14,14 @@ export function serveCommand(io: Io): Command {
         'handover',
       ]),
     )
+    .option('--until-input-ends', 'end as well when standard input does: with whoever holds its other end')
     .option('--listen <address>', 'HOST:PORT or unix:PATH, instead of what its recipe says; port 0 takes a free one')
   return command.action(async (folder: string | undefined) => {
     const options = command.optsWithGlobals<
-      GlobalOptions & { prefix?: string; mode?: 'proxy' | 'handover'; listen?: string }
+      GlobalOptions & { prefix?: string; mode?: 'proxy' | 'handover'; listen?: string; untilInputEnds?: boolean }
     >()
     process.exitCode = await runCommand(io, 'serve', options, async tools => {
+      const signal = options.untilInputEnds === true ? AbortSignal.any([tools.signal, inputEnd()]) : tools.signal
       const { serve } = await import('../flow/serve.ts')
       await serve(
         {
@@ -30,10 +32,20 @@ export function serveCommand(io: Io): Command {
           environment: io.environment,
           workerArgv: [process.execPath, ...process.execArgv, process.argv[1]!, 'gate', 'hold-worker'],
         },
-        tools,
+        { ...tools, signal },
       )
     })
   })
+}
+
+/** A signal for the end of standard input, which does not keep the process from ending by itself. */
+function inputEnd(): AbortSignal {
+  const controller = new AbortController()
+  process.stdin.once('close', () => controller.abort())
+  process.stdin.resume()
+  // A file has nothing to wait for.
+  process.stdin.unref?.()
+  return controller.signal
 }
 
 /** Find the listening socket that systemd hands over. Source: sd_listen_fds(3). */

@@ -3,6 +3,7 @@ import { commandText, runCommands } from '../build/commands.ts'
 import { pinnedEnvironment } from '../build/environment.ts'
 import { collectPython } from '../build/python.ts'
 import { buildTree } from '../build/tree.ts'
+import type { Digest } from '../core/digest.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { proveEnvelope } from '../envelope/prove.ts'
@@ -61,7 +62,12 @@ export async function collectDistributions(state: CutState): Promise<Outcome<str
 export async function readBack(state: CutState): Promise<Outcome<string>> {
   const { manifest } = known(state.packed)
   const envelopes = state.artifacts.filter(({ kind }) => kind === 'tarball' || kind === 'deb' || kind === 'oci')
-  for (const { name } of envelopes) await proveEnvelope(path.join(known(state.output).partial, name), manifest)
+  const proven = new Set<Digest>()
+  for (const { kind, name, digest } of envelopes) {
+    await proveEnvelope(path.join(known(state.output).partial, name), manifest, proven)
+    // The layer of the image is the tarball.
+    if (kind === 'tarball') proven.add(digest)
+  }
   return done(`${envelopes.length} envelopes hold the same ${manifest.files.length} entries`)
 }
 

@@ -10,6 +10,7 @@ import type { Git } from '../source/git.ts'
 import { finishPending, type PendingRelease } from '../source/publish.ts'
 import { delay } from '../sys/clock.ts'
 import { removeTree } from '../sys/files.ts'
+import { killProcessesOf } from '../sys/process.ts'
 import type { FlowTools } from './tools.ts'
 
 const shutdownTimeoutMs = 15_000
@@ -27,6 +28,8 @@ export async function finishKilledCuts(
   for (const workspace of staleWorkspaces(places.commonFolder)) {
     await endServing(workspace.prefix)
     await endLeftovers(prefixPaths(workspace.prefix).run)
+    // A test or a build goes on when the cut is killed that had started it.
+    await killProcessesOf(workspace.root)
     removeTree(workspace.root)
   }
   const finished = await finishPending(git, places)
@@ -59,7 +62,9 @@ async function endServing(prefix: string): Promise<void> {
   const socket = path.join(prefix, controlSocket)
   const control = await connectControl(socket)
   if (control === undefined) return
-  await control.request({ kind: 'shutdown' })
+  await control.request({ kind: 'shutdown' }).catch(() => {
+    // It ends by itself when its cut is killed; what counts is that it ends.
+  })
   const deadlineMs = performance.now() + shutdownTimeoutMs
   while (performance.now() < deadlineMs && (await connectControl(socket)) !== undefined) await delay(50)
 }

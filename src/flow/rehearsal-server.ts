@@ -28,10 +28,11 @@ export async function startServing(
 ): Promise<RehearsalServer> {
   makeFolder(paths.log)
   const process = await startProcess({
-    argv: [...cutoverCommand(), 'serve', paths.root, '--listen', '127.0.0.1:0', '--json'],
+    argv: [...cutoverCommand(), 'serve', paths.root, '--listen', '127.0.0.1:0', '--json', '--until-input-ends'],
     cwd: paths.root,
     environment: defined(environment),
     logFile: serveLog(paths),
+    lifeline: true,
     listenDescriptor: undefined,
   })
   const control = await connectWithin(process, paths, clock)

@@ -32,9 +32,6 @@ export interface RehearsalOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
-/** A production's watch finds what only its load and its data bring about; neither is here. */
-const longestWatchMs = 300
-
 /** One thing that a server would do with the release. */
 interface Act {
   readonly name: string

@@ -31,6 +31,8 @@ export interface StartOptions {
   readonly environment: Readonly<Record<string, string>>
   /** Where its output goes, appended; it keeps writing there when we are gone. */
   readonly logFile: string
+  /** Give it a standard input that ends when we do, kill -9 included, so that it need not outlive us. */
+  readonly lifeline?: boolean
   /** A listening socket that it gets as descriptor 3, with LISTEN_FDS and LISTEN_PID. Source: sd_listen_fds(3). */
   readonly listenDescriptor: number | undefined
 }
@@ -51,7 +53,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
     const child = spawn(file, args, {
       cwd: options.cwd,
       env: listens ? { ...options.environment, LISTEN_FDS: '1' } : { ...options.environment },
-      stdio: ['ignore', log, log, ...(listens ? [options.listenDescriptor!] : [])],
+      stdio: [options.lifeline === true ? 'pipe' : 'ignore', log, log, ...(listens ? [options.listenDescriptor!] : [])],
       detached: true,
     })
     return await begun(child, options.argv)
@@ -171,11 +173,50 @@ export async function endLeftover(
   return true
 }
 
+/**
+ * Kill every process of ours whose environment names a folder: what a killed command had started there, and whatever that started.
+ *
+ * Post: none of them runs any more. Source: proc(5), environ.
+ */
+export async function killProcessesOf(folder: string): Promise<void> {
+  const marker = Buffer.from(folder)
+  for (;;) {
+    const found = runningProcesses().filter(pid => pid !== process.pid && readEnvironment(pid).includes(marker))
+    if (found.length === 0) return
+    for (const pid of found) killIfThere(pid)
+    await delay(20)
+  }
+}
+
+/** The environment that a process was started with; empty for one of another user, and for one that has ended. */
+function readEnvironment(pid: number): Buffer {
+  try {
+    return fs.readFileSync(`/proc/${pid}/environ`)
+  } catch (caught) {
+    if (isErrno(caught, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return Buffer.alloc(0)
+    throw caught
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (caught) {
+    if (!isErrno(caught, 'ESRCH')) throw caught
+  }
+}
+
+function runningProcesses(): readonly number[] {
+  return fs
+    .readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
+}
+
 /** Whether anything of a group still runs. What has ended and waits for its parent to notice does not count: that parent may never look. */
 function isGroupAlive(pid: number): boolean {
-  const numbers = fs.readdirSync('/proc').filter(name => /^\d+$/.test(name))
-  return numbers.some(name => {
-    const stat = readStat(Number(name))
+  return runningProcesses().some(each => {
+    const stat = readStat(each)
     return stat !== undefined && stat.group === pid && stat.state !== 'Z' && stat.state !== 'X'
   })
 }
