@@ -24,8 +24,8 @@ export interface MadeRelease {
     readonly package: string
     readonly version: string
   }
-  /** With a Python source distribution. */
-  readonly python?: boolean
+  /** With a Python distribution: a real one, or bytes that only look like a source distribution. */
+  readonly python?: boolean | { readonly name: string; readonly project: string; readonly bytes: Buffer }
 }
 
 /**
@@ -78,15 +78,20 @@ export function makeRelease(made: MadeRelease): ReleaseRecord {
       write,
     ),
   ]
-  if (made.python === true) {
-    const sdist = `${name}-${version}.tar.gz`.replace('.tar.gz', '.sdist.tar.gz')
+  if (made.python !== undefined && made.python !== false) {
+    const sdist = {
+      name: `${name}-${version}.sdist.tar.gz`,
+      project: name.toUpperCase(),
+      bytes: gzipSync(`a source distribution of ${content}`),
+    }
+    const { bytes, ...python } = made.python === true ? sdist : made.python
+    const { name: file } = python
     artifacts.push({
       kind: 'python',
-      name: sdist,
-      project: name.toUpperCase(),
+      ...python,
       requiresPython: '>=3.9',
       mediaType: 'application/gzip',
-      ...write(sdist, gzipSync(`a source distribution of ${content}`)),
+      ...write(file, bytes),
     })
   }
   const record: ReleaseRecord = {
