@@ -147,14 +147,15 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
   if (input.serves.version === transaction.version && isDone('switch')) {
     return { kind: 'finish', ops: pending.filter(planned => !beforeProbe.has(planned.kind)) }
   }
-  // The hold may have ended by its deadline, and the old version been started again.
+  // The hold may have ended by its deadline, and the old version been started again: all that belongs to a hold is done again.
   const isInsideHold = pending.some(planned => planned.kind === 'switch' || planned.kind === 'start')
-  const again = ops.filter(planned => isInsideHold && beforeSwitch.has(planned.kind))
-  return { kind: 'finish', ops: ops.filter(planned => pending.includes(planned) || again.includes(planned)) }
+  return {
+    kind: 'finish',
+    ops: ops.filter(planned => pending.includes(planned) || (isInsideHold && gateOps.has(planned.kind))),
+  }
 }
 
-const beforeSwitch: ReadonlySet<OpKind> = new Set(['hold', 'drain', 'stop'])
-const beforeProbe: ReadonlySet<OpKind> = new Set([...beforeSwitch, 'start'])
+const beforeProbe: ReadonlySet<OpKind> = new Set(['hold', 'drain', 'stop', 'start'])
 const gateOps: ReadonlySet<OpKind> = new Set([...beforeProbe, 'probe', 'pass', 'watch'])
 
 /** Tell whether an operation was done that cannot be taken back. */

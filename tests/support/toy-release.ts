@@ -16,6 +16,8 @@ export interface ToyRelease {
   readonly version: string
   readonly node?: { readonly [key: string]: Json }
   readonly files?: TestFiles
+  /** The tag that marks it and the tree that it marks; absent: a snapshot, chosen by its name only. */
+  readonly tagged?: { readonly tag: string; readonly tree: string }
 }
 
 /** A prefix for the application `toy`, and a folder for its releases. */
@@ -104,6 +106,7 @@ export async function cutToy(dist: string, release: ToyRelease): Promise<string>
     maintainer: 'Ada <ada@example.org>',
     commit: digestOf(version).slice(7, 47),
     tree: digestOf(`tree of ${version}`).slice(7, 47),
+    ...release.tagged,
     sourceDateEpoch: testEpoch,
     toolVersion: '0.1.0',
     recipeDigest: digestOf('recipe'),

@@ -38,7 +38,7 @@ describe('a change that meets faults', () => {
           if (migration === 'forward-only' && node.data === '1.1.0') expect(active).toBe('1.1.0')
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 2000 },
     )
   })
 })

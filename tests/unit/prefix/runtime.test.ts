@@ -1,0 +1,32 @@
+import fs from 'node:fs'
+import { expect, it } from 'vitest'
+import { prefixPaths, releasePaths } from '../../../src/prefix/layout.ts'
+import { chooseInterpreter, prepareRuntime } from '../../../src/prefix/runtime.ts'
+import { tempFolder } from '../../support/temp.ts'
+
+const pythons = [
+  { file: '/usr/bin/python3', version: '3.11.2' },
+  { file: '/usr/local/bin/python3', version: '3.14.0' },
+]
+
+it('takes the first interpreter in the range, and says what was found when there is none', () => {
+  expect(chooseInterpreter('python3', undefined, pythons).file).toBe('/usr/bin/python3')
+  expect(chooseInterpreter('python3', '>=3.12', pythons).file).toBe('/usr/local/bin/python3')
+  const choose = (range: string | undefined, found: typeof pythons) => () => chooseInterpreter('python3', range, found)
+  expect(choose('>=4', pythons)).toThrow(expect.objectContaining({ code: 'RUNTIME_VERSION' }))
+  expect(choose('>=4', pythons)).toThrow('3.11.2 (/usr/bin/python3)')
+  expect(choose(undefined, [])).toThrow(expect.objectContaining({ code: 'RUNTIME_MISSING' }))
+})
+
+it('links the Node that will do', async () => {
+  const paths = prefixPaths(tempFolder())
+  const release = releasePaths(paths, '1.0.0')
+  fs.mkdirSync(release.metadata, { recursive: true })
+  const request = { paths, version: '1.0.0', values: {}, signal: new AbortController().signal }
+  const prepared = await prepareRuntime({ ...request, runtime: { kind: 'node', version: '>=24', packages: [] } })
+  expect(prepared).toBe(`node ${process.versions.node}`)
+  expect(fs.readlinkSync(release.runtime)).toBe(process.execPath)
+  await expect(
+    prepareRuntime({ ...request, runtime: { kind: 'node', version: '>=999', packages: [] } }),
+  ).rejects.toMatchObject({ code: 'RUNTIME_VERSION' })
+})
