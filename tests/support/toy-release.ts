@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { Json } from '../../src/core/canonical-json.ts'
 import { digestOf } from '../../src/core/digest.ts'
+import type { Tree } from '../../src/core/tree.ts'
 import { createTarball } from '../../src/envelope/tarball.ts'
 import { compressedManifest } from '../../src/payload/manifest.ts'
 import { packPayload } from '../../src/payload/pack.ts'
@@ -75,13 +76,21 @@ export const servedFiles: TestFiles = {
 }
 
 /** Make a release of `toy` in a folder of the version below `dist`. */
-export async function cutToy(dist: string, release: ToyRelease): Promise<string> {
-  const { version } = release
-  const folder = path.join(dist, version)
-  const source = path.join(dist, `${version}.tree`)
-  fs.mkdirSync(folder, { recursive: true })
+export function cutToy(dist: string, release: ToyRelease): Promise<string> {
+  const source = path.join(dist, `${release.version}.tree`)
   fs.mkdirSync(source, { recursive: true })
-  const tree = testTree(source, { 'version.txt': version, ...release.files })
+  const tree = testTree(source, { 'version.txt': release.version, ...release.files })
+  return cutToyTree(dist, { ...release, tree })
+}
+
+/** Make a release of `toy` of any tree. */
+export async function cutToyTree(
+  dist: string,
+  release: Omit<ToyRelease, 'files'> & { readonly tree: Tree },
+): Promise<string> {
+  const { version, tree } = release
+  const folder = path.join(dist, version)
+  fs.mkdirSync(folder, { recursive: true })
   const tarballName = `toy-${version}.tar.zst`
   const tarball = createTarball(path.join(folder, tarballName), 'zstd')
   const manifest = await packPayload({
