@@ -5,7 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { parseGateState } from '../../src/gate/machine.ts'
 import { prefixPaths } from '../../src/prefix/layout.ts'
 import { takeLock } from '../../src/sys/lock.ts'
-import { type Serving, startServing, type ToyPrefix, toyPrefix, until } from '../support/toy-prefix.ts'
+import { tempFolder } from '../support/temp.ts'
+import { type Serving, startServing, type ToyOptions, type ToyPrefix, toyPrefix, until } from '../support/toy-prefix.ts'
 
 const cutover = path.join(import.meta.dirname, '..', '..', 'src', 'bin', 'cutover.ts')
 const running: Serving[] = []
@@ -20,8 +21,8 @@ async function serving(prefix: ToyPrefix, ...more: string[]): Promise<Serving> {
   return started
 }
 
-async function installed(options: Parameters<typeof toyPrefix>[0], toy = ''): Promise<ToyPrefix> {
-  const prefix = toyPrefix(options)
+async function installed(options: ToyOptions, toy = ''): Promise<ToyPrefix> {
+  const prefix = toyPrefix(tempFolder(), options)
   prefix.addRelease('1.0.0', toy)
   prefix.switchTo('1.0.0')
   return prefix
@@ -89,9 +90,10 @@ for (const mode of ['proxy', 'handover'] as const) {
       const prefix = await installed({ mode })
       const gate = await serving(prefix)
       await healthy(gate)
-      await gate.client.request({ kind: 'gate', mode: 'hold', reason: 'install 2.0.0', deadlineMs: 300 })
+      await gate.client.request({ kind: 'gate', mode: 'hold', reason: 'install 2.0.0', deadlineMs: 60_000 })
       await gate.client.request({ kind: 'stop' })
       expect((await status(gate)).services).toEqual([])
+      await gate.client.request({ kind: 'gate', mode: 'hold', reason: 'install 2.0.0', deadlineMs: 100 })
       await until(async () => (await status(gate)).gate.mode === 'pass')
       expect((await fetch(gate.url)).headers.get('x-version')).toBe('1.0.0')
     })
@@ -101,8 +103,9 @@ for (const mode of ['proxy', 'handover'] as const) {
       const gate = await serving(prefix)
       await healthy(gate)
       using _lock = await takeLock(prefixPaths(prefix.root).lock, { command: 'install' })
-      await gate.client.request({ kind: 'gate', mode: 'hold', reason: 'install 2.0.0', deadlineMs: 100 })
+      await gate.client.request({ kind: 'gate', mode: 'hold', reason: 'install 2.0.0', deadlineMs: 60_000 })
       await gate.client.request({ kind: 'stop' })
+      await gate.client.request({ kind: 'gate', mode: 'hold', reason: 'install 2.0.0', deadlineMs: 100 })
       const held = fetch(gate.url)
       await until(async () => (await status(gate)).gate.mode === 'backoff')
       expect((await held).status).toBe(503)
@@ -159,7 +162,7 @@ for (const mode of ['proxy', 'handover'] as const) {
 
 describe('serve', () => {
   it('turns requests away before a first release is there, when it knows its address', async () => {
-    const prefix = toyPrefix({ mode: 'proxy' })
+    const prefix = toyPrefix(tempFolder(), { mode: 'proxy' })
     const gate = await serving(prefix, '--listen', '127.0.0.1:0')
     const refused = await fetch(gate.url)
     expect(refused.status).toBe(503)
@@ -171,7 +174,7 @@ describe('serve', () => {
   })
 
   it('opens its address with the first release when it does not know it before', async () => {
-    const prefix = toyPrefix({ mode: 'handover' })
+    const prefix = toyPrefix(tempFolder(), { mode: 'handover' })
     const gate = await serving(prefix)
     const before = await status(gate)
     expect([before.address, before.version]).toEqual(['', undefined])
@@ -253,7 +256,7 @@ describe('cutover gate', () => {
   })
 
   it('says that nothing serves', () => {
-    const told = cli('gate', 'status', toyPrefix({ mode: 'proxy' }).root)
+    const told = cli('gate', 'status', toyPrefix(tempFolder(), { mode: 'proxy' }).root)
     expect(told.exitCode).toBe(1)
     expect(JSON.stringify(told.events)).toContain('SERVE_NOT_RUNNING')
   })

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest'
 import { startLoad } from '../support/load.ts'
+import { tempFolder } from '../support/temp.ts'
 import { startServing, toyPrefix, until, upgrade } from '../support/toy-prefix.ts'
 
 for (const mode of ['proxy', 'handover'] as const) {
   it(`upgrades under load without a failed request, POSTs included (${mode})`, async () => {
-    const prefix = toyPrefix({ mode })
+    const prefix = toyPrefix(tempFolder(), { mode })
     prefix.addRelease('1.0.0')
     prefix.addRelease('1.1.0')
     prefix.switchTo('1.0.0')

@@ -4,7 +4,6 @@ import path from 'node:path'
 import { type ControlClient, connectControl } from '../../src/gate/client.ts'
 import { controlSocket } from '../../src/gate/control.ts'
 import { prefixPaths, releasePaths } from '../../src/prefix/layout.ts'
-import { tempFolder } from './temp.ts'
 
 const repository = path.join(import.meta.dirname, '..', '..')
 
@@ -16,13 +15,15 @@ export interface ToyPrefix {
   readonly switchTo: (version: string) => void
 }
 
-/** Make a prefix whose releases run tests/support/toy-app.ts. `gate` is merged into the recipe's. */
-export function toyPrefix(options: {
+export interface ToyOptions {
   readonly mode: 'proxy' | 'handover'
+  /** Merged into the recipe's. */
   readonly gate?: object
   readonly onSocket?: boolean
-}): ToyPrefix {
-  const root = tempFolder()
+}
+
+/** Make a prefix in an empty folder, whose releases run tests/support/toy-app.ts. */
+export function toyPrefix(root: string, options: ToyOptions): ToyPrefix {
   const paths = prefixPaths(root)
   for (const folder of [paths.releases, paths.shared, paths.run]) fs.mkdirSync(folder, { recursive: true })
   const identity = {
@@ -49,7 +50,7 @@ export function toyPrefix(options: {
   }
 }
 
-function recipe(options: Parameters<typeof toyPrefix>[0], toy: string): object {
+function recipe(options: ToyOptions, toy: string): object {
   const place = options.onSocket ? { SOCKET: '${socket}' } : { PORT: '${port}' }
   return {
     schema: 1,
