@@ -10,6 +10,11 @@ fail() {
   exit 1
 }
 
+# npm as a script wants it: quiet, and not waiting five minutes for an answer that was lost.
+run_npm() {
+  npm "$@" --no-audit --no-fund --loglevel=error --fetch-timeout=30000 --fetch-retries=5 >&2
+}
+
 # Node of the version that package.json pins, in .toolchain, first on PATH: the machine's own only has to start npm.
 bring_node() {
   local tool version
@@ -23,7 +28,7 @@ bring_node() {
     mkdir -p .toolchain
     # The package's install script is what fetches the binary; npm asks for consent by name.
     printf '{ "private": true, "allowScripts": { "node": true } }\n' >.toolchain/package.json
-    npm install --prefix .toolchain --no-save --no-audit --no-fund --loglevel=error "node@$version" >&2
+    run_npm install --prefix .toolchain --no-save "node@$version"
   fi
   export PATH="$PWD/.toolchain/node_modules/.bin:$PWD/node_modules/.bin:$PATH"
 }
@@ -34,7 +39,7 @@ bring_npm_packages() {
   digest=$(sha256sum <package-lock.json)
   if [[ $(cat "$stamp" 2>/dev/null) != "$digest" ]]; then
     say "setup: installing npm packages"
-    npm ci --no-audit --no-fund --loglevel=error >&2
+    run_npm ci
     printf '%s\n' "$digest" >"$stamp"
   fi
 }
