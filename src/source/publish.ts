@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { delay } from '../sys/clock.ts'
-import { readTextIfExists, syncFolder, writeFileAtomic } from '../sys/files.ts'
+import { readTextIfExists, removeTemporaries, syncFolder, writeFileAtomic } from '../sys/files.ts'
 import type { RepositoryPlaces } from './facts.ts'
 import type { Git } from './git.ts'
 import type { Scratch } from './scratch.ts'
@@ -86,6 +86,7 @@ export async function publishRelease(
  * Errors: DOCUMENT_INVALID, GIT_FAILED.
  */
 export async function finishPending(git: Git, places: RepositoryPlaces): Promise<FinishedPending> {
+  removeTemporaries(pendingFile(places))
   const pending = readPending(places)
   if (pending === undefined) return { kind: 'none' }
   await clearRefLocks(places, pending)

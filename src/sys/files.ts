@@ -101,6 +101,13 @@ export function writeFileAtomic(
   }
 }
 
+/** Remove what killed calls of {@link writeFileAtomic} left beside a file. Pre: nobody is writing it. */
+export function removeTemporaries(file: string): void {
+  const folder = path.dirname(file)
+  const isTemporary = (name: string) => name.startsWith(`.${path.basename(file)}.`) && name.endsWith('.tmp')
+  for (const name of listFiles(folder).filter(isTemporary)) removeFile(path.join(folder, name))
+}
+
 /** Make the names in a folder durable. Source: fsync(2), "an explicit fsync() on a file descriptor for the directory". */
 export function syncFolder(folder: string): void {
   const descriptor = fs.openSync(folder, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
