@@ -1,49 +1,29 @@
 import path from 'node:path'
 import { ReleaseError, unreachable } from '../core/error.ts'
-import type { Emit } from '../core/event.ts'
 import type { ServiceStatus } from '../core/service-status.ts'
-import { type Address, formatAddress, parseAddress } from '../gate/address.ts'
+import { type Address, formatAddress } from '../gate/address.ts'
 import type { ControlRequest, ControlResponse, ServeStatus } from '../gate/control.ts'
 import type { Gate } from '../gate/gate.ts'
-import { openHandoverGate } from '../gate/handover.ts'
 import { Keeper } from '../gate/keeper.ts'
 import { type GateCommand, longestModeMs } from '../gate/machine.ts'
-import { openProxyGate } from '../gate/proxy.ts'
-import type { Listening } from '../gate/server.ts'
-import { type FrontSettings, frontSettings } from '../gate/settings.ts'
+import { frontSettings } from '../gate/settings.ts'
 import { newTally } from '../gate/tally.ts'
-import type { PrefixIdentity } from '../prefix/identity.ts'
 import { currentVersion } from '../prefix/installed.ts'
-import type { PrefixPaths } from '../prefix/layout.ts'
 import type { EmbeddedPlaces } from '../service/drivers/embedded.ts'
 import { type Clock, delay } from '../sys/clock.ts'
-import { lockOwner, takeLock } from '../sys/lock.ts'
-import { listenText, probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
+import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
+import { observeInstaller } from './serve-installer.ts'
+import { probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
 import { ServeServices } from './serve-services.ts'
 
-export interface SessionOptions {
-  readonly paths: PrefixPaths
-  readonly identity: PrefixIdentity
-  /** Replaces the recipe's and the prefix's. */
-  readonly mode: 'proxy' | 'handover' | undefined
-  /** Replaces the recipe's `gate.listen`. */
-  readonly listen: string | undefined
-  /** A listening socket that was handed to us. Source: sd_listen_fds(3). */
-  readonly listenDescriptor: number | undefined
-  readonly workerArgv: readonly [string, ...string[]]
+/** What a session is given for its whole life. */
+export interface SessionOptions extends ServeGateOptions {
+  /** What services get of our environment. */
   readonly base: Readonly<Record<string, string>>
   readonly places: EmbeddedPlaces
   readonly clock: Clock
-  readonly emit: Emit
+  /** Called when it is asked to end. */
   readonly shutdown: () => void
-}
-
-/** How the gate behaves before any release says how: it has nothing to hold requests for. */
-const settingsBeforeRelease: FrontSettings = {
-  hold: { requests: 0, bytes: 0, ageMs: 0 },
-  rampPerSecond: 1,
-  backoff: { retryAfter: 30, jitter: 0.2, routes: [] },
-  healthPaths: [],
 }
 
 /** A serving process from its lock to its end: one gate, the services of one release, and what it is asked to do with both. */
@@ -71,21 +51,26 @@ export class ServeSession {
   }
 
   /** Open the public address, when it is known: from the installed release, or because it was given. Post: the mode that was persisted holds. */
-  async open(): Promise<string | undefined> {
-    const version = currentVersion(this.#options.paths)
-    if (version !== undefined) {
-      await this.#openFor(readServedRelease(this.#options.paths, this.#options.identity, version))
-    } else if (this.#options.listen !== undefined) {
-      await this.#openGate(this.#options.listen, settingsBeforeRelease, this.#options.mode ?? 'proxy')
-    }
-    return version
+  open(): Promise<void> {
+    return this.#inOrder(async () => {
+      const version = currentVersion(this.#options.paths)
+      if (version !== undefined) {
+        await this.#openFor(readServedRelease(this.#options.paths, this.#options.identity, version))
+      } else if (this.#options.listen !== undefined) {
+        this.#gate = await openGate(this.#options, this.#keeper.state.mode, undefined)
+      }
+    })
   }
 
   /**
    * Start the active release, unless a mode is under way in which that is another's to say: an installer's at work, or that of one that
    * was killed (what it ran may still run: the deadline is waited for). A mode whose installer has ended ends once the release is healthy.
    */
-  async resume(): Promise<boolean> {
+  resume(): Promise<boolean> {
+    return this.#inOrder(() => this.#resume())
+  }
+
+  async #resume(): Promise<boolean> {
     const version = currentVersion(this.#options.paths)
     if (version === undefined || this.#isRunning) return false
     const { mode, by } = this.#keeper.state
@@ -94,7 +79,7 @@ export class ServeSession {
       return true
     }
     if (by === 'operator') return this.#resumeForOperator(version)
-    const installer = await this.#installer()
+    const installer = await observeInstaller(this.#options.paths.lock)
     if (installer === 'at work') this.#resumeSoon()
     if (installer !== 'ended') return false
     await this.#start(version)
@@ -110,7 +95,7 @@ export class ServeSession {
   }
 
   #resumeSoon(): void {
-    setTimeout(() => this.#background(async () => void (await this.resume())), installerCheckMs).unref()
+    setTimeout(() => this.#background(async () => void (await this.#resume())), installerCheckMs).unref()
   }
 
   /** Do what is asked. Errors: those of what is asked for. */
@@ -229,7 +214,7 @@ export class ServeSession {
     const before = this.#keeper.state
     const after = this.#keeper.apply({ kind: 'expire' })
     if (after === before) return
-    if ((await this.#installer()) === 'at work') {
+    if ((await observeInstaller(this.#options.paths.lock)) === 'at work') {
       const { reason, by } = after
       await this.#change({ kind: 'enter', mode: 'backoff', reason, lastsMs: installerPatienceMs, by })
       return
@@ -239,19 +224,6 @@ export class ServeSession {
     if (version !== undefined && (!this.#isRunning || this.#services?.release.version !== version))
       await this.#start(version)
     await this.#passOnceHealthy(after.reason)
-  }
-
-  /** The prefix's lock dies with its holder; the record beside it is removed by one that ends in good order. */
-  async #installer(): Promise<'at work' | 'ended' | 'killed'> {
-    const owner = lockOwner(this.#options.paths.lock)
-    try {
-      const lock = await takeLock(this.#options.paths.lock, { command: 'serve' })
-      lock.release()
-    } catch (caught) {
-      if (caught instanceof ReleaseError && caught.code === 'LOCKED') return 'at work'
-      throw caught
-    }
-    return owner === undefined ? 'ended' : 'killed'
   }
 
   /** Give the release the time that its recipe allows to become healthy; after that requests pass all the same, for nobody else will say so. */
@@ -266,28 +238,8 @@ export class ServeSession {
   }
 
   async #openFor(release: ServedRelease): Promise<Gate> {
-    const settings = frontSettings(release.node.gate)
-    if (this.#gate !== undefined) {
-      this.#gate.configure(settings)
-      return this.#gate
-    }
-    const mode = this.#options.mode ?? this.#options.identity.gateMode ?? release.node.gate.mode
-    return this.#openGate(this.#options.listen ?? listenText(release), settings, mode)
-  }
-
-  async #openGate(listenAt: string, settings: FrontSettings, kind: 'proxy' | 'handover'): Promise<Gate> {
-    const address = parseAddress(listenAt)
-    const { listenDescriptor, workerArgv, paths } = this.#options
-    const listening: Listening =
-      listenDescriptor === undefined
-        ? { kind: 'address', address }
-        : { kind: 'descriptor', descriptor: listenDescriptor }
-    const { mode } = this.#keeper.state
-    this.#gate =
-      kind === 'proxy'
-        ? await openProxyGate({ listening, settings, runFolder: paths.run, mode })
-        : await openHandoverGate({ listening, settings, mode, workerArgv, address })
-    this.#options.emit({ kind: 'note', message: `${kind} gate at ${formatAddress(this.#gate.address)}` })
+    if (this.#gate === undefined) this.#gate = await openGate(this.#options, this.#keeper.state.mode, release)
+    else this.#gate.configure(frontSettings(release.node.gate))
     return this.#gate
   }
 
@@ -305,7 +257,7 @@ export class ServeSession {
       pid: process.pid,
       version: this.#services?.release.version,
       address: this.#gate === undefined ? '' : formatAddress(this.#gate.address),
-      gateMode: this.#gate?.kind ?? this.#options.mode ?? this.#options.identity.gateMode ?? 'proxy',
+      gateMode: this.#gate?.kind ?? gateKind(this.#options, undefined),
       gate: this.#keeper.state,
       services: this.#services?.status() ?? [],
       counters: this.#gate?.counters() ?? newTally(),

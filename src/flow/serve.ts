@@ -100,12 +100,9 @@ async function endLeftoverServices({ options }: ServeState): Promise<Outcome<str
 }
 
 async function openGate({ session, options }: ServeState): Promise<Outcome<string>> {
-  const version = await session.open()
+  await session.open()
   if (session.address !== undefined) return done(formatAddress(session.address))
-  return skipped(
-    'SERVE_NO_RELEASE',
-    `${options.prefix} has no release yet${version === undefined ? ', so its address is not known' : ''}`,
-  )
+  return skipped('SERVE_NO_RELEASE', `${options.prefix} has no release yet, so its address is not known`)
 }
 
 async function startServices({ session }: ServeState): Promise<Outcome<string>> {

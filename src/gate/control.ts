@@ -56,10 +56,12 @@ export interface GateCounters {
   readonly heldBytes: number
 }
 
+/** What a serving process answers. */
 export type ControlResponse =
   | {
       readonly ok: true
-      readonly status: ServeStatus /** For `drain`: whether nothing was cut. For `probe`: whether it is healthy, and what was seen. */
+      readonly status: ServeStatus
+      /** For `drain`: whether nothing is in flight any more. For `probe`: whether it is healthy. Both with what was seen. */
       readonly result?: { readonly ok: boolean; readonly evidence: string }
     }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string }

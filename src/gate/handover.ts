@@ -10,6 +10,18 @@ import type { FrontSettings } from './settings.ts'
 /** How long connections may wait in the socket's queue for an application that ended by itself, before a worker takes them in. */
 const patienceMs = 1000
 
+export interface HandoverOptions {
+  readonly listening: Listening
+  readonly settings: FrontSettings
+  readonly mode: GateMode
+  /** A service is about to be started: connections wait for it. */
+  readonly expectsService: boolean
+  /** How to run a hold worker. */
+  readonly workerArgv: readonly [string, ...string[]]
+  /** The public address, when the listening descriptor came from elsewhere. */
+  readonly address: Address | undefined
+}
+
 /**
  * Open a gate that gives its listening socket to the application: in mode pass nothing of ours is on the data path.
  *
@@ -18,17 +30,9 @@ const patienceMs = 1000
  * it hands over what it holds by connecting to the public address, where only the application accepts then.
  * Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, HANDOVER_UNSUPPORTED.
  */
-export async function openHandoverGate(options: {
-  readonly listening: Listening
-  readonly settings: FrontSettings
-  readonly mode: GateMode
-  /** How to run a hold worker. */
-  readonly workerArgv: readonly [string, ...string[]]
-  /** The public address, when the listening descriptor came from elsewhere. */
-  readonly address: Address | undefined
-}): Promise<Gate> {
+export async function openHandoverGate(options: HandoverOptions): Promise<Gate> {
   const socket = await bind(options.listening, options.address)
-  const gate = new HandoverGate(socket, options.settings, options.workerArgv)
+  const gate = new HandoverGate(socket, options)
   await gate.enter(options.mode)
   return gate
 }
@@ -75,7 +79,7 @@ class HandoverGate implements Gate {
   readonly #workers: HoldWorkers
   #settings: FrontSettings
   #mode: GateMode = 'pass'
-  #service: 'absent' | 'running' | 'returning' = 'absent'
+  #service: 'absent' | 'running' | 'returning'
   /** From the preparation of the service until it ends or a hold begins, the socket is its alone: so it can be asked for its health. */
   #isYielded = false
   #isClosed = false
@@ -83,11 +87,12 @@ class HandoverGate implements Gate {
   #queue: Promise<void> = Promise.resolve()
   #patience: NodeJS.Timeout | undefined
 
-  constructor(socket: HeldSocket, settings: FrontSettings, workerArgv: readonly [string, ...string[]]) {
+  constructor(socket: HeldSocket, options: HandoverOptions) {
     this.#socket = socket
     this.address = socket.address
-    this.#settings = settings
-    this.#workers = new HoldWorkers(workerArgv, socket.descriptor)
+    this.#settings = options.settings
+    this.#service = options.expectsService ? 'returning' : 'absent'
+    this.#workers = new HoldWorkers(options.workerArgv, socket.descriptor)
   }
 
   probeAddress(): Address {
@@ -103,7 +108,7 @@ class HandoverGate implements Gate {
       if (this.#mode === 'pass' && mode !== 'pass') this.#isYielded = false
       this.#mode = mode
       this.#workers.enter(this.#workerMode())
-      await this.#settle()
+      if (!this.#waitsForService()) await this.#settle()
     })
   }
 
@@ -134,10 +139,7 @@ class HandoverGate implements Gate {
   serviceEnded(returns: boolean): void {
     this.#service = returns ? 'returning' : 'absent'
     this.#isYielded = false
-    clearTimeout(this.#patience)
-    // A quick restart needs no worker: the socket's queue is the shortest hold there is.
-    if (returns && this.#mode === 'pass') this.#patience = setTimeout(() => this.#settleSoon(), patienceMs)
-    else this.#settleSoon()
+    if (!this.#waitsForService()) this.#settleSoon()
   }
 
   counters() {
@@ -150,6 +152,14 @@ class HandoverGate implements Gate {
     await this.#queue
     this.#workers.killAll()
     this.#socket.close()
+  }
+
+  /** A quick start needs no worker: the socket's queue is the shortest hold there is. One that takes long gets a worker after all. */
+  #waitsForService(): boolean {
+    clearTimeout(this.#patience)
+    if (this.#mode !== 'pass' || this.#service !== 'returning') return false
+    this.#patience = setTimeout(() => this.#settleSoon(), patienceMs)
+    return true
   }
 
   /** Bring the workers in line with the mode and the service. */

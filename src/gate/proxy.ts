@@ -23,6 +23,8 @@ export async function openProxyGate(options: {
   /** Where the application's socket goes. */
   readonly runFolder: string
   readonly mode: GateMode
+  /** A service is about to be started: requests wait for it. */
+  readonly expectsService: boolean
 }): Promise<Gate> {
   const front = new Front({
     settings: options.settings,
@@ -30,6 +32,7 @@ export async function openProxyGate(options: {
     random: Math.random,
     closesConnections: false,
   })
+  if (options.expectsService) front.serviceExpected()
   front.enter(options.mode)
   const address = await front.listen(options.listening)
   return new ProxyGate(front, address, options.runFolder)

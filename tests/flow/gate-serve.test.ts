@@ -1,11 +1,15 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parseGateState } from '../../src/gate/machine.ts'
 import { prefixPaths } from '../../src/prefix/layout.ts'
 import { takeLock } from '../../src/sys/lock.ts'
 import { tempFolder } from '../support/temp.ts'
+import { needTool } from '../support/tools.ts'
 import { type Serving, startServing, type ToyOptions, type ToyPrefix, toyPrefix, until } from '../support/toy-prefix.ts'
 
 const cutover = path.join(import.meta.dirname, '..', '..', 'src', 'bin', 'cutover.ts')
@@ -157,6 +161,66 @@ for (const mode of ['proxy', 'handover'] as const) {
       expect(isAlive(service!.pid!)).toBe(false)
       expect(fs.existsSync(path.join(prefix.root, 'run', 'control.sock'))).toBe(false)
     })
+  })
+}
+
+describe.each(['proxy', 'handover'] as const)('the address, %s', mode => {
+  it('is refused when another process listens there', async () => {
+    const other = net.createServer()
+    await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))
+    const { port } = other.address() as net.AddressInfo
+    const prefix = await installed({ mode })
+    const told = cli('serve', prefix.root, '--listen', `127.0.0.1:${port}`)
+    other.close()
+    expect(told.exitCode).toBe(1)
+    expect(told.events.at(-1)).toMatchObject({ kind: 'run-failed', error: { code: 'GATE_ADDRESS_IN_USE' } })
+  })
+
+  it.skipIf(!needTool('systemd-socket-activate'))(
+    'is taken over from systemd, with the connections that wait in it',
+    async () => {
+      const prefix = await installed({ mode })
+      const port = await freePort()
+      const argv = ['-l', `127.0.0.1:${port}`, '-E', 'PATH', process.execPath, cutover, 'serve', prefix.root]
+      const child = spawn('systemd-socket-activate', [...argv, '--listen', `127.0.0.1:${port}`], { stdio: 'ignore' })
+      const ended = once(child, 'close')
+      // It starts us at the first connection, which is held until the application accepts.
+      const answer = await until(() => fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))
+      expect(answer.headers.get('x-version')).toBe('1.0.0')
+      child.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
+    },
+  )
+
+  it('can be a unix socket, also one that a dead process left behind', async () => {
+    const prefix = await installed({ mode })
+    const file = path.join(prefix.root, 'run', 'public.sock')
+    for (const _time of [1, 2]) {
+      const gate = await startServing(prefix.root, '--listen', `unix:${file}`)
+      await healthy(gate)
+      expect(await getOverSocket(file)).toBe('1.0.0')
+      await gate.end('SIGKILL')
+    }
+    running.push(await startServing(prefix.root, '--listen', `unix:${file}`))
+  })
+})
+
+function freePort(): Promise<number> {
+  return new Promise(resolve => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+function getOverSocket(socketPath: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ socketPath, path: '/', agent: false }, response => {
+      response.resume()
+      resolve(response.headers['x-version'] as string | undefined)
+    })
+    request.once('error', reject)
   })
 }
 

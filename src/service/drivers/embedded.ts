@@ -26,6 +26,7 @@ export interface EmbeddedService {
   readonly ended: (returns: boolean) => void
 }
 
+/** Where a driver keeps what it needs, and what time it is. */
 export interface EmbeddedPlaces {
   readonly runFolder: string
   readonly logFolder: string

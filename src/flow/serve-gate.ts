@@ -1,0 +1,67 @@
+import type { Emit } from '../core/event.ts'
+import { formatAddress, parseAddress } from '../gate/address.ts'
+import type { Gate } from '../gate/gate.ts'
+import { openHandoverGate } from '../gate/handover.ts'
+import type { GateMode } from '../gate/machine.ts'
+import { openProxyGate } from '../gate/proxy.ts'
+import type { Listening } from '../gate/server.ts'
+import { type FrontSettings, frontSettings } from '../gate/settings.ts'
+import type { PrefixIdentity } from '../prefix/identity.ts'
+import type { PrefixPaths } from '../prefix/layout.ts'
+import { listenText, type ServedRelease } from './serve-release.ts'
+
+/** What the gate of a prefix depends on besides the release. */
+export interface ServeGateOptions {
+  readonly paths: PrefixPaths
+  readonly identity: PrefixIdentity
+  /** Replaces the recipe's and the prefix's. */
+  readonly mode: 'proxy' | 'handover' | undefined
+  /** Replaces the recipe's `gate.listen`. */
+  readonly listen: string | undefined
+  /** A listening socket that was handed to us. Source: sd_listen_fds(3). */
+  readonly listenDescriptor: number | undefined
+  /** How to run a hold worker; see gate/hold-worker.ts. */
+  readonly workerArgv: readonly [string, ...string[]]
+  readonly emit: Emit
+}
+
+/** How the gate behaves before any release says how: it has nothing to hold requests for. */
+const settingsBeforeRelease: FrontSettings = {
+  hold: { requests: 0, bytes: 0, ageMs: 0 },
+  rampPerSecond: 1,
+  backoff: { retryAfter: 30, jitter: 0.2, routes: [] },
+  healthPaths: [],
+}
+
+/**
+ * Open the gate of a prefix, as its release says; without a release as the options say.
+ *
+ * Pre: `listen` is given when there is no release. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, HANDOVER_UNSUPPORTED,
+ * RECIPE_PLACEHOLDER.
+ */
+export async function openGate(
+  options: ServeGateOptions,
+  mode: GateMode,
+  release: ServedRelease | undefined,
+): Promise<Gate> {
+  const { listenDescriptor, workerArgv, paths, emit } = options
+  const address = parseAddress(options.listen ?? listenText(release!))
+  const listening: Listening =
+    listenDescriptor === undefined ? { kind: 'address', address } : { kind: 'descriptor', descriptor: listenDescriptor }
+  const settings = release === undefined ? settingsBeforeRelease : frontSettings(release.node.gate)
+  const shared = { listening, settings, mode, expectsService: release !== undefined }
+  const gate =
+    gateKind(options, release) === 'proxy'
+      ? await openProxyGate({ ...shared, runFolder: paths.run })
+      : await openHandoverGate({ ...shared, workerArgv, address })
+  emit({ kind: 'note', message: `${gate.kind} gate at ${formatAddress(gate.address)}` })
+  return gate
+}
+
+/** Tell which way the gate of a prefix stands in front of its application: an option, else the prefix, else the recipe says. */
+export function gateKind(
+  { mode, identity }: Pick<ServeGateOptions, 'mode' | 'identity'>,
+  release: ServedRelease | undefined,
+): 'proxy' | 'handover' {
+  return mode ?? identity.gateMode ?? release?.node.gate.mode ?? 'proxy'
+}
