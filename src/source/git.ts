@@ -54,6 +54,8 @@ export function gitIn(folder: string, options: GitOptions): Git {
       config: [...(options.settings ?? [])],
       allowEnvironment: Object.keys(environment),
       unsafe: permitted,
+      // By default it waits 50 ms from the end of git to the end of its output, which is cut off where a busy machine needs longer.
+      completion: { onClose: true, onExit: false },
       errors(error, result) {
         exitCode = result.exitCode
         if (accepted.includes(exitCode)) return undefined

@@ -6,6 +6,7 @@ import {
   readJson,
   readLinkIfExists,
   readTextIfExists,
+  removeTemporaries,
   removeTree,
   replaceSymlink,
   writeFileAtomic,
@@ -47,6 +48,21 @@ describe('writeFileAtomic', () => {
     expect(fs.readdirSync(own)).toEqual(['taken'])
     expect(codeOf(() => writeFileAtomic(path.join(own, 'missing', 'file'), 'x'))).toBe('FILE_IO')
   })
+})
+
+it('removes what a killed writer left beside a file, and nothing else', () => {
+  const file = place()
+  const base = path.basename(file)
+  const others = [file, path.join(folder, `.${base}`), path.join(folder, `.${base}2.0a1b2c3d.tmp`)]
+  for (const other of others) fs.writeFileSync(other, '')
+  fs.writeFileSync(path.join(folder, `.${base}.0a1b2c3d.tmp`), 'half')
+  removeTemporaries(file)
+  expect(
+    fs
+      .readdirSync(folder)
+      .filter(name => name.includes(base))
+      .sort(),
+  ).toEqual(others.map(other => path.basename(other)).sort())
 })
 
 describe('reading', () => {

@@ -1,8 +1,10 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { describeExit, identifyProcess, signalGroup, startProcess } from '../../../src/sys/process.ts'
+import { readTextIfExists } from '../../../src/sys/files.ts'
+import { describeExit, identifyProcess, killProcessesOf, signalGroup, startProcess } from '../../../src/sys/process.ts'
 import { tempFolder } from '../../support/temp.ts'
+import { until } from '../../support/toy-prefix.ts'
 
 function options(...argv: [string, ...string[]]) {
   const folder = tempFolder()
@@ -43,6 +45,16 @@ describe('startProcess', () => {
     expect(fs.readFileSync(wanted.logFile, 'utf8')).toContain('through 3')
   })
 
+  it('gives it an input that stays open while we are there, when it is to end with us', async () => {
+    const wanted = options('sh', '-c', 'read -r line; echo "ended with us"')
+    const started = await startProcess({ ...wanted, lifeline: true })
+    const nothing = options('sh', '-c', 'read -r line; echo "no input"')
+    await (await startProcess(nothing)).exited
+    expect(fs.readFileSync(wanted.logFile, 'utf8')).toBe('')
+    signalGroup(started.pid, 'SIGKILL')
+    await started.exited
+  })
+
   it('says which command is not there', async () => {
     await expect(startProcess(options('/no/such/command'))).rejects.toMatchObject({
       code: 'SERVICE_START_FAILED',
@@ -60,4 +72,23 @@ it('identifies a process by more than its number', () => {
   })
   expect(identifyProcess(process.pid)).toEqual(ours)
   expect(identifyProcess(2 ** 22 + 1)).toBeUndefined()
+})
+
+describe('killProcessesOf', () => {
+  it('kills what names the folder in its environment, and what that started, but nothing else', async () => {
+    const wanted = options('sh', '-c', 'sleep 60 & echo $!; wait')
+    const { environment } = wanted
+    const ours = await startProcess({
+      ...wanted,
+      environment: { ...environment, TMPDIR: path.join(wanted.cwd, 'tmp') },
+    })
+    const other = await startProcess({ ...options('sleep', '60'), environment })
+    const started = await until(async () => fs.readFileSync(wanted.logFile, 'utf8').trim())
+    await killProcessesOf(wanted.cwd)
+    expect(describeExit(await ours.exited)).toBe('SIGKILL')
+    // One that has ended has no arguments any more, or is gone.
+    expect(readTextIfExists(`/proc/${started}/cmdline`) ?? '').toBe('')
+    expect(signalGroup(other.pid, 'SIGKILL')).toBe(true)
+    expect(describeExit(await other.exited)).toBe('SIGKILL')
+  })
 })
