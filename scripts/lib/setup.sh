@@ -10,9 +10,9 @@ fail() {
   exit 1
 }
 
-# npm as a script wants it: quiet, and not waiting five minutes for an answer that was lost.
+# npm as a script wants it: quiet, and not waiting five minutes for an answer that got lost.
 run_npm() {
-  npm "$@" --no-audit --no-fund --loglevel=error --fetch-timeout=30000 --fetch-retries=5 >&2
+  npm "$@" --no-audit --no-fund --loglevel=error --fetch-timeout=60000 >&2
 }
 
 # Node of the version that package.json pins, in .toolchain, first on PATH: the machine's own only has to start npm.
