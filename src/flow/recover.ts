@@ -1,7 +1,9 @@
 import { toReleaseError } from '../core/error.ts'
 import { type ApplyTools, applyOps } from '../prefix/apply.ts'
 import { readInstalledRecipe } from '../prefix/installed.ts'
+import { releasePaths } from '../prefix/layout.ts'
 import { journaledOps, planRecovery } from '../prefix/plan.ts'
+import { endCommands } from '../prefix/reaped.ts'
 import type { Failure, Transaction } from '../prefix/state.ts'
 import { bindChange, failureOf, takeBack } from './change.ts'
 import { type LockedPrefix, lockPrefix } from './locked-prefix.ts'
@@ -45,6 +47,7 @@ export async function recoverPrefix(prefix: LockedPrefix, tools: FlowTools): Pro
   if (transaction === undefined) return undefined
   const { version, command } = transaction
   tools.emit({ kind: 'note', message: `an interrupted ${command} of ${version} is ended first` })
+  await endCommands(releasePaths(prefix.paths, version).root)
   const outcome = await endTransaction(prefix, transaction, tools)
   tools.emit({ kind: 'note', message: `${command} of ${version} was ${outcome}` })
   return { version, outcome }

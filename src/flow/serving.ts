@@ -1,12 +1,12 @@
 import { ReleaseError } from '../core/error.ts'
 import type { ControlClient } from '../gate/client.ts'
 import type { ControlRequest, GateCounters, ServeStatus } from '../gate/control.ts'
+import type { GateMode, GateState } from '../gate/machine.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 
 /** What a change did to the requests that came during it. Units: milliseconds. */
 export interface HoldFigures {
-  /** How many requests were held; undefined when there was no hold. */
   readonly heldRequests: number
   readonly backedOffRequests: number
   readonly longestHoldMs: number
@@ -22,13 +22,11 @@ export interface Verdict {
 
 /** What {@link ServingProcess.enterHold} keeps up until {@link ServingProcess.leaveHold}. */
 interface Hold {
-  readonly mode: 'hold' | 'backoff' | 'drain'
-  readonly reason: string
-  readonly deadlineMs: number
+  readonly asked: ControlRequest
+  /** What the gate goes back to. */
+  readonly after: ControlRequest
   readonly beganMs: number
   readonly countersBefore: GateCounters
-  /** What the gate goes back to: a mode that an operator had set stays. */
-  readonly after: ControlRequest
   readonly timer: NodeJS.Timeout
   renewal: Promise<void>
 }
@@ -62,38 +60,38 @@ export class ServingProcess {
   /**
    * Hold requests until {@link leaveHold}; the gate's deadline is renewed meanwhile.
    *
-   * A gate that an operator has set to backoff or drain stays so, then and afterwards.
+   * A gate that an operator has set stays so, then and afterwards.
    */
   async enterHold(reason: string, deadlineMs: number): Promise<void> {
     if (this.#hold !== undefined) return
     const { gate, counters } = await this.status()
-    const isKept = gate.mode === 'backoff' || gate.mode === 'drain'
     const leftMs = Math.max(1, (gate.deadlineAtMs ?? 0) - this.#clock.nowMs())
-    const asked = isKept
-      ? { mode: gate.mode, reason: gate.reason, deadlineMs: Math.max(leftMs, deadlineMs) }
-      : { mode: 'hold' as const, reason, deadlineMs }
+    const asked = isOperators(gate)
+      ? { mode: gate.mode, reason: gate.reason, deadlineMs: Math.max(leftMs, deadlineMs), by: gate.by }
+      : { mode: 'hold' as const, reason, deadlineMs, by: 'installer' as const }
     await this.#client.request({ kind: 'gate', ...asked })
-    const timer = setInterval(() => this.#renew(), Math.max(500, deadlineMs / 4))
     this.#hold = {
-      ...asked,
+      asked: { kind: 'gate', ...asked },
+      after: isOperators(gate)
+        ? { kind: 'gate', ...asked, deadlineMs: leftMs }
+        : { kind: 'gate', mode: 'pass', reason },
       beganMs: this.#clock.elapsedMs(),
       countersBefore: counters,
-      after: isKept
-        ? { kind: 'gate', mode: gate.mode, reason: gate.reason, deadlineMs: leftMs }
-        : { kind: 'gate', mode: 'pass', reason },
-      timer: timer.unref(),
+      timer: setInterval(() => this.#renew(), Math.max(500, deadlineMs / 4)).unref(),
       renewal: Promise.resolve(),
     }
   }
 
-  /** Let requests through again, also when the hold is another process's. */
+  /** Let requests through again, also after the hold of an installer that was killed; an operator's word stays. */
   async leaveHold(reason: string): Promise<void> {
     const hold = this.#hold
+    if (hold === undefined) {
+      if (!isOperators((await this.status()).gate)) await this.#client.request({ kind: 'gate', mode: 'pass', reason })
+      return
+    }
     await this.#endRenewal()
-    const { status } = await this.#client.request(hold?.after ?? { kind: 'gate', mode: 'pass', reason })
-    if (hold === undefined) return
+    const { counters } = (await this.#client.request(hold.after)).status
     this.#hold = undefined
-    const { counters } = status
     this.#figures = {
       heldRequests: counters.held - hold.countersBefore.held + (this.#figures?.heldRequests ?? 0),
       backedOffRequests: counters.backedOff - hold.countersBefore.backedOff + (this.#figures?.backedOffRequests ?? 0),
@@ -173,8 +171,7 @@ export class ServingProcess {
   #renew(): void {
     const hold = this.#hold
     if (hold === undefined) return
-    const { mode, reason, deadlineMs } = hold
-    hold.renewal = this.#client.request({ kind: 'gate', mode, reason, deadlineMs }).then(
+    hold.renewal = this.#client.request(hold.asked).then(
       () => {},
       caught => {
         // The operation at work meets the same and tells of it.
@@ -189,6 +186,11 @@ export class ServingProcess {
     clearInterval(this.#hold.timer)
     await this.#hold.renewal
   }
+}
+
+/** Whether a person has set the gate to something; that is not for an installer to end. */
+function isOperators(gate: GateState): gate is GateState & { readonly mode: Exclude<GateMode, 'pass'> } {
+  return gate.mode !== 'pass' && gate.by === 'operator'
 }
 
 function restarts(status: ServeStatus): number {

@@ -3,7 +3,7 @@ import { ReleaseError, toReleaseError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
-import { execute } from '../sys/exec.ts'
+import { executeReaped } from './reaped.ts'
 import type { Secrets } from './secrets.ts'
 
 /** A command of a recipe that runs on a server. */
@@ -43,7 +43,7 @@ export async function runNodeCommand(command: NodeCommand, code: CommandCode, co
   const argv = commandArgv(command, context)
   const environment = commandEnvironment(command, context)
   try {
-    await execute(argv, {
+    await executeReaped(context.release, argv, {
       cwd: path.join(context.release, command.directory ?? ''),
       environment,
       timeoutMs: command.timeout,

@@ -4,10 +4,11 @@ import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import { satisfies } from '../core/version.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
-import { execute, tryExecute } from '../sys/exec.ts'
+import { tryExecute } from '../sys/exec.ts'
 import { replaceSymlink } from '../sys/files.ts'
 import { cleanEnvironment } from './command.ts'
 import { type PrefixPaths, releasePaths } from './layout.ts'
+import { executeReaped } from './reaped.ts'
 
 /** What a runtime is made for. */
 export interface RuntimeRequest {
@@ -77,12 +78,13 @@ async function buildVirtualenv(request: RuntimeRequest): Promise<string> {
     signal,
     timeoutMs: 900_000,
   }
-  await setupCommand([python.file, '-m', 'venv', '--without-pip', release.venv], options)
+  await setupCommand(release.root, [python.file, '-m', 'venv', '--without-pip', release.venv], options)
   if (runtime.packages.length === 0) return `python ${python.version}`
   const packages = runtime.packages.map(text => fillPlaceholders(text, request.values, 'node.runtime.packages'))
   const vendor = path.join(release.root, runtime.vendor ?? '')
   const pip = [python.file, '-m', 'pip', '--python', release.python] as const
   await setupCommand(
+    release.root,
     [...pip, 'install', '--no-index', '--find-links', vendor, '--no-cache-dir', '--', ...packages],
     options,
   )
@@ -98,11 +100,12 @@ const pipEnvironment: Readonly<Record<string, string>> = {
 }
 
 async function setupCommand(
+  release: string,
   argv: readonly [string, ...string[]],
   options: { environment: Readonly<Record<string, string>>; signal: AbortSignal; timeoutMs: number },
 ): Promise<void> {
   try {
-    await execute(argv, options)
+    await executeReaped(release, argv, options)
   } catch (caught) {
     options.signal.throwIfAborted()
     throw new ReleaseError('SETUP_FAILED', toReleaseError(caught).message, {

@@ -8,7 +8,7 @@ import { currentVersion, isComplete } from '../../src/prefix/installed.ts'
 import { readJournal } from '../../src/prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../../src/prefix/layout.ts'
 import { replay } from '../../src/prefix/state.ts'
-import { type CommandEnd, runCutover } from '../support/cutover-cli.ts'
+import { type CommandEnd, runCutover, startCutover } from '../support/cutover-cli.ts'
 import { startLoad } from '../support/load.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
@@ -127,6 +127,22 @@ it('an automatic rollback of a served prefix, killed after any record of it, cos
   }
 })
 
+it('a migration that goes on after its installer was killed is ended before anything else is done', async () => {
+  const { paths, repository } = await preparedPrefix()
+  await install({ prefix: paths.root, version: '1.0.0' }, recordedTools())
+  const slow = migration('expand', 'echo $$ > "$shared/pid"; sleep 60; echo late >> "$shared/migrated"')
+  await publish(repository, '1.4.0', [slow])
+  const installing = startCutover(['install', '--prefix', paths.root, '--version', '1.4.0'])
+  const pidFile = path.join(paths.shared, 'pid')
+  await until(async () => fs.existsSync(pidFile) && fs.readFileSync(pidFile, 'utf8') !== '')
+  installing.kill('SIGKILL')
+  const pid = Number(fs.readFileSync(pidFile, 'utf8'))
+  expect(isAlive(pid)).toBe(true)
+  expectExit(await runCutover(['recover', '--prefix', paths.root]), undefined)
+  expect(isAlive(pid)).toBe(false)
+  expectEnded(paths, '1.0.0')
+})
+
 interface Kills {
   /** After how many records the first kill comes; 1 when absent. */
   readonly firstKill?: number
@@ -178,11 +194,20 @@ function expectEnded(paths: PrefixPaths, version: string): void {
   expect(fs.readdirSync(paths.releases).filter(name => name.endsWith('.incomplete'))).toEqual([])
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    // One that has ended may wait for a parent that never looks.
+    return !/\) [ZX] /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+
 function migrated(paths: PrefixPaths): readonly string[] {
   return fs.readFileSync(path.join(paths.shared, 'migrated'), 'utf8').trim().split('\n')
 }
 
-async function preparedPrefix(): Promise<{ base: string; paths: PrefixPaths }> {
+async function preparedPrefix(): Promise<{ base: string; paths: PrefixPaths; repository: MadeRepository }> {
   const base = tempFolder()
   const repository = await makeRepository(base, { applications: ['toy'] })
   await publish(repository, '1.0.0', [])
@@ -192,7 +217,7 @@ async function preparedPrefix(): Promise<{ base: string; paths: PrefixPaths }> {
   const paths = prefixPaths(path.join(base, 'prefix'))
   const made = await runCutover(['init', paths.root, '--repository', repository.url, '--application', 'toy'])
   expectExit(made, undefined)
-  return { base, paths }
+  return { base, paths, repository }
 }
 
 const migration = (phase: string, end: string) => ({

@@ -55,10 +55,11 @@ it('leaves a gate in backoff that an operator has set', async () => {
   const toy = toyInstallation()
   await put(toy, '1.0.0')
   await withServing(toy, [], async serving => {
-    await serving.client.request({ kind: 'gate', mode: 'backoff', reason: 'maintenance', deadlineMs: 60_000 })
+    const asked = { mode: 'backoff', reason: 'maintenance', by: 'operator' } as const
+    await serving.client.request({ kind: 'gate', ...asked, deadlineMs: 60_000 })
     await put(toy, '1.1.0')
     const { status: now } = await serving.client.request({ kind: 'status' })
-    expect(now).toMatchObject({ version: '1.1.0', gate: { mode: 'backoff', reason: 'maintenance' } })
+    expect(now).toMatchObject({ version: '1.1.0', gate: asked })
   })
 })
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { ReleaseError } from '../../src/core/error.ts'
 import { install } from '../../src/flow/install.ts'
 import { resolveFromFolder } from '../../src/flow/resolve.ts'
 import { rollback } from '../../src/flow/rollback.ts'
@@ -9,6 +10,7 @@ import { readJournal } from '../../src/prefix/journal.ts'
 import { releasePaths } from '../../src/prefix/layout.ts'
 import { replay } from '../../src/prefix/state.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
+import { until } from '../support/toy-prefix.ts'
 import { type ToyInstallation, type ToyRelease, toyInstallation } from '../support/toy-release.ts'
 
 describe('install without a serving process', () => {
@@ -123,6 +125,22 @@ describe('install without a serving process', () => {
     fs.rmSync(toy.paths.current)
     expect(await failure(put(toy, { version: '1.1.0' }))).toMatchObject({ code: 'PREFIX_DAMAGED' })
   })
+})
+
+it('ends at a signal with everything taken back, and blames nobody', async () => {
+  const toy = toyInstallation()
+  await put(toy, { version: '1.0.0' })
+  const controller = new AbortController()
+  const flag = path.join(toy.paths.shared, 'ready')
+  const node = { setup: [{ run: `touch ${flag}; sleep 60` }] }
+  const resolve = resolveFromFolder(await toy.cut({ version: '1.1.0', node }))
+  const tools = recordedTools({ signal: controller.signal })
+  const installing = failure(install({ prefix: toy.paths.root, resolve }, tools))
+  await until(async () => fs.existsSync(flag))
+  controller.abort(new ReleaseError('INTERRUPTED', 'ended by SIGTERM'))
+  expect(await installing).toMatchObject({ code: 'INTERRUPTED' })
+  expect(state(toy)).toMatchObject({ active: '1.0.0', unfinished: undefined, avoided: new Set() })
+  expect(fs.readdirSync(toy.paths.releases)).toEqual(['1.0.0'])
 })
 
 describe('migrations', () => {

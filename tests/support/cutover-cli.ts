@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import path from 'node:path'
+import type { Readable } from 'node:stream'
 
 const root = path.join(import.meta.dirname, '..', '..')
 
@@ -11,17 +12,22 @@ export interface CommandEnd {
   readonly stderr: string
 }
 
-/** Run `cutover` from its sources in a process of its own. With `killAtSync` it is killed after that many records of the journal. */
-export function runCutover(
+/** Start `cutover` from its sources. With `killAtSync` it is killed after that many records of the journal. */
+export function startCutover(
   args: readonly string[],
   options: { readonly killAtSync?: number } = {},
-): Promise<CommandEnd> {
+): ChildProcessByStdio<null, Readable, Readable> {
   const hook =
     options.killAtSync === undefined ? [] : ['--import', path.join(import.meta.dirname, 'kill-at-journal.mjs')]
-  const child = spawn(process.execPath, [...hook, path.join(root, 'src', 'bin', 'cutover.ts'), ...args], {
+  return spawn(process.execPath, [...hook, path.join(root, 'src', 'bin', 'cutover.ts'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, KILL_AT_SYNC: String(options.killAtSync ?? 0) },
   })
+}
+
+/** Run it to its end. */
+export function runCutover(...started: Parameters<typeof startCutover>): Promise<CommandEnd> {
+  const child = startCutover(...started)
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', piece => {
