@@ -21,7 +21,7 @@ describe('a cut that is killed', () => {
     await killAtEach(bare, points =>
       sample(
         points.filter(({ step }) => ['start', 'preflight'].includes(step)),
-        12,
+        8,
       ),
     )
   })
@@ -30,7 +30,7 @@ describe('a cut that is killed', () => {
     await killAtEach({}, points =>
       sample(
         points.filter(({ step }) => !['start', 'preflight', 'complete', 'tag'].includes(step)),
-        20,
+        16,
       ),
     )
   })
