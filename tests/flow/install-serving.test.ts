@@ -63,6 +63,23 @@ it('leaves a gate in backoff that an operator has set', async () => {
   })
 })
 
+it('holds for as long as a migration takes, also beyond the deadline of the gate', async () => {
+  const toy = toyInstallation()
+  await put(toy, '1.0.0')
+  await withServing(toy, [], async serving => {
+    const gate = { listen: '127.0.0.1:0', hold: { deadline: '1s' } }
+    const migrations = [{ name: 'slow', phase: 'short', run: 'sleep 2.5' }]
+    const node = { ...servedNode(), gate, migrations }
+    const resolve = resolveFromFolder(await toy.cut({ version: '1.1.0', node, files: servedFiles }))
+    const load = startLoad(serving.url, 4)
+    const result = await install({ prefix: toy.paths.root, resolve }, recordedTools())
+    const report = await load.stop()
+    expect(report.failures).toEqual([])
+    expect(report.longestMs).toBeGreaterThan(2000)
+    expect(result).toMatchObject({ version: '1.1.0', heldRequests: 4 })
+  })
+})
+
 it('installs the first version into a prefix that is served already', async () => {
   const toy = toyInstallation()
   await withServing(toy, ['--listen', '127.0.0.1:0'], async serving => {

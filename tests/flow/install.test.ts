@@ -1,10 +1,12 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/core/digest.ts'
 import { ReleaseError } from '../../src/core/error.ts'
 import { install } from '../../src/flow/install.ts'
 import { resolveFromFolder } from '../../src/flow/resolve.ts'
 import { rollback } from '../../src/flow/rollback.ts'
+import { type Artifact, parseReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
 import { currentVersion, isComplete } from '../../src/prefix/installed.ts'
 import { readJournal } from '../../src/prefix/journal.ts'
 import { releasePaths } from '../../src/prefix/layout.ts'
@@ -97,6 +99,18 @@ describe('install without a serving process', () => {
     expect(error).toMatchObject({ code: 'SEGMENT_DIGEST' })
     expect(fs.readdirSync(toy.paths.releases)).toEqual([])
     expect(currentVersion(toy.paths)).toBeUndefined()
+  })
+
+  it('goes on with the next envelope where one does not give what it should', async () => {
+    const toy = toyInstallation()
+    const dist = await toy.cut({ version: '1.0.0', files: { 'a.txt': 'a'.repeat(10_000) } })
+    const tarball = path.join(dist, 'toy-1.0.0.tar.zst')
+    wrapAsPackage(dist, tarball)
+    fs.rmSync(tarball)
+    const tools = recordedTools()
+    await install({ prefix: toy.paths.root, resolve: resolveFromFolder(dist) }, tools)
+    expect(fs.statSync(path.join(toy.paths.current, 'a.txt')).size).toBe(10_000)
+    expect(tools.events).toContainEqual(expect.objectContaining({ kind: 'warning', code: 'SEGMENT_MISSING' }))
   })
 
   it('keeps configuration and secrets of the first installation', async () => {
@@ -231,6 +245,31 @@ it('is refused while another command is at work', async () => {
   using _lock = await takeLock(toy.paths.lock, { command: 'other' })
   expect(await failure(put(toy, { version: '1.0.0' }))).toMatchObject({ code: 'LOCKED', exitCode: 5 })
 })
+
+/** Put the same segments into another file, behind other bytes, and name it in the record as a package. */
+function wrapAsPackage(dist: string, tarball: string): void {
+  const header = Buffer.from('something else comes first')
+  const bytes = Buffer.concat([header, fs.readFileSync(tarball)])
+  fs.writeFileSync(path.join(dist, 'toy.deb'), bytes)
+  const file = path.join(dist, 'release.json')
+  const record = parseReleaseRecord(fs.readFileSync(file))
+  const [component] = record.components
+  const [original] = component!.artifacts.filter(artifact => artifact.kind === 'tarball')
+  const deb: Artifact = {
+    kind: 'deb',
+    name: 'toy.deb',
+    mediaType: 'application/vnd.debian.binary-package',
+    sizeBytes: bytes.byteLength,
+    digest: digestOf(bytes),
+    payloadOffset: original!.payloadOffset + header.byteLength,
+    package: 'toy',
+    debianVersion: '1.0.0-1',
+    architecture: 'all',
+    control: '',
+  }
+  const components = [{ ...component!, artifacts: [deb, ...component!.artifacts] }]
+  fs.writeFileSync(file, recordBytes({ ...record, components }))
+}
 
 async function put(toy: ToyInstallation, release: ToyRelease) {
   const resolve = resolveFromFolder(await toy.cut(release))
