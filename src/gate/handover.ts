@@ -83,6 +83,8 @@ class HandoverGate implements Gate {
   /** From the preparation of the service until it ends or a hold begins, the socket is its alone: so it can be asked for its health. */
   #isYielded = false
   #isClosed = false
+  /** An application may expect a socket that listens already (sd_listen_fds(3)); only accepting makes ours do so, a worker's first. */
+  #isListening: boolean
   /** Operations one after the other: a restart of the service may overlap an order of the installer. */
   #queue: Promise<void> = Promise.resolve()
   #patience: NodeJS.Timeout | undefined
@@ -91,6 +93,7 @@ class HandoverGate implements Gate {
     this.#socket = socket
     this.address = socket.address
     this.#settings = options.settings
+    this.#isListening = options.listening.kind === 'descriptor'
     this.#service = options.expectsService ? 'returning' : 'absent'
     this.#workers = new HoldWorkers(options.workerArgv, socket.descriptor)
   }
@@ -157,7 +160,7 @@ class HandoverGate implements Gate {
   /** A quick start needs no worker: the socket's queue is the shortest hold there is. One that takes long gets a worker after all. */
   #waitsForService(): boolean {
     clearTimeout(this.#patience)
-    if (this.#mode !== 'pass' || this.#service !== 'returning') return false
+    if (!this.#isListening || this.#mode !== 'pass' || this.#service !== 'returning') return false
     this.#patience = setTimeout(() => this.#settleSoon(), patienceMs)
     return true
   }
@@ -170,6 +173,7 @@ class HandoverGate implements Gate {
       this.#workers.release(reachableAddress(this.address))
     } else if (!this.#isYielded && this.#mode !== 'drain') {
       await this.#workers.accept(this.#settings, this.#workerMode())
+      this.#isListening = true
     }
   }
 
