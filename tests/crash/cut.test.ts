@@ -64,7 +64,7 @@ async function killAtEach(options: PingOptions, choose: (points: readonly KillPo
       cases += 1
     }
   }
-  expect(points.length).toBeGreaterThan(10)
+  expect(points.length).toBeGreaterThan(5)
   await Promise.all(Array.from({ length: atOnce }, work))
 }
 

@@ -83,7 +83,7 @@ describe('killProcessesOf', () => {
       environment: { ...environment, TMPDIR: path.join(wanted.cwd, 'tmp') },
     })
     const other = await startProcess({ ...options('sleep', '60'), environment })
-    const started = await until(async () => fs.readFileSync(wanted.logFile, 'utf8').trim())
+    const started = await until(async () => fs.readFileSync(wanted.logFile, 'utf8').trim() || undefined)
     await killProcessesOf(wanted.cwd)
     expect(describeExit(await ours.exited)).toBe('SIGKILL')
     // One that has ended has no arguments any more, or is gone.
