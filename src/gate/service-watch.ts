@@ -4,7 +4,8 @@ import type { Timers } from './timers.ts'
 import { accepts, createUpstream, type Upstream } from './upstream.ts'
 
 const firstPauseMs = 10
-const longestPauseMs = 250
+/** Held requests wait for this on top of the application's start; a refused connection on the same machine costs next to nothing. */
+const longestPauseMs = 50
 const connectTimeoutMs = 1000
 
 /** Know whether the application accepts connections, by asking while it does not and by what forwarding meets while it does. */

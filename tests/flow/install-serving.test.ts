@@ -135,9 +135,8 @@ async function put(toy: ToyInstallation, version: string, misbehaviour: Paramete
 async function withServing(toy: ToyInstallation, options: string[], run: (serving: Serving) => Promise<void>) {
   const serving = await startServing(toy.paths.root, ...options)
   try {
-    if (currentVersion(toy.paths) !== undefined) {
-      await until(async () => (await serving.client.request({ kind: 'probe' })).result?.ok)
-    }
+    // Answered through the gate: what comes from now on waits for the installation only.
+    if (currentVersion(toy.paths) !== undefined) await until(async () => (await fetch(serving.url)).ok)
     await run(serving)
   } finally {
     expect(await serving.end('SIGTERM')).toBe(0)
