@@ -21,7 +21,10 @@ interface VerbOptions extends GlobalOptions {
 
 /** `cutover gate`: look at the gate of a prefix or set its mode. */
 export function gateCommand(io: Io): Command {
-  const command = new Command('gate').description('Look at the gate of a prefix that is served, or set its mode.')
+  const command = new Command('gate')
+    .description('Look at the gate of a prefix that is served, or set its mode.')
+    // Here too, for bin/gate puts it behind whatever is typed.
+    .option('--prefix <folder>', 'the prefix; the current folder when absent')
   for (const verb of Object.keys(verbs) as Verb[]) command.addCommand(verbCommand(io, verb))
   return command.addCommand(workerCommand(), { hidden: true })
 }

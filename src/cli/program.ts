@@ -26,11 +26,13 @@ export async function runProgram(executable: Executable, argv: readonly string[]
   const chosen = chosenCommand(argv)
   try {
     const program = await buildProgram(executable, io, [chosen])
-    await program.parseAsync(argv, { from: 'user' })
+    // `help` for what is no command is answered as that command would be, with what was probably meant.
+    const isLost = argv[0] === 'help' && chosen !== undefined && !(chosen in executable.commands)
+    await program.parseAsync(isLost ? argv.slice(1) : argv, { from: 'user' })
     return Number(process.exitCode ?? 0)
   } catch (caught) {
     if (caught instanceof CommanderError && caught.exitCode === 0) return 0
-    if (caught instanceof CommanderError && caught.code === 'commander.help') return 2
+    if (caught instanceof CommanderError && caught.code === 'commander.help' && !isJsonAsked(argv)) return 2
     const error =
       caught instanceof CommanderError ? usageError(caught, helpCommand(executable, chosen)) : toReleaseError(caught)
     const report = createReport(io, { json: isJsonAsked(argv) })
@@ -76,7 +78,7 @@ export async function buildProgram(
 function adopt(parent: Command, command: Command): Command {
   command.copyInheritedSettings(parent)
   for (const subcommand of command.commands) adopt(command, subcommand)
-  if (command.commands.length === 0) addGlobalOptions(command)
+  addGlobalOptions(command)
   return command
 }
 
@@ -111,7 +113,11 @@ function helpCommand(executable: Executable, chosen: string | undefined): string
 
 function usageError(caught: CommanderError, help: string): ReleaseError {
   // Commander's message is `error: WHAT`, with a line `(Did you mean X?)` behind it where it knows one.
-  const [what = '', suggestion] = caught.message.replace(/^error: /, '').split('\n')
+  const [what = '', suggestion] = caught.code === 'commander.help' ? ['no command is named'] : messageLines(caught)
   const hint = suggestion === undefined ? `run ${help}` : suggestion.replace(/^\((.*)\)$/, '$1')
   return new ReleaseError('USAGE', what, { hint, cause: caught })
+}
+
+function messageLines(caught: CommanderError): readonly string[] {
+  return caught.message.replace(/^error: /, '').split('\n')
 }
