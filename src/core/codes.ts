@@ -156,7 +156,7 @@ export const errorCodes = {
   RELEASE_DAMAGED: entry(
     1,
     'A file of a release is not what its record says.',
-    'cut the release again: `release cut VERSION`',
+    'put the file back from where the release was cut, or cut the next version',
   ),
   RELEASE_UNTAGGED: entry(
     1,
@@ -311,7 +311,7 @@ export const errorCodes = {
   ENVIRONMENT_UNKNOWN: entry(
     2,
     'A release knows nothing of the environment of the prefix.',
-    'correct the environment in prefix.json, or add it to the recipe and cut a new version',
+    'run `cutover init` on the prefix again with another --environment, or add this one to the recipe and cut a new version',
   ),
   // gate, service and serve
   GATE_STATE_INVALID: entry(

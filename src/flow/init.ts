@@ -1,13 +1,16 @@
+import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Digest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { type PrefixIdentity, readIdentityIfExists } from '../prefix/identity.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { makeFolders, makePrefix } from '../prefix/make.ts'
 import { writeWrappers } from '../prefix/wrappers.ts'
 import { takeLock } from '../sys/lock.ts'
-import { pinRoot } from '../trust/client.ts'
+import { openRepository, parseFingerprint, pinRoot } from '../trust/client.ts'
 import type { FlowTools } from './tools.ts'
+import { assertUsable } from './usable-folder.ts'
 
 /** What `cutover init` is asked for. What is left out stays as it is in a prefix that exists. */
 export interface InitOptions {
@@ -38,30 +41,63 @@ export interface InitResult {
 /**
  * Make a prefix for an application: pin the root of its repository, write the identity, the folders and the commands in `bin/`.
  *
- * Post: run again with the same options it changes nothing. Errors: PREFIX_MISMATCH (it belongs to another application or repository),
- * TRUST_PIN, REPOSITORY_UNKNOWN, HTTP_FAILED, LOCKED. Crash: run it again.
+ * Post: run again with the same options it changes nothing. Errors: USAGE, PREFIX_MISMATCH (it belongs to another application or repository),
+ * TRUST_*, REPOSITORY_UNKNOWN, RELEASE_UNKNOWN (no such application), HTTP_FAILED, LOCKED. Crash: run it again.
  */
 export async function init(options: InitOptions, tools: FlowTools): Promise<InitResult> {
   const startedMs = tools.clock.elapsedMs()
   const paths = prefixPaths(path.resolve(options.prefix))
   tools.emit({ kind: 'run-started', command: 'init', subject: paths.root, steps: [] })
+  assertUsable(paths.root, names => names.includes('prefix.json') || names.every(name => prefixEntries.has(name)))
   const before = readIdentityIfExists(paths)
   const identity = mergeIdentity(paths, before, { ...options, repository: repositoryUrl(options.repository) })
+  const expected = options.rootFingerprint === undefined ? undefined : parseFingerprint(options.rootFingerprint)
   makeFolders(paths)
   using _lock = await takeLock(paths.lock, { command: 'init' })
-  const { fingerprint } = await pinRoot({
-    folder: paths.trust,
-    repositoryUrl: identity.repository,
-    ...(options.rootFingerprint === undefined ? {} : { fingerprint: digestText(options.rootFingerprint) }),
-  })
-  const isSame = before !== undefined && JSON.stringify(before) === JSON.stringify(identity)
+  const isNew = before === undefined
+  const fingerprint = await trust(paths, identity, { expected, isNew, signal: tools.signal })
+  const isSame = !isNew && JSON.stringify(before) === JSON.stringify(identity)
   if (!isSame) makePrefix(paths, identity)
   const wrappers = writeWrappers(paths, options.cutover)
   const { application, repository, environment } = identity
   const changed = !isSame || wrappers.length > 0
   const result: InitResult = { prefix: paths.root, application, repository, environment, fingerprint, changed }
-  tell(result, before === undefined, { tools, startedMs })
+  tell(result, isNew, { tools, startedMs })
   return result
+}
+
+/** What an initialisation that failed leaves, what may be put there before it, and what an empty file system may have. */
+const prefixEntries: ReadonlySet<string> = new Set([
+  'bin',
+  'cache',
+  'journal',
+  'lost+found',
+  'releases',
+  'run',
+  'shared',
+  'trust',
+])
+
+/**
+ * Pin the root of the repository. Before a prefix is made the repository must have the application, or else the root is not kept: it may be
+ * that of a mistyped address.
+ */
+async function trust(
+  { trust: folder }: PrefixPaths,
+  { repository: repositoryUrl, application }: PrefixIdentity,
+  options: { readonly expected: Digest | undefined; readonly isNew: boolean; readonly signal: AbortSignal },
+): Promise<Digest> {
+  const { expected, isNew, signal } = options
+  const isSeeded = fs.readdirSync(folder).length > 0
+  try {
+    const pinned = expected === undefined ? {} : { fingerprint: expected }
+    const { fingerprint } = await pinRoot({ folder, repositoryUrl, ...pinned })
+    if (isNew) await openRepository({ folder, repositoryUrl, signal }).index(application)
+    return fingerprint
+  } catch (caught) {
+    if (!isSeeded) for (const name of fs.readdirSync(folder)) fs.rmSync(path.join(folder, name))
+    throw caught
+  }
 }
 
 /** Join what is asked for with what a prefix is already. Errors: PREFIX_MISMATCH. */
@@ -69,9 +105,14 @@ function mergeIdentity(paths: PrefixPaths, before: PrefixIdentity | undefined, o
   for (const key of ['application', 'repository'] as const) {
     if (before === undefined || before[key] === options[key]) continue
     throw new ReleaseError('PREFIX_MISMATCH', `${paths.root} has the ${key} ${before[key]}, expected ${options[key]}`, {
+      hint:
+        key === 'application'
+          ? 'choose another folder: a prefix stays with its application'
+          : `choose another folder; or, when the same repository has moved, write its address into ${paths.identity}: the pinned root stays`,
       details: { path: paths.root, found: before[key], expected: options[key] },
     })
   }
+  assertName(options.application)
   const gateMode = options.mode ?? before?.gateMode
   // In the order in which stable JSON is read back, so that a comparison of texts is one of values.
   return {
@@ -89,14 +130,23 @@ function sortedEntries(variables: Readonly<Record<string, string>>): Readonly<Re
   return Object.fromEntries(Object.entries(variables).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function repositoryUrl(repository: string): string {
-  if (/^https?:\/\//.test(repository)) return repository.replace(/\/+$/, '')
-  const folder = repository.startsWith('file:') ? fileURLToPath(repository) : path.resolve(repository)
-  return pathToFileURL(folder).href
+function assertName(application: string): void {
+  if (/^[a-z0-9][a-z0-9+.-]{1,62}$/.test(application)) return
+  throw new ReleaseError('USAGE', `not the name of an application: ${JSON.stringify(application)}`, {
+    hint: 'write --application as the repository does; its start page lists all',
+  })
 }
 
-function digestText(fingerprint: string): string {
-  return fingerprint.startsWith('sha256:') ? fingerprint : `sha256:${fingerprint}`
+function repositoryUrl(repository: string): string {
+  if (/^https?:\/\//.test(repository)) return repository.replace(/\/+$/, '')
+  const protocol = /^([a-z][a-z0-9+.-]*:)\/\//i.exec(repository)?.[1]
+  if (protocol !== undefined && protocol !== 'file:') {
+    throw new ReleaseError('USAGE', `${repository} has the protocol ${protocol}, which repositories are not read by`, {
+      hint: 'give an address with http:, https: or file:, or a folder',
+    })
+  }
+  const folder = repository.startsWith('file:') ? fileURLToPath(repository) : path.resolve(repository)
+  return pathToFileURL(folder).href
 }
 
 function tell(

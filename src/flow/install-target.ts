@@ -6,6 +6,7 @@ import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
 import { type ChangePlan, planChange } from '../prefix/plan.ts'
 import { readInstalledManifest } from '../prefix/stage.ts'
 import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
+import { environmentVariables } from '../prefix/values.ts'
 import { type InstalledRecipe, parseNodeRecipe } from '../recipe/node.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
 import type { Resolver } from './resolve.ts'
@@ -26,7 +27,8 @@ export interface InstallTarget {
 /**
  * Find out what a version consists of: from the prefix when it is there, else from the repository.
  *
- * Errors: TRUST_*, RELEASE_UNKNOWN, RELEASE_CHANGED, HTTP_FAILED, MANIFEST_INVALID, RECIPE_INVALID.
+ * Errors: TRUST_*, RELEASE_UNKNOWN, RELEASE_CHANGED, HTTP_FAILED, MANIFEST_INVALID, RECIPE_INVALID,
+ * ENVIRONMENT_UNKNOWN.
  */
 export async function resolveTarget(
   prefix: LockedPrefix,
@@ -45,6 +47,8 @@ export async function resolveTarget(
   const resolved = await resolver.release(identity.application, version)
   const { manifest, manifestBytes } = await resolved.manifest()
   const recipe = parseNodeRecipe(manifest.recipe)
+  // Told now rather than by setup, when everything has been fetched.
+  environmentVariables(identity, recipe, version)
   const source = await resolved.source(manifest, (place, error) =>
     tools.emit({ kind: 'warning', code: error.code, message: `${place} is given up: ${error.message}` }),
   )

@@ -1,4 +1,3 @@
-import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
@@ -95,17 +94,6 @@ export function requireTrustedRoot(keys: KeyFolder, folder: string): string {
   if (trustedRoot !== undefined) return trustedRoot
   throw new ReleaseError('KEY_MISSING', `${keys.folder} has no trusted-root.json for ${folder}`, {
     details: { path: keys.folder, repository: folder },
-  })
-}
-
-/** Tell whether a folder can become a repository: it is empty, does not exist, or is one already. Errors: USAGE. */
-export function assertUsable(folder: string): void {
-  const names = fs.existsSync(folder) ? fs.readdirSync(folder) : []
-  const known = ['.cutover', 'metadata', 'repository.json', 'lost+found']
-  if (names.length === 0 || names.some(name => known.includes(name))) return
-  throw new ReleaseError('USAGE', `${folder} holds other things (${names.slice(0, 3).join(', ')})`, {
-    hint: 'choose an empty folder, or one that does not exist',
-    details: { path: folder },
   })
 }
 

@@ -15,19 +15,12 @@ import { type RepositoryState, readDescription, readRepository } from '../reposi
 import type { TargetWriter } from '../repository/target.ts'
 import { openDirectory } from '../repository/targets/directory.ts'
 import { firstRoot } from '../repository/tuf/metadata.ts'
-import { emptyTufState, timestampKey } from '../repository/tuf/state.ts'
+import { readTufState, timestampKey } from '../repository/tuf/state.ts'
 import type { Lock } from '../sys/lock.ts'
-import { applicationRole, type RepositoryDescription } from '../trust/layout.ts'
-import { verifyRoot } from '../trust/root.ts'
-import {
-  assertUsable,
-  cloneSettings,
-  findClone,
-  keysFolder,
-  type PublisherOptions,
-  requireTrustedRoot,
-} from './publisher.ts'
+import { applicationRole, type RepositoryDescription, repositoryFile } from '../trust/layout.ts'
+import { cloneSettings, findClone, keysFolder, type PublisherOptions, requireTrustedRoot } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
+import { assertUsable } from './usable-folder.ts'
 
 /** The repository to be made, or to get more applications. */
 export interface RepositoryInitOptions extends PublisherOptions {
@@ -95,20 +88,46 @@ export async function initRepository(options: RepositoryInitOptions, tools: Flow
 
 async function checkNames(state: InitState): Promise<Outcome<string>> {
   const { options, folder } = state
-  assertUsable(folder)
+  assertUsable(folder, names => names.some(name => repositoryEntries.has(name)))
   const name = options.name ?? path.basename(folder)
-  const wrong = [name, ...options.applications].find(text => !/^[a-z0-9][a-z0-9+.-]{1,62}$/.test(text))
-  if (wrong !== undefined) {
-    throw new ReleaseError('USAGE', `not a name: ${JSON.stringify(wrong)}, expected 2 to 63 of a-z 0-9 + . -`, {
-      hint: 'give the repository another name with --name',
-    })
+  assertName(name, 'give the repository another name with --name')
+  for (const application of options.applications) {
+    assertName(application, 'write --application as the recipe writes the name of the application')
   }
   const existing = await readDescription(state.target).catch(caught => {
     if (caught instanceof ReleaseError && caught.code === 'REPOSITORY_UNKNOWN') return undefined
     throw caught
   })
+  if (existing !== undefined) assertUnmoved(existing, options, folder)
   state.description = existing ?? { schema: 1, name, url: options.url ?? pathToFileURL(folder).href, aptKey: '' }
   return done(state.description.name)
+}
+
+/** What only a repository has, also one that was begun, and what an empty file system may have. */
+const repositoryEntries: ReadonlySet<string> = new Set(['.cutover', 'metadata', 'repository.json', 'lost+found'])
+
+function assertName(text: string, hint: string): void {
+  if (/^[a-z0-9][a-z0-9+.-]{1,62}$/.test(text)) return
+  const expected = 'expected 2 to 63 of a-z 0-9 + . - , a letter or digit first'
+  throw new ReleaseError('USAGE', `not a name: ${JSON.stringify(text)}, ${expected}`, { hint })
+}
+
+/** What was asked for and is not done must not look as if it was. */
+function assertUnmoved(
+  { name, url }: RepositoryDescription,
+  asked: Pick<RepositoryInitOptions, 'name' | 'url'>,
+  folder: string,
+): void {
+  if (asked.name !== undefined && asked.name !== name) {
+    throw new ReleaseError('USAGE', `${folder} is called ${name}, which is fixed, expected ${asked.name}`, {
+      hint: 'leave --name out, or make another repository in another folder',
+    })
+  }
+  if (asked.url !== undefined && asked.url !== url) {
+    throw new ReleaseError('USAGE', `${folder} is reached at ${url}, expected ${asked.url}`, {
+      hint: `write the address into ${path.join(folder, repositoryFile)}; the next upload puts it on the pages`,
+    })
+  }
 }
 
 async function makeKeys(state: InitState): Promise<Outcome<string>> {
@@ -139,8 +158,11 @@ async function readExisting(state: InitState): Promise<Outcome<string>> {
     return done(state.repository.catalogue.applications.map(entry => entry.name).join(', ') || 'no application yet')
   }
   const description = { ...known(state.description), aptKey: keys.apt().publicKey }
-  const root = verifyRoot(Buffer.from(trustedRoot), state.folder)
-  state.repository = { tuf: emptyTufState(root), catalogue: { description, applications: [] } }
+  // An initialisation that was killed may have left metadata: its version numbers are taken.
+  state.repository = {
+    tuf: await readTufState(state.target, trustedRoot),
+    catalogue: { description, applications: [] },
+  }
   return done('a new one')
 }
 

@@ -1,5 +1,7 @@
+import { ReleaseError } from '../core/error.ts'
 import { compareVersions, isPreRelease } from '../core/version.ts'
 import type { ReleaseRecord } from '../payload/release-record.ts'
+import type { Catalogue } from '../repository/catalogue.ts'
 import { cutVersions } from '../repository/dist.ts'
 import { readRepository } from '../repository/state.ts'
 import { distFolderOf, findClone, openPublisher, type PublisherOptions } from './publisher.ts'
@@ -24,12 +26,13 @@ export interface PublishedRelease {
   readonly artifacts: readonly string[]
 }
 
-/** List the published releases, newest first, and those in `dist` that are not. Errors: those of opening a repository. */
+/** List the published releases, newest first, and those in `dist` that are not. Errors: RELEASE_UNKNOWN (no such application), those of opening a repository. */
 export async function listRepository(options: RepositoryListOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
   const clone = await findClone(options, tools)
   const publisher = await openPublisher(options, clone)
   const { catalogue } = await readRepository(publisher.target, publisher.trustedRoot)
+  if (options.application !== undefined) assertKnown(catalogue, options.application, publisher.folder)
   const releases = catalogue.applications
     .filter(entry => options.application === undefined || entry.name === options.application)
     .flatMap(entry => entry.releases.toReversed().map(listed))
@@ -58,6 +61,15 @@ export async function listRepository(options: RepositoryListOptions, tools: Flow
     durationMs: tools.clock.elapsedMs() - startedMs,
     message: `published releases: ${releases.length}${also}`,
     result: { releases, unpublished },
+  })
+}
+
+function assertKnown(catalogue: Catalogue, application: string, folder: string): void {
+  const known = catalogue.applications.map(entry => entry.name)
+  if (known.includes(application)) return
+  throw new ReleaseError('RELEASE_UNKNOWN', `${folder} has no application ${application}`, {
+    hint: known.length === 0 ? 'nothing is published there yet' : `choose one of ${known.join(', ')}`,
+    details: { application, known },
   })
 }
 

@@ -17,7 +17,7 @@ import { renderLayout } from '../repository/oci/layout.ts'
 import { assertTagged } from '../repository/oci/verify.ts'
 import { parseDescription, readRepository } from '../repository/state.ts'
 import { open, readBytes, resolveUrl } from '../sys/http.ts'
-import { openRepository, pinRoot, type TrustedRepository } from '../trust/client.ts'
+import { openRepository, parseFingerprint, pinRoot, type TrustedRepository } from '../trust/client.ts'
 import { ociFolder, poolKey, repositoryFile } from '../trust/layout.ts'
 import { findClone, openPublisher, type PublisherOptions } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -104,7 +104,8 @@ async function pin(state: VerifyState): Promise<Outcome<string>> {
 
 /** Without the publisher's folders, address and fingerprint stand for them, as on a server. */
 async function findAnchor({ options, tools }: VerifyState): Promise<Anchor> {
-  const { url, fingerprint, application, version } = options
+  const { url, application, version } = options
+  const fingerprint = options.fingerprint === undefined ? undefined : parseFingerprint(options.fingerprint)
   if (url !== undefined && fingerprint !== undefined && application !== undefined) {
     const description = parseDescription(await fetchFile(url, repositoryFile, maxDescriptionBytes), url)
     return { url, fingerprint, application, aptKey: description.aptKey }

@@ -19,17 +19,8 @@ export function releaseValues(options: {
   readonly secrets: Secrets
 }): Readonly<Record<string, string>> {
   const { paths, identity, recipe, version } = options
-  const environment = recipe.environments[identity.environment]
-  if (environment === undefined) {
-    const known = Object.keys(recipe.environments)
-    throw new ReleaseError(
-      'ENVIRONMENT_UNKNOWN',
-      `${recipe.name} ${version} has no environment ${identity.environment}, expected one of ${known.join(', ')}`,
-      { details: { environment: identity.environment, known, path: paths.identity } },
-    )
-  }
   return {
-    ...environment.variables,
+    ...environmentVariables(identity, recipe, version),
     ...identity.variables,
     ...options.secrets,
     release: releasePaths(paths, version).root,
@@ -39,6 +30,22 @@ export function releaseValues(options: {
     environment: identity.environment,
     runtime: runtimeOf(paths, version, recipe),
   }
+}
+
+/** The variables of the environment that a prefix is for. Errors: ENVIRONMENT_UNKNOWN. */
+export function environmentVariables(
+  identity: PrefixIdentity,
+  recipe: InstalledRecipe,
+  version: string,
+): Readonly<Record<string, string>> {
+  const environment = recipe.environments[identity.environment]
+  if (environment !== undefined) return environment.variables
+  const known = Object.keys(recipe.environments)
+  throw new ReleaseError(
+    'ENVIRONMENT_UNKNOWN',
+    `${recipe.name} ${version} has no environment ${identity.environment}, expected one of ${known.join(', ')}`,
+    { details: { environment: identity.environment, known } },
+  )
 }
 
 function runtimeOf(paths: PrefixPaths, version: string, recipe: InstalledRecipe): string {

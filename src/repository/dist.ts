@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { type Digest, Digester, digestOf, hexOf } from '../core/digest.ts'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
-import { isVersion, newestVersion } from '../core/version.ts'
+import { compareVersions, isVersion, newestVersion } from '../core/version.ts'
 import { type Artifact, parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import { ociBlobKey, poolKey } from '../trust/layout.ts'
 import { imageIndexType } from './oci/layout.ts'
@@ -49,7 +49,7 @@ export function cutVersions(distFolder: string): readonly string[] {
 /**
  * Read a release and digest every file of it.
  *
- * Errors: RELEASE_NOT_CUT, RELEASE_DAMAGED (which file, expected and found), those of the record's parser.
+ * Errors: RELEASE_NOT_CUT, RELEASE_DAMAGED (which file, expected and found), DOCUMENT_NEWER.
  */
 export async function readCut(
   distFolder: string,
@@ -57,8 +57,8 @@ export async function readCut(
   onFile: (name: string, done: number, total: number) => void,
 ): Promise<ReadyRelease> {
   const folder = path.join(distFolder, version)
-  const bytes = readRecord(path.join(folder, 'release.json'), version)
-  const record = parseReleaseRecord(bytes)
+  const bytes = readRecord(distFolder, version)
+  const record = parseRecord(bytes, folder)
   if (record.version !== version) {
     throw new ReleaseError('RELEASE_DAMAGED', `${folder} holds the record of ${record.version}`, {
       details: { path: folder, version, found: record.version },
@@ -70,6 +70,18 @@ export async function readCut(
     await assertIntact(path.join(folder, file.path), file)
   }
   return { folder, record, bytes, digest: digestOf(bytes), files }
+}
+
+/** A record of our own that cannot be read was damaged; for others it would be one not to be trusted. */
+function parseRecord(bytes: Buffer, folder: string): ReleaseRecord {
+  try {
+    return parseReleaseRecord(bytes)
+  } catch (caught) {
+    const error = toReleaseError(caught)
+    if (error.code !== 'RECORD_INVALID') throw error
+    const file = path.join(folder, 'release.json')
+    throw new ReleaseError('RELEASE_DAMAGED', `${file}: ${error.message}`, { cause: error, details: { path: file } })
+  }
 }
 
 /** Say where each file of a release is in `dist` and where it goes. A layer that is the tarball is read from the tarball. */
@@ -95,14 +107,17 @@ function artifactFiles(record: ReleaseRecord, artifact: Artifact): readonly Rele
   }))
 }
 
-function readRecord(file: string, version: string): Buffer {
+function readRecord(distFolder: string, version: string): Buffer {
+  const file = path.join(distFolder, version, 'release.json')
   try {
     return fs.readFileSync(file)
   } catch (caught) {
     if (!isErrno(caught, 'ENOENT', 'ENOTDIR')) throw toReleaseError(caught)
-    throw new ReleaseError('RELEASE_NOT_CUT', `${file} does not exist`, {
-      hint: `run: release cut ${version}`,
-      details: { path: file, version },
+    const there = cutVersions(distFolder).toSorted(compareVersions)
+    const also = there.length === 0 ? 'no release' : there.join(', ')
+    throw new ReleaseError('RELEASE_NOT_CUT', `${file} does not exist; ${distFolder} holds ${also}`, {
+      hint: `run release cut ${version}; when its tag exists already, name the folder that it was cut to with --dist`,
+      details: { path: file, version, there },
     })
   }
 }

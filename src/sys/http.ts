@@ -156,6 +156,12 @@ async function openHttp(url: string, options: OpenOptions): Promise<Opened> {
 
 function failure(url: string, caught: unknown, signal: AbortSignal): ReleaseError {
   if (caught instanceof ReleaseError) return caught
-  const reason = signal.aborted && signal.reason instanceof Error ? signal.reason.message : (caught as Error).message
+  const reason = signal.aborted && signal.reason instanceof Error ? signal.reason.message : reasonOf(caught as Error)
   return new ReleaseError('HTTP_FAILED', `${url}: ${reason}`, { cause: caught, details: { url } })
+}
+
+/** A FetchError of node-fetch repeats the address, and says nothing more where several were tried; its members say what happened. */
+function reasonOf(error: Error & { readonly type?: string; readonly code?: string; readonly erroredSysCall?: string }) {
+  if (error.type !== 'system' || error.code === undefined) return error.message
+  return error.erroredSysCall === undefined ? error.code : `${error.erroredSysCall} ${error.code}`
 }

@@ -1,7 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import type { Digest } from '../core/digest.ts'
-import { digestOf } from '../core/digest.ts'
+import { type Digest, digestOf, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import { readTextIfExists, writeFileAtomic } from '../sys/files.ts'
@@ -24,6 +23,15 @@ export interface TrustedRepository {
   readonly index: (application: string) => Promise<ReleaseIndex>
   /** Read the record of a release. Errors: RELEASE_UNKNOWN with the nearest versions, TRUST_*, HTTP_FAILED. */
   readonly record: (application: string, version: string) => Promise<SignedRecord>
+}
+
+/** Read a root's fingerprint as people write it: `sha256:` and 64 hex digits, or these alone. Errors: USAGE. */
+export function parseFingerprint(text: string): Digest {
+  const digest = `sha256:${text.toLowerCase().replace(/^sha256:/, '')}`
+  if (isDigest(digest)) return digest
+  throw new ReleaseError('USAGE', `not a fingerprint: ${JSON.stringify(text.slice(0, 80))}`, {
+    hint: 'write the 64 hex digits that `release init` printed, with or without sha256: in front',
+  })
 }
 
 /** tuf-js's own limit for root metadata. */
@@ -144,7 +152,7 @@ async function unknownRelease(repositoryUrl: string, index: ReleaseIndex, versio
     6,
   )
   return new ReleaseError('RELEASE_UNKNOWN', `${repositoryUrl} has no ${index.application} ${version}`, {
-    hint: `choose one that is there, such as ${near.join(', ')}`,
+    hint: near.length === 0 ? 'nothing of it is published yet' : `choose one that is there, such as ${near.join(', ')}`,
     details: { application: index.application, version, near },
   })
 }
