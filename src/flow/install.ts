@@ -67,7 +67,7 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
   tools.emit({ kind: 'run-started', command: 'install', subject: identity.application, steps: stepNames })
   if (options.dryRun !== true) await recoverPrefix(prefix, tools)
   assertSound(paths, prefix.state())
-  const version = options.version ?? (await newestVersion(prefix, resolver))
+  const version = options.version ?? (await newestVersion(prefix, resolver, tools))
   if (isSettled(paths, prefix.state(), version)) return settled(run, version)
   assertAboveFloor(prefix.state(), version)
   const target = await resolveStep(run, () => resolveTarget(prefix, version, resolver, tools))
@@ -97,11 +97,16 @@ function beginRun(options: InstallOptions, tools: FlowTools): InstallRun {
 }
 
 /** Choose the newest release, but none older than the active one. Errors: RELEASE_UNKNOWN when there is none at all. */
-async function newestVersion(prefix: LockedPrefix, resolver: Resolver): Promise<string> {
+async function newestVersion(prefix: LockedPrefix, resolver: Resolver, tools: FlowTools): Promise<string> {
   const { active, avoided } = prefix.state()
   const { application } = prefix.identity
   const newest = await resolver.newest(application, avoided)
   if (newest !== undefined && (active === undefined || compareVersions(newest, active) > 0)) return newest
+  const above = [...avoided].filter(version => active !== undefined && compareVersions(version, active) > 0)
+  if (above.length > 0) {
+    const message = `${above.join(', ')} failed or was left here: name it with --version to install it all the same`
+    tools.emit({ kind: 'note', message })
+  }
   if (active !== undefined) return active
   const failed = avoided.size === 0 ? '' : ` besides ${[...avoided].join(', ')}, which failed here`
   throw new ReleaseError('RELEASE_UNKNOWN', `there is no release of ${application} to choose${failed}`, {

@@ -4,8 +4,9 @@ import { controlSocket, type ServeStatus } from '../gate/control.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { isComplete } from '../prefix/installed.ts'
 import { readJournal } from '../prefix/journal.ts'
-import { prefixPaths } from '../prefix/layout.ts'
+import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { type InstalledRelease, type PrefixState, previousVersion, replay } from '../prefix/state.ts'
+import { lockHolder } from '../sys/lock.ts'
 import type { FlowTools } from './tools.ts'
 
 /** What `cutover status` tells; the `result` of its last event. */
@@ -19,7 +20,14 @@ export interface StatusResult {
   readonly previous: string | undefined
   readonly rollbackFloor: string | undefined
   /** A change that another process left, or has under way. */
-  readonly unfinished: { readonly command: string; readonly version: string } | undefined
+  readonly unfinished:
+    | {
+        readonly command: string
+        readonly version: string
+        /** The process that is at work on it; undefined when it was interrupted. */
+        readonly pid: number | undefined
+      }
+    | undefined
   readonly releases: readonly InstalledRelease[]
   /** Undefined when nothing serves the prefix. */
   readonly serving: ServeStatus | undefined
@@ -41,7 +49,7 @@ export async function status(options: { readonly prefix: string }, tools: FlowTo
     active: state.active,
     previous: previousVersion(state),
     rollbackFloor: state.rollbackFloor,
-    unfinished: unfinished(state),
+    unfinished: unfinished(paths, state),
     releases: [...state.releases.values()],
     serving,
   }
@@ -52,10 +60,10 @@ export async function status(options: { readonly prefix: string }, tools: FlowTo
   return result
 }
 
-function unfinished(state: PrefixState): StatusResult['unfinished'] {
+function unfinished(paths: PrefixPaths, state: PrefixState): StatusResult['unfinished'] {
   if (state.unfinished === undefined) return undefined
   const { command, version } = state.unfinished
-  return { command, version }
+  return { command, version, pid: lockHolder(paths.lock)?.pid }
 }
 
 function tellStatus(result: StatusResult, isWhole: (version: string) => boolean, tools: FlowTools): void {
@@ -89,6 +97,10 @@ function tellStatus(result: StatusResult, isWhole: (version: string) => boolean,
 function headline({ application, active, unfinished: left, serving }: StatusResult): string {
   const what = active === undefined ? `no version of ${application} is active` : `${application} ${active} is active`
   const how = serving === undefined ? 'nothing serves it' : `gate ${serving.gate.mode}`
-  const rest = left === undefined ? '' : `; ${left.command} of ${left.version} is unfinished: run cutover recover`
-  return `${what}, ${how}${rest}`
+  return `${what}, ${how}${left === undefined ? '' : `; ${leftText(left)}`}`
+}
+
+function leftText({ command, version, pid }: NonNullable<StatusResult['unfinished']>): string {
+  if (pid !== undefined) return `${command} of ${version} is under way (pid ${pid})`
+  return `${command} of ${version} was interrupted: run cutover recover`
 }

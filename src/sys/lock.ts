@@ -84,6 +84,21 @@ export function lockOwner(file: string): LockOwner | undefined {
   }
 }
 
+/** Tell who holds a lock, without touching it: {@link lockOwner}, unless that process of this machine is gone. For people only. */
+export function lockHolder(file: string): LockOwner | undefined {
+  const owner = lockOwner(file)
+  return owner === undefined || (owner.host === os.hostname() && !isRunning(owner.pid)) ? undefined : owner
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (caught) {
+    // EPERM: somebody else's process.
+    return isErrno(caught, 'EPERM')
+  }
+}
+
 const ownerFile = (file: string) => `${file}.owner`
 
 function openDatabase<T>(open: () => T): T {

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { takeLock } from '../../src/sys/lock.ts'
+import { runCutover } from '../support/cutover-cli.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
 import { type CommandEnd, makeOperator } from '../support/operator.ts'
 import { pingRepository } from '../support/ping-app.ts'
@@ -317,6 +318,29 @@ describe('the commands of a prefix', () => {
       const which = name === 'install' ? ['--version', '1.1.0'] : []
       expectTold(await operator.run('prefix', `bin/${name}`, ...which, '--wait-lock', '0s'), held)
     }
+  })
+
+  it('bin/status tells a change that was interrupted from one that is under way', async () => {
+    await operator.succeed('.', 'cutover', 'init', 'torn', ...from)
+    await runCutover(['install', '--prefix', operator.at('torn'), '--version', '1.0.0'], { killAtSync: 3 })
+    const interrupted = await operator.run('torn', 'bin/status')
+    expect(interrupted.stdout).toMatch(/install of 1\.0\.0 was interrupted: run cutover recover$/m)
+    {
+      using _lock = await takeLock(operator.at('torn/run/lock'), { command: 'recover' })
+      const underWay = await operator.run('torn', 'bin/status')
+      expect(underWay.stdout).toMatch(new RegExp(`install of 1\\.0\\.0 is under way \\(pid ${process.pid}\\)$`, 'm'))
+    }
+    await operator.succeed('torn', 'bin/recover')
+    expect(await operator.succeed('torn', 'bin/status')).not.toHaveProperty('unfinished')
+  })
+
+  it('bin/install says why it does not take the newest', async () => {
+    await operator.succeed('.', 'cutover', 'init', 'back', ...from)
+    for (const version of ['1.0.0', '1.1.0']) await operator.succeed('back', 'bin/install', '--version', version)
+    await operator.succeed('back', 'bin/rollback')
+    const { stdout, stderr } = await operator.run('back', 'bin/install')
+    expect(stdout).toBe('toy 1.0.0 is active already: nothing to do\n')
+    expect(stderr).toMatch(/^1\.1\.0 .*--version/m)
   })
 
   it('a prefix that is served already, and an address that somebody has', async () => {

@@ -24,6 +24,7 @@ export function humanReport(io: Io, options: GlobalOptions, clock: Pick<Clock, '
     io.stdout.write(lines.map(line => `${line}\n`).join(''))
   }
   const emit = (event: Event): void => {
+    if (event.kind !== 'step-skipped') steps.flush()
     switch (event.kind) {
       case 'run-started':
         terminal.line(paint('strong', printable(`${event.command} ${event.subject}`.trimEnd())))
@@ -52,7 +53,10 @@ export function humanReport(io: Io, options: GlobalOptions, clock: Pick<Clock, '
     emit: event => {
       if (!options.quiet || event.kind === 'warning' || event.kind === 'run-failed') emit(event)
     },
-    end: () => terminal.status(''),
+    end: () => {
+      steps.flush()
+      terminal.status('')
+    },
   }
 }
 

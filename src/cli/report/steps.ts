@@ -32,6 +32,8 @@ export class StepLines {
   #kept: string[] = []
   #starts = new Map<string, ProgressStart>()
   #lastDrawnMs = Number.NEGATIVE_INFINITY
+  /** Steps that were skipped one after the other for the same reason: they share a line, which is written once another event comes. */
+  #skipped: { readonly names: string[]; readonly reason: string } | undefined
   /** Whether the output of the step that failed has been shown. */
   outputShown = false
 
@@ -45,6 +47,11 @@ export class StepLines {
   }
 
   take(event: StepEvent): void {
+    if (event.kind === 'step-skipped') {
+      this.#skip(event)
+      return
+    }
+    this.flush()
     switch (event.kind) {
       case 'step-started':
         this.#kept = []
@@ -62,6 +69,21 @@ export class StepLines {
       default:
         this.#end(event)
     }
+  }
+
+  /** Write what waits to be written. */
+  flush(): void {
+    const { terminal, paint } = this.#options
+    if (this.#skipped === undefined) return
+    const names = this.#skipped.names.join(', ').padEnd(this.#nameWidthChars)
+    terminal.line(paint('dim', `- ${names}  ${this.#skipped.reason}`))
+    this.#skipped = undefined
+  }
+
+  #skip({ step, reason }: Extract<Event, { kind: 'step-skipped' }>): void {
+    if (this.#skipped?.reason !== oneLine(reason)) this.flush()
+    this.#skipped ??= { names: [], reason: oneLine(reason) }
+    this.#skipped.names.push(printable(step))
   }
 
   #progress(event: Extract<Event, { kind: 'progress' }>): void {
@@ -89,7 +111,7 @@ export class StepLines {
     if (this.#kept.length > keptLines) this.#kept.shift()
   }
 
-  #end(event: Extract<Event, { kind: 'step-done' | 'step-skipped' | 'step-failed' }>): void {
+  #end(event: Extract<Event, { kind: 'step-done' | 'step-failed' }>): void {
     const { terminal, paint } = this.#options
     const name = printable(event.step).padEnd(this.#nameWidthChars)
     switch (event.kind) {
@@ -98,9 +120,6 @@ export class StepLines {
         terminal.line(`${paint('good', '✓')} ${name}${summary}  ${paint('dim', formatDuration(event.durationMs))}`)
         return
       }
-      case 'step-skipped':
-        terminal.line(paint('dim', `- ${name}  ${oneLine(event.reason)}`))
-        return
       case 'step-failed':
         terminal.line(`${paint('bad', '✗')} ${name}  ${paint('dim', formatDuration(event.durationMs))}`)
         this.outputShown ||= this.#kept.length > 0 || this.#options.verbose

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
-import { lockOwner, takeLock } from '../../../src/sys/lock.ts'
+import { lockHolder, lockOwner, takeLock } from '../../../src/sys/lock.ts'
 import { codeOfAsync } from '../../support/codes.ts'
 import { tempFolder } from '../../support/temp.ts'
 
@@ -24,6 +24,18 @@ it('is held by one at a time, and says by whom', async () => {
   lock.release()
   expect(lockOwner(file)).toBeUndefined()
   ;(await takeLock(file, { command: 'rollback' })).release()
+})
+
+it('is held by nobody when its holder was killed', async () => {
+  const file = place()
+  const lock = await takeLock(file, { command: 'install' })
+  expect(lockHolder(file)?.pid).toBe(process.pid)
+  const gone = { ...lockOwner(file), pid: spawnSync('true').pid }
+  fs.writeFileSync(`${file}.owner`, JSON.stringify(gone))
+  expect(lockHolder(file)).toBeUndefined()
+  fs.writeFileSync(`${file}.owner`, JSON.stringify({ ...gone, host: 'elsewhere' }))
+  expect(lockHolder(file)?.pid).toBe(gone.pid)
+  lock.release()
 })
 
 it('can be waited for', async () => {

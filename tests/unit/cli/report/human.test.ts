@@ -58,6 +58,25 @@ describe('humanReport', () => {
     })
   })
 
+  it('names steps that are skipped for one reason on one line', () => {
+    const skipped = (step: string, reason: string): Event => ({ kind: 'step-skipped', step, code: 'IDLE', reason })
+    const { stderr } = render([
+      { kind: 'run-started', command: 'install', subject: 'notes', steps: ['resolve'] },
+      skipped('hold', 'nothing serves'),
+      skipped('drain', 'nothing serves'),
+      skipped('fetch', 'it is there'),
+      { kind: 'step-done', step: 'switch', durationMs: 1 },
+      skipped('watch', 'nothing serves'),
+    ])
+    const lines = [
+      '- hold, drain  nothing serves',
+      '- fetch    it is there',
+      '✓ switch   1 ms',
+      '- watch    nothing serves',
+    ]
+    expect(stderr.split('\n').slice(1, -1)).toEqual(lines)
+  })
+
   it('keeps a summary on its line', () => {
     const { stderr } = render([{ kind: 'step-done', step: 'build', durationMs: 5, summary: 'mkdir a\n  ln -s b' }])
     expect(stderr).toBe('✓ build  mkdir a ln -s b  5 ms\n')
