@@ -64,6 +64,26 @@ export function snapshotVersion(base: string, commitTimeSeconds: number, commit:
   return parseVersion(`${base}-git${day}.${/^\d+$/.test(short) ? 'g' : ''}${short}`)
 }
 
+const pythonPhases: Readonly<Record<string, string>> = { alpha: 'a', beta: 'b', rc: 'rc' }
+
+/**
+ * Map a version to Python's: `1.2.0-rc.1` → `1.2.0rc1`, a snapshot `1.1.5-git20261120.abc1234` → `1.1.5.dev20261120+gabc1234`.
+ *
+ * Errors: VERSION_INVALID (another pre-release, build metadata). Source: PEP 440.
+ */
+export function pythonVersion(version: string): string {
+  const [, release, day, commit, phase, number] =
+    /^(\d+\.\d+\.\d+)(?:-git(\d{8})\.g?([0-9a-f]{7})|-(alpha|beta|rc)\.(\d+))?$/.exec(parseVersion(version)) ?? []
+  if (release === undefined) {
+    throw new ReleaseError('VERSION_INVALID', `${version} has no form in Python's versions`, {
+      hint: 'write pre-releases as 1.2.0-alpha.1, 1.2.0-beta.1 or 1.2.0-rc.1',
+      details: { version },
+    })
+  }
+  if (day !== undefined) return `${release}.dev${day}+g${commit}`
+  return phase === undefined ? release : `${release}${pythonPhases[phase]}${number}`
+}
+
 /**
  * Map a version to Debian's: the pre-release sorts before the release (`~`), revision appended.
  *

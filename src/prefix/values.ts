@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { ReleaseError } from '../core/error.ts'
+import { pythonVersion } from '../core/version.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
 import type { PrefixIdentity } from './identity.ts'
 import { type PrefixPaths, releasePaths } from './layout.ts'
@@ -8,7 +9,7 @@ import type { Secrets } from './secrets.ts'
 /**
  * Name everything that `${…}` may stand for in commands, variables and templates of a release.
  *
- * Shape: `release`, `shared`, `prefix`, `version`, `environment`, `runtime` (the interpreter), the variables of the environment with
+ * Shape: `release`, `shared`, `prefix`, `version` (for Python also `pythonVersion`), `environment`, `runtime` (the interpreter), the variables of the environment with
  * those of the prefix over them, and the secrets; hence never logged as a whole. Errors: ENVIRONMENT_UNKNOWN.
  */
 export function releaseValues(options: {
@@ -27,6 +28,7 @@ export function releaseValues(options: {
     shared: paths.shared,
     prefix: paths.root,
     version,
+    ...(recipe.node.runtime.kind === 'python' ? { pythonVersion: pythonVersion(version) } : {}),
     environment: identity.environment,
     runtime: runtimeOf(paths, version, recipe),
   }

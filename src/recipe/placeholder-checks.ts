@@ -5,6 +5,8 @@ import { suggest } from './suggest.ts'
 
 /** Placeholders that every release has on a node; see prefix/values.ts. */
 const releasePlaceholders = ['release', 'shared', 'prefix', 'version', 'environment', 'runtime'] as const
+/** Placeholders that come with a runtime. */
+const runtimePlaceholders = ({ node }: Recipe) => (node.runtime.kind === 'python' ? ['pythonVersion'] : [])
 /** Placeholders that the listening service has besides, in mode `proxy`. */
 const addressPlaceholders = ['port', 'socket'] as const
 
@@ -13,7 +15,7 @@ export function placeholderProblems(recipe: Recipe): readonly RecipeProblem[] {
   const found = new Map<string, RecipeProblem>()
   for (const [environment, { variables }] of Object.entries(recipe.environments)) {
     const known = {
-      shown: [...releasePlaceholders, ...Object.keys(variables)],
+      shown: [...releasePlaceholders, ...runtimePlaceholders(recipe), ...Object.keys(variables)],
       secret: recipe.node.secrets.map(secret => secret.name),
       address: addressPlaceholders,
     }

@@ -60,6 +60,12 @@ const versionFile = z
       .refine(hasGroup, { message: 'expected a regular expression with a group around the version' })
       .optional()
       .describe('For any text: a regular expression (flag `m`) whose first group is the version.'),
+    form: z
+      .enum(['semver', 'python'])
+      .optional()
+      .describe(
+        'How the version is written there: `python` after PEP 440, so that snapshots and pre-releases can be packaged; else as it is.',
+      ),
   })
   .refine(file => (file.json === undefined) !== (file.pattern === undefined), {
     message: 'expected exactly one of json and pattern',
@@ -144,7 +150,7 @@ const service = z.strictObject({
     .array(z.string())
     .min(1)
     .describe(
-      'The command; may use `${release}`, `${shared}`, `${runtime}`, `${version}` and the variables of the environment.',
+      'The command; may use `${release}`, `${shared}`, `${runtime}`, `${version}` (for python also `${pythonVersion}`, after PEP 440) and the variables of the environment.',
     ),
   directory: relativePath.optional().describe('Working directory relative to the release.'),
   environment: environment
@@ -293,7 +299,7 @@ const node = z.strictObject({
       packages: z
         .array(z.string())
         .default([])
-        .describe('For python: what pip installs from the vendor folder, such as `weave==${version}`.'),
+        .describe('For python: what pip installs from the vendor folder, such as `weave==${pythonVersion}`.'),
     })
     .default({ kind: 'none', packages: [] })
     .describe('What runs the application.'),

@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml'
 import { ReleaseError } from '../core/error.ts'
+import { pythonVersion } from '../core/version.ts'
 import type { Recipe } from '../recipe/schema.ts'
 
 /** A file of the recipe that names the version, and where in it. */
@@ -8,11 +9,13 @@ export type VersionFile = Recipe['source']['versionFiles'][number]
 /**
  * Write a version into a file's text, leaving every other byte as it is.
  *
- * Errors: VERSION_FILE_INVALID (no such member, not a text, nothing that the pattern matches).
+ * Errors: VERSION_FILE_INVALID (no such member, not a text, nothing that the pattern matches), VERSION_INVALID (it has not the
+ * form that is asked for).
  */
 export function setVersion(text: string, file: VersionFile, version: string): string {
   const [start, end] = file.json === undefined ? findByPattern(text, file) : findInJson(text, file)
-  const written = file.json === undefined ? version : JSON.stringify(version)
+  const formed = file.form === 'python' ? pythonVersion(version) : version
+  const written = file.json === undefined ? formed : JSON.stringify(formed)
   return text.slice(0, start) + written + text.slice(end)
 }
 

@@ -83,7 +83,9 @@ beforeAll(async () => {
   await publish(0)
   repository = await operator.start('.', 'release', 'serve', 'repository', '--listen', '127.0.0.1:0')
   const places = fixtures.flatMap(fixture => modes.map(mode => ({ fixture, mode })))
-  for (const { fixture, mode } of places) servers.set(`${fixture} ${mode}`, await makeServer(fixture, mode))
+  await Promise.all(
+    places.map(async ({ fixture, mode }) => servers.set(`${fixture} ${mode}`, await makeServer(fixture, mode))),
+  )
   await Promise.all(
     fixtures.map(fixture =>
       commitChange({ fixture, folder: operator.at(fixture), version: chains[fixture].versions[1] }),
@@ -243,6 +245,22 @@ describe.skipIf(!hasPython)('weave, the classic process', () => {
       'weave_server-2.0.0-py3-none-any.whl',
     ])
   })
+})
+
+it.skipIf(!hasPython)('a branch of weave goes to a test environment as a snapshot', async () => {
+  const git = (...args: string[]) => promisify(execFile)('git', args, { cwd: operator.at('weave') })
+  await git('switch', '--quiet', '--create', 'topic')
+  await git('commit', '--quiet', '--allow-empty', '--message', 'feat: try something')
+  const { version } = (await operator.succeed('weave', 'release', 'cut', '--snapshot')) as { readonly version: string }
+  await operator.succeed('weave', 'release', 'upload', version)
+  const from = ['--repository', `http://${repository.address}`, '--application', 'weave-server']
+  await operator.succeed('.', 'cutover', 'init', 'staging', ...from, '--environment', 'staging')
+  await operator.succeed('staging', 'bin/install', '--version', version)
+  const python = operator.at('staging/current/venv/bin/python')
+  const script = 'import weave_server; print(weave_server.__version__)'
+  const { stdout } = await promisify(execFile)(python, ['-c', script], { cwd: '/' })
+  // As PEP 440 wants it: pip refuses 2.1.1-git….
+  expect(stdout).toMatch(/^2\.1\.1\.dev\d{8}\+g[0-9a-f]{7}\n$/)
 })
 
 async function ask(url: string) {

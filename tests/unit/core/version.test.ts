@@ -5,6 +5,7 @@ import {
   isVersion,
   newestVersion,
   parseVersion,
+  pythonVersion,
   satisfies,
   snapshotVersion,
 } from '../../../src/core/version.ts'
@@ -41,6 +42,26 @@ describe('debianVersion', () => {
     expect(debianVersion('1.2.3', { revision: '2~bpo12', epoch: 1 })).toBe('1:1.2.3-2~bpo12')
     expect(debianVersion('1.2.3', { epoch: 0 })).toBe('1.2.3-1')
   })
+})
+
+describe('pythonVersion', () => {
+  it.each([
+    ['1.2.3', '1.2.3'],
+    ['1.2.0-rc.1', '1.2.0rc1'],
+    ['1.2.0-alpha.10', '1.2.0a10'],
+    ['1.2.0-beta.0', '1.2.0b0'],
+    ['1.1.5-git20261120.abc1234', '1.1.5.dev20261120+gabc1234'],
+    ['1.1.5-git20261120.g0123456', '1.1.5.dev20261120+g0123456'],
+  ])('writes %s as %s', (version, expected) => {
+    expect(pythonVersion(version)).toBe(expected)
+  })
+
+  it.each(['1.0.0-nightly.5', '1.0.0-rc', '1.0.0+build', '1.0'])(
+    'refuses %s, which Python has no word for',
+    version => {
+      expect(() => pythonVersion(version)).toThrow(expect.objectContaining({ code: 'VERSION_INVALID' }))
+    },
+  )
 })
 
 describe('order', () => {

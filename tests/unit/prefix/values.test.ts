@@ -37,6 +37,7 @@ it('names places, the version, variables and secrets; the prefix replaces variab
     shared: '/srv/notes/shared',
     prefix: '/srv/notes',
     version: '1.1.4',
+    pythonVersion: '1.1.4',
     environment: 'production',
     runtime: '/srv/notes/releases/1.1.4/venv/bin/python',
     PORT: '9090',

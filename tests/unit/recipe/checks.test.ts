@@ -47,6 +47,11 @@ describe('recipeProblems', () => {
       'node.runtime.packages: expected no packages for kind node',
     ],
     [
+      'the version as Python writes it without Python',
+      'node:\n  runtime: { kind: node }\n  services: [{ name: job, command: [a, "${pythonVersion}"] }]\n',
+      'node.services[0].command[1]: expected one of the placeholders',
+    ],
+    [
       'two ways to find health out',
       `node:\n  gate: { listen: "unix:x" }\n  services: [${web}]\n  health: { http: {}, command: { run: [a] } }\n`,
       'node.health.command: expected one of http and command, found both',

@@ -20,6 +20,13 @@ describe('setVersion', () => {
     expect(setVersion(text, file, '$&')).toBe('x = "1.0.0"\n__version__ = "$&"  # set by release\n')
   })
 
+  it('writes the version as Python does, where the recipe says so', () => {
+    const file = { path: 'pyproject.toml', pattern: '^version = "(.*)"', form: 'python' } as const
+    expect(setVersion('version = "1.0.0"\n', file, '1.1.0-git20261120.abc1234')).toBe(
+      'version = "1.1.0.dev20261120+gabc1234"\n',
+    )
+  })
+
   it.each([
     ['a pattern that matches nothing', 'x', { path: 'a', pattern: '^v(.*)$' }],
     ['a missing member', '{}', { path: 'a', json: 'version' }],
