@@ -57,6 +57,24 @@ export async function collectPython(
   return [...collected.values()]
 }
 
+/**
+ * Refuse a distribution that an earlier release has under the same name with other bytes: an index of packages never replaces a file.
+ *
+ * Errors: BUILD_PYTHON.
+ */
+export function assertUnchanged(
+  files: readonly PythonFile[],
+  earlier: { readonly version: string; readonly files: readonly Pick<PythonFile, 'name' | 'digest'>[] },
+): void {
+  const published = new Map(earlier.files.map(file => [file.name, file.digest]))
+  const changed = files.find(({ name, digest }) => published.has(name) && published.get(name) !== digest)
+  if (changed === undefined) return
+  throw new ReleaseError('BUILD_PYTHON', `${changed.name} has other bytes than in ${earlier.version}`, {
+    hint: 'raise its version if it changed; else let its build depend on its own sources alone (a SOURCE_DATE_EPOCH of its own)',
+    details: { name: changed.name, version: earlier.version },
+  })
+}
+
 /** Read project and version from a file name; undefined when it is no distribution. Source: packaging.python.org, binary-distribution-format and source-distribution-format. */
 export function parseName(name: string): DistributionName | undefined {
   const match =

@@ -1,12 +1,14 @@
+import fs from 'node:fs'
 import path from 'node:path'
 import { commandText, runCommands } from '../build/commands.ts'
 import { pinnedEnvironment } from '../build/environment.ts'
-import { collectPython } from '../build/python.ts'
+import { assertUnchanged, collectPython } from '../build/python.ts'
 import { buildTree } from '../build/tree.ts'
 import type { Digest } from '../core/digest.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { proveEnvelope } from '../envelope/prove.ts'
+import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import type { RecipeCommand } from '../recipe/schema.ts'
 import { makeDeb, makeImage, packRelease } from './cut-envelopes.ts'
 import { type CutState, known } from './cut-state.ts'
@@ -49,13 +51,28 @@ export async function makeEnvelopes(state: CutState): Promise<Outcome<string>> {
   return done(made.map(artifact => artifact.name).join(', '))
 }
 
-/** Put the Python distributions that the build made beside the release. */
+/** Put the Python distributions that the build made beside the release. Errors: BUILD_PYTHON. */
 export async function collectDistributions(state: CutState): Promise<Outcome<string>> {
   const { python } = known(state.prepared).loaded.recipe.artifacts
   if (python.length === 0) return skipped('CUT_NO_PYTHON', 'the recipe names no Python distributions')
   const files = await collectPython(known(state.workspace).buildCheckout, python, known(state.output).partial)
+  // Found out now rather than by the upload, when the tag is made.
+  const earlier = previousRecord(state)
+  if (earlier !== undefined) {
+    const artifacts = earlier.components.flatMap(component => component.artifacts)
+    assertUnchanged(files, { version: earlier.version, files: artifacts.filter(({ kind }) => kind === 'python') })
+  }
   state.artifacts.push(...files.map(file => ({ kind: 'python' as const, ...file })))
   return done(files.map(file => file.name).join(', '))
+}
+
+/** The record of the release before, when it was cut here; a snapshot replaces nothing. */
+function previousRecord(state: CutState): ReleaseRecord | undefined {
+  const { previous, tag } = known(state.prepared).wanted
+  const file = path.join(state.dist, previous ?? '', 'release.json')
+  return previous === undefined || tag === undefined || !fs.existsSync(file)
+    ? undefined
+    : parseReleaseRecord(fs.readFileSync(file))
 }
 
 /** dpkg, aptly and reprepro publish packages that dpkg cannot unpack: each envelope is read as its readers will. */

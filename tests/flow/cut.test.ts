@@ -210,6 +210,22 @@ describe('a cut that fails', () => {
     expect(repository.git('tag')).toBe('v1.0.0\n')
   })
 
+  it('leaves no tag for a Python dependency that changed without a new version: no index would take it', async () => {
+    const repository = pingRepository()
+    const recipe = path.join(repository.folder, 'release.yaml')
+    const text = fs.readFileSync(recipe, 'utf8').replace('artifacts:\n', 'artifacts:\n  python: [vendor]\n')
+    const build = 'mkdir vendor; echo $SOURCE_DATE_EPOCH > vendor/dependency-1.0-py3-none-any.whl; mkdir out'
+    fs.writeFileSync(recipe, text.replace('mkdir out', build))
+    repository.commit('feat: depend')
+    await cutIn(repository, '1.0.0')
+    repository.commit('fix: something else', { NOTES: 'x' })
+    await expect(cutIn(repository, '1.1.0')).rejects.toMatchObject({
+      code: 'BUILD_PYTHON',
+      message: expect.stringMatching(/dependency-1\.0-py3-none-any\.whl.*1\.0\.0/),
+    })
+    expect(repository.git('tag')).toBe('v1.0.0\n')
+  })
+
   it('shows what the services said', async () => {
     const repository = pingRepository({
       files: { 'server.js': "console.log('cannot start: no teapot')\nprocess.exit(3)\n" },
