@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -6,6 +7,7 @@ import { runCutover } from '../support/cutover-cli.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
 import { type CommandEnd, makeOperator } from '../support/operator.ts'
 import { pingRepository } from '../support/ping-app.ts'
+import { repositoryRoot } from '../support/sources.ts'
 import { cutToy, servedFiles, servedNode } from '../support/toy-release.ts'
 
 /*
@@ -351,6 +353,33 @@ describe('the commands of a prefix', () => {
     const ended = await operator.run('second', 'bin/serve', '--listen', serving.address)
     expectTold(ended, { code: 'GATE_ADDRESS_IN_USE', exitCode: 1, message: new RegExp(serving.address) })
     expect(await serving.stop()).toBe(0)
+  })
+})
+
+describe('where a command is run', () => {
+  const cutover = path.join(repositoryRoot, 'src/bin/cutover.ts')
+
+  it.each([[[]], [['--json']]])(
+    'output that cannot be written stops nothing that was begun, and is told (%j)',
+    async more => {
+      await operator.succeed('.', 'cutover', 'init', 'unheard', ...from)
+      const full = fs.openSync('/dev/full', 'w')
+      const install = ['install', '--prefix', operator.at('unheard'), '--version', '1.0.0', ...more]
+      const { status, stderr } = spawnSync(process.execPath, [cutover, ...install], { stdio: ['ignore', full, 'pipe'] })
+      fs.closeSync(full)
+      expect(String(stderr)).toMatch(/^error FILE_NO_SPACE: .*ENOSPC.*\nhint: .*\n$/m)
+      expect(String(stderr)).not.toMatch(/^ +at /m)
+      expect(status).toBe(1)
+      expect(await operator.succeed('unheard', 'bin/status')).toMatchObject({ active: '1.0.0' })
+      fs.rmSync(operator.at('unheard'), { recursive: true })
+    },
+  )
+
+  it('a folder that was removed meanwhile', () => {
+    const script = 'mkdir gone && cd gone && rmdir ../gone && "$0" "$1" status'
+    const ended = spawnSync('/bin/sh', ['-c', script, process.execPath, cutover], { cwd: operator.folder })
+    expect(String(ended.stderr)).toMatch(/^error PREFIX_UNKNOWN: .*gone is not a prefix/)
+    expect(ended.status).toBe(2)
   })
 })
 
