@@ -57,12 +57,17 @@ bring_debian_packages() {
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || missing+=("$name")
   done <scripts/lib/debian-packages
   ((${#missing[@]} > 0)) || return 0
+  install_debian_packages "${missing[@]}"
+}
+
+# As root install the packages, otherwise name them.
+install_debian_packages() {
   if [[ $(id -u) != 0 ]]; then
-    say "setup: not installed: ${missing[*]}"
-    say "hint: sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}"
+    say "setup: not installed: $*"
+    say "hint: sudo apt-get update && sudo apt-get install --no-install-recommends $*"
     return 0
   fi
-  say "setup: installing Debian packages: ${missing[*]}"
+  say "setup: installing Debian packages: $*"
   export DEBIAN_FRONTEND=noninteractive
-  { apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"; } >&2
+  { apt-get update -q && apt-get install -q -y --no-install-recommends "$@"; } >&2
 }
