@@ -15,6 +15,8 @@ run_npm() {
   npm "$@" --no-audit --no-fund --loglevel=error --fetch-timeout=60000 >&2
 }
 
+start_node() { .toolchain/node_modules/.bin/node --version; }
+
 # Node of the version that package.json pins, in .toolchain, first on PATH: the machine's own only has to start npm.
 bring_node() {
   local tool version
@@ -22,7 +24,7 @@ bring_node() {
     command -v "$tool" >/dev/null || fail "$tool is not installed" "install git, Node 20 or newer and npm, then run this again"
   done
   version=$(node -p "require('./package.json').devDependencies.node")
-  if [[ $(.toolchain/node_modules/.bin/node --version 2>/dev/null) != "v$version" ]]; then
+  if [[ $(start_node 2>/dev/null) != "v$version" ]]; then
     say "setup: bringing Node $version into .toolchain"
     rm -rf .toolchain
     mkdir -p .toolchain
@@ -30,6 +32,8 @@ bring_node() {
     printf '{ "private": true, "allowScripts": { "node": true } }\n' >.toolchain/package.json
     run_npm install --prefix .toolchain --no-save "node@$version"
   fi
+  start_node >/dev/null 2>&1 || install_debian_packages libatomic1 libstdc++6 # which a minimal Debian lacks
+  start_node >/dev/null || fail "Node $version does not start" "install the library that the line above names"
   export PATH="$PWD/.toolchain/node_modules/.bin:$PWD/node_modules/.bin:$PATH"
 }
 
