@@ -24,6 +24,15 @@ export interface Executable {
  */
 export async function runProgram(executable: Executable, argv: readonly string[], io: Io): Promise<number> {
   const chosen = chosenCommand(argv)
+  const report = (error: ReleaseError): number => {
+    const { emit, end } = createReport(io, { json: isJsonAsked(argv) })
+    emit({ kind: 'run-failed', command: executable.name, durationMs: 0, error })
+    end()
+    return error.exitCode
+  }
+  // A defect outside of any await: whatever it left half done is in an unknown state, so the process ends.
+  const endOnDefect = (caught: unknown) => process.exit(report(toReleaseError(caught)))
+  process.once('uncaughtException', endOnDefect)
   try {
     const program = await buildProgram(executable, io, [chosen])
     // `help` for what is no command is answered as that command would be, with what was probably meant.
@@ -33,12 +42,11 @@ export async function runProgram(executable: Executable, argv: readonly string[]
   } catch (caught) {
     if (caught instanceof CommanderError && caught.exitCode === 0) return 0
     if (caught instanceof CommanderError && caught.code === 'commander.help' && !isJsonAsked(argv)) return 2
-    const error =
-      caught instanceof CommanderError ? usageError(caught, helpCommand(executable, chosen)) : toReleaseError(caught)
-    const report = createReport(io, { json: isJsonAsked(argv) })
-    report.emit({ kind: 'run-failed', command: executable.name, durationMs: 0, error })
-    report.end()
-    return error.exitCode
+    return report(
+      caught instanceof CommanderError ? usageError(caught, helpCommand(executable, chosen)) : toReleaseError(caught),
+    )
+  } finally {
+    process.off('uncaughtException', endOnDefect)
   }
 }
 

@@ -35,9 +35,10 @@ export class ReleaseError extends Error {
     this.retryable = entry.retryable
   }
 
-  /** Render for `--json`: everything but the stack. */
+  /** Render for `--json`. Only a defect of our own shows a stack: whoever mends it needs one, nobody else does. */
   toJSON(): Record<string, unknown> {
     const cause = this.cause instanceof Error ? printable(this.cause.message) : undefined
+    const stack = this.code === 'INTERNAL' && this.cause instanceof Error ? this.cause.stack : undefined
     return {
       code: this.code,
       message: this.message,
@@ -45,6 +46,7 @@ export class ReleaseError extends Error {
       details: this.details,
       retryable: this.retryable,
       cause,
+      stack,
     }
   }
 }
