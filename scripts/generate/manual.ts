@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import type { Io } from '../../src/cli/io.ts'
 import { buildProgram, type Executable } from '../../src/cli/program.ts'
-import type { Io } from '../../src/cli/run.ts'
 
 const io: Io = {
   stdout: { write: () => {} },

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { ReleaseError } from '../core/error.ts'
 import { parseDuration } from '../core/quantity.ts'
-import { type GlobalOptions, type Io, runCommand } from './run.ts'
+import type { GlobalOptions, Io } from './io.ts'
+import { runCommand } from './run.ts'
 
 const verbs = {
   status: 'tell what the gate does, what runs behind it, and how many requests wait',

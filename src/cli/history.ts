@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { ReleaseError } from '../core/error.ts'
+import type { Io } from './io.ts'
 import { type PrefixOptions, prefixFolder, withPrefix } from './prefix-options.ts'
-import { type Io, runCommand } from './run.ts'
+import { runCommand } from './run.ts'
 
 /** `cutover history`: list what was done in a prefix. */
 export function historyCommand(io: Io): Command {

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { ReleaseError } from '../core/error.ts'
-import { type GlobalOptions, type Io, runCommand } from './run.ts'
+import type { GlobalOptions, Io } from './io.ts'
+import { runCommand } from './run.ts'
 
 interface Options extends GlobalOptions {
   readonly repository: string

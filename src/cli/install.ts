@@ -1,6 +1,7 @@
 import { Command } from 'commander'
+import type { Io } from './io.ts'
 import { type PrefixOptions, prefixFolder, waitLockMs, withLock } from './prefix-options.ts'
-import { type Io, runCommand } from './run.ts'
+import { runCommand } from './run.ts'
 
 interface Options extends PrefixOptions {
   readonly version?: string

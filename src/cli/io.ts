@@ -1,5 +1,26 @@
 import { isErrno, toReleaseError } from '../core/error.ts'
-import type { Io } from './run.ts'
+
+/** One of the two streams that people and programs read. */
+export interface Output {
+  readonly write: (text: string) => unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+/** The process as commands see it; tests pass their own. */
+export interface Io {
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
 
 /**
  * The process that we are, as commands see it.

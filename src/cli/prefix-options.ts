@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { ReleaseError } from '../core/error.ts'
 import { parseDuration } from '../core/quantity.ts'
-import type { GlobalOptions, Io } from './run.ts'
+import type { GlobalOptions, Io } from './io.ts'
 
 /** What every command for an existing prefix can be given. */
 export interface PrefixOptions extends GlobalOptions {

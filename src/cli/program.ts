@@ -1,8 +1,8 @@
 import { Command, CommanderError, Help, type Option } from 'commander'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { toolVersion } from '../core/tool.ts'
+import type { Io } from './io.ts'
 import { createReport } from './report/report.ts'
-import type { Io } from './run.ts'
 
 /** One command of an executable. Its module is imported only when the command is chosen. */
 export interface CommandEntry {

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
+import type { Io } from './io.ts'
 import { type PrefixOptions, prefixFolder, waitLockMs, withLock } from './prefix-options.ts'
-import { type Io, runCommand } from './run.ts'
+import { runCommand } from './run.ts'
 
 /** `cutover rollback`: switch back to a version that was active before. */
 export function rollbackCommand(io: Io): Command {

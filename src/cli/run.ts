@@ -1,29 +1,8 @@
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import type { FlowTools } from '../flow/tools.ts'
 import { systemClock } from '../sys/clock.ts'
+import type { GlobalOptions, Io } from './io.ts'
 import { createReport } from './report/report.ts'
-
-/** One of the two streams that people and programs read. */
-export interface Output {
-  readonly write: (text: string) => unknown
-  readonly isTTY?: boolean
-  readonly columns?: number
-}
-
-/** The process as commands see it; tests pass their own. */
-export interface Io {
-  readonly stdout: Output
-  readonly stderr: Output
-  readonly environment: Readonly<Record<string, string | undefined>>
-  readonly cwd: string
-}
-
-/** Options that every command has. */
-export interface GlobalOptions {
-  readonly json?: boolean
-  readonly quiet?: boolean
-  readonly verbose?: boolean
-}
 
 /**
  * Run one flow for a command: render its events, turn its error into text and exit code, end it on SIGINT and SIGTERM.

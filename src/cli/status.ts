@@ -1,6 +1,7 @@
 import { Command } from 'commander'
+import type { Io } from './io.ts'
 import { type PrefixOptions, prefixFolder, withPrefix } from './prefix-options.ts'
-import { type Io, runCommand } from './run.ts'
+import { runCommand } from './run.ts'
 
 /** `cutover status`: tell what is installed and how it runs. */
 export function statusCommand(io: Io): Command {

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { Command } from 'commander'
-import { type GlobalOptions, type Io, runCommand } from './run.ts'
+import type { GlobalOptions, Io } from './io.ts'
+import { runCommand } from './run.ts'
 
 interface Options extends GlobalOptions {
   readonly repository?: string

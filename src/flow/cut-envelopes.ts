@@ -8,7 +8,7 @@ import { renderChangelog, renderCopyright } from '../envelope/deb-documents.ts'
 import type { DebUnit } from '../envelope/deb-scripts.ts'
 import { collectMd5sums } from '../envelope/md5sums.ts'
 import { createImage, payloadManifestType } from '../envelope/oci.ts'
-import { createTarball, type TarballArtifact } from '../envelope/tarball.ts'
+import { createTarball } from '../envelope/tarball.ts'
 import { compressedManifest, type PayloadManifest } from '../payload/manifest.ts'
 import { packPayload } from '../payload/pack.ts'
 import type { Artifact } from '../payload/release-record.ts'
@@ -16,16 +16,7 @@ import { nodeRecipeJson } from '../recipe/node.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { renderUnits } from '../service/unit.ts'
 import { writeFileAtomic } from '../sys/files.ts'
-import { type CutState, known, mainEnvironment } from './cut-state.ts'
-
-/** A payload with its tarball, from which the other envelopes are made. */
-export interface PackedPayload {
-  readonly manifest: PayloadManifest
-  /** The manifest as it is stored and sent. */
-  readonly storedManifest: Buffer
-  readonly tarball: TarballArtifact
-  readonly md5sums: ReadonlyMap<string, string>
-}
+import { type CutState, known, mainEnvironment, type PackedPayload } from './cut-state.ts'
 
 type DebRecipe = NonNullable<Recipe['artifacts']['deb']>
 type OciRecipe = NonNullable<Recipe['artifacts']['oci']>

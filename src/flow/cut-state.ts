@@ -1,5 +1,7 @@
 import type { ReleaseOutput } from '../build/output.ts'
 import type { Workspace } from '../build/workspace.ts'
+import type { TarballArtifact } from '../envelope/tarball.ts'
+import type { PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact, ReleaseRecord } from '../payload/release-record.ts'
 import type { LoadedRecipe } from '../recipe/load.ts'
 import type { ReleaseEdits } from '../source/edits.ts'
@@ -7,7 +9,6 @@ import type { RepositoryFacts, RepositoryPlaces } from '../source/facts.ts'
 import type { Git } from '../source/git.ts'
 import type { Wanted } from '../source/preflight.ts'
 import type { CommittedFile, Scratch } from '../source/scratch.ts'
-import type { PackedPayload } from './cut-envelopes.ts'
 import type { FlowTools } from './tools.ts'
 
 export interface CutOptions {
@@ -24,6 +25,15 @@ export interface CutOptions {
   readonly recipe?: string | undefined
   /** Where releases are put, absolute; `dist` in the repository when absent. */
   readonly output?: string | undefined
+}
+
+/** A payload with its tarball, from which the other envelopes are made. */
+export interface PackedPayload {
+  readonly manifest: PayloadManifest
+  /** The manifest as it is stored and sent. */
+  readonly storedManifest: Buffer
+  readonly tarball: TarballArtifact
+  readonly md5sums: ReadonlyMap<string, string>
 }
 
 /** What preflight decided: nothing of it changes afterwards. */

@@ -1,4 +1,4 @@
-import type { Io } from '../../src/cli/run.ts'
+import type { Io } from '../../src/cli/io.ts'
 
 /** A process for commands to write to, and what they wrote. */
 export interface RecordedIo extends Io {

@@ -1,4 +1,4 @@
-import type { Io } from '../run.ts'
+import type { Io } from '../io.ts'
 import type { Report } from './report.ts'
 
 /**

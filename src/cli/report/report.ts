@@ -1,6 +1,6 @@
 import type { Emit } from '../../core/event.ts'
 import { systemClock } from '../../sys/clock.ts'
-import type { GlobalOptions, Io } from '../run.ts'
+import type { GlobalOptions, Io } from '../io.ts'
 import { humanReport } from './human.ts'
 import { ndjsonReport } from './ndjson.ts'
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { Io, Output } from '../run.ts'
+import type { Io, Output } from '../io.ts'
 
 /** The meanings that text can have; each has one colour. */
 export type Tone = 'good' | 'bad' | 'warn' | 'dim' | 'strong'

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
-import type { Output } from '../run.ts'
+import type { Output } from '../io.ts'
 
 /** Lines that stay, and on a terminal one line below them that is redrawn. */
 export interface Terminal {

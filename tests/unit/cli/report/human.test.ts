@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { GlobalOptions } from '../../../../src/cli/io.ts'
 import { humanReport } from '../../../../src/cli/report/human.ts'
-import type { GlobalOptions } from '../../../../src/cli/run.ts'
 import { ReleaseError } from '../../../../src/core/error.ts'
 import type { Event } from '../../../../src/core/event.ts'
 import { recordIo } from '../../../support/io.ts'
