@@ -25,6 +25,9 @@ const here: Machine = {
   uid: process.getuid!(),
 }
 const isRoot = process.getuid!() === 0
+/** This repository may be where only root can read. */
+const mayReadUs = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'] as const
+
 const elsewhere: Machine = {
   umask: '077',
   environment: {
@@ -38,7 +41,7 @@ const elsewhere: Machine = {
   },
   wrapper: [
     // Only root can become somebody else; others differ in everything but the user.
-    ...(isRoot ? ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'] : []),
+    ...(isRoot ? ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', ...mayReadUs] : []),
     ...['faketime', '-f', '+400d'],
   ],
   uid: isRoot ? nobody : process.getuid!(),
