@@ -3,8 +3,8 @@ import { pinnedEnvironment, registrySettings } from '../../../src/build/environm
 
 const options = {
   sourceDateEpoch: 1_790_000_000,
-  home: '/work/home',
-  temporary: '/work/tmp',
+  home: '/scratch/home',
+  temporary: '/scratch/tmp',
   interpreterFolder: '/node/bin',
 }
 
@@ -16,8 +16,8 @@ describe('pinnedEnvironment', () => {
       LC_ALL: 'C.UTF-8',
       LANG: 'C.UTF-8',
       SOURCE_DATE_EPOCH: '1790000000',
-      HOME: '/work/home',
-      TMPDIR: '/work/tmp',
+      HOME: '/scratch/home',
+      TMPDIR: '/scratch/tmp',
     })
     expect(environment['PATH']).toMatch(/^\/node\/bin:\/usr\/local\/sbin:/)
   })
