@@ -3,9 +3,7 @@ import path from 'node:path'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import { compareBytes } from '../core/relative-path.ts'
 import type { Tree, TreeEntry } from '../core/tree.ts'
-import type { Recipe } from '../recipe/schema.ts'
-
-type PayloadRecipe = Recipe['payload']
+import type { RecipePayload } from '../recipe/schema.ts'
 
 /**
  * Collect what a recipe ships from a built checkout, as {@link Tree} has it: byte order, links last, modes normalised.
@@ -14,7 +12,7 @@ type PayloadRecipe = Recipe['payload']
  * name may be in a payload is for the packer to say.
  * Errors: BUILD_ENTRY_MISSING, BUILD_ENTRY_REPEATED, BUILD_ENTRY_KIND (a socket, device or pipe), BUILD_EMPTY, PATH_UNSAFE (no UTF-8).
  */
-export function buildTree(checkout: string, payload: PayloadRecipe): Tree {
+export function buildTree(checkout: string, payload: Pick<RecipePayload, 'root' | 'entries' | 'exclude'>): Tree {
   const collector = new Collector(payload.exclude)
   for (const entry of payload.entries) {
     const mode = entry.mode === undefined ? undefined : Number.parseInt(entry.mode, 8)

@@ -3,15 +3,14 @@ import path from 'node:path'
 import { commandText, runCommands } from '../build/commands.ts'
 import { pinnedEnvironment } from '../build/environment.ts'
 import { assertUnchanged, collectPython } from '../build/python.ts'
-import { buildTree } from '../build/tree.ts'
 import type { Digest } from '../core/digest.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
-import { formatBytes } from '../core/quantity.ts'
 import { proveEnvelope } from '../envelope/prove.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import type { RecipeCommand } from '../recipe/schema.ts'
-import { makeDeb, makeImage, packRelease } from './cut-envelopes.ts'
-import { type CutState, known } from './cut-state.ts'
+import { makeDeb } from './cut-deb.ts'
+import { makeImage } from './cut-image.ts'
+import { type CutState, known, packedApplication } from './cut-state.ts'
 
 /** Run the tests of the recipe in a checkout of their own. Errors: BUILD_COMMAND, EXEC_TIMEOUT, EXEC_NOT_FOUND. */
 export async function runTests(state: CutState): Promise<Outcome<string>> {
@@ -29,26 +28,20 @@ export async function runBuild(state: CutState): Promise<Outcome<string>> {
   return done(build.map(commandText).join(', '))
 }
 
-/** Collect what is shipped and pack it: tarball and manifest. */
-export async function packPayloadTree(state: CutState): Promise<Outcome<string>> {
-  const tree = buildTree(known(state.workspace).buildCheckout, known(state.prepared).loaded.recipe.payload)
-  state.packed = await packRelease(state, tree)
-  const { manifest, tarball } = state.packed
-  return done(
-    `${manifest.files.length} entries, ${formatBytes(manifest.tar.sizeBytes)} → ${formatBytes(tarball.sizeBytes)}`,
-  )
-}
-
 /** Wrap the payload as the recipe asks for. */
 export async function makeEnvelopes(state: CutState): Promise<Outcome<string>> {
-  const { deb, oci } = known(state.prepared).loaded.recipe.artifacts
-  const made = [
-    ...(deb === undefined ? [] : [await makeDeb(state, deb)]),
-    ...(oci === undefined ? [] : [makeImage(state, oci)]),
-  ]
-  if (made.length === 0) return skipped('CUT_NO_ENVELOPES', 'the recipe asks for the tarball alone')
-  state.artifacts.push(...made)
-  return done(made.map(artifact => artifact.name).join(', '))
+  const made: string[] = []
+  for (const packed of known(state.packed)) {
+    const { deb, oci } = packed.component
+    const artifacts = [
+      ...(deb === undefined ? [] : [await makeDeb(state, packed, deb)]),
+      ...(oci === undefined ? [] : [makeImage(state, packed, oci)]),
+    ]
+    packed.artifacts.push(...artifacts)
+    made.push(...artifacts.map(artifact => artifact.name))
+  }
+  if (made.length === 0) return skipped('CUT_NO_ENVELOPES', 'the recipe asks for tarballs alone')
+  return done(made.join(', '))
 }
 
 /** Put the Python distributions that the build made beside the release. Errors: BUILD_PYTHON. */
@@ -62,7 +55,7 @@ export async function collectDistributions(state: CutState): Promise<Outcome<str
     const artifacts = earlier.components.flatMap(component => component.artifacts)
     assertUnchanged(files, { version: earlier.version, files: artifacts.filter(({ kind }) => kind === 'python') })
   }
-  state.artifacts.push(...files.map(file => ({ kind: 'python' as const, ...file })))
+  packedApplication(state).artifacts.push(...files.map(file => ({ kind: 'python' as const, ...file })))
   return done(files.map(file => file.name).join(', '))
 }
 
@@ -77,15 +70,18 @@ function previousRecord(state: CutState): ReleaseRecord | undefined {
 
 /** dpkg, aptly and reprepro publish packages that dpkg cannot unpack: each envelope is read as its readers will. */
 export async function readBack(state: CutState): Promise<Outcome<string>> {
-  const { manifest } = known(state.packed)
-  const envelopes = state.artifacts.filter(({ kind }) => kind === 'tarball' || kind === 'deb' || kind === 'oci')
-  const proven = new Set<Digest>()
-  for (const { kind, name, digest } of envelopes) {
-    await proveEnvelope(path.join(known(state.output).partial, name), manifest, proven)
-    // The layer of the image is the tarball.
-    if (kind === 'tarball') proven.add(digest)
+  const counts: string[] = []
+  for (const { artifacts, manifest } of known(state.packed)) {
+    const envelopes = artifacts.filter(({ kind }) => kind === 'tarball' || kind === 'deb' || kind === 'oci')
+    const proven = new Set<Digest>()
+    for (const { kind, name, digest } of envelopes) {
+      await proveEnvelope(path.join(known(state.output).partial, name), manifest, proven)
+      // The layer of the image is the tarball.
+      if (kind === 'tarball') proven.add(digest)
+    }
+    counts.push(`${envelopes.length} envelopes hold the same ${manifest.files.length} entries`)
   }
-  return done(`${envelopes.length} envelopes hold the same ${manifest.files.length} entries`)
+  return done(counts.join('; '))
 }
 
 async function runRecipeCommands(

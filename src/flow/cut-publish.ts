@@ -3,13 +3,13 @@ import { gitIn } from '../source/git.ts'
 import { publishRelease } from '../source/publish.ts'
 import { leftWarning } from './cut-leftovers.ts'
 import { writeRecord } from './cut-record.ts'
-import { type CutState, known, mainEnvironment } from './cut-state.ts'
+import { artifactsOf, type CutState, known, mainEnvironment } from './cut-state.ts'
 import { rehearse } from './rehearse.ts'
 
 /** Write the record and the checksums of what was made. */
 export function record(state: CutState): Outcome<string> {
   state.record = writeRecord(state)
-  return done(`release.json with ${state.artifacts.length} artifacts, SHA256SUMS`)
+  return done(`release.json with ${artifactsOf(state).length} artifacts, SHA256SUMS`)
 }
 
 /** Try the release out on this machine. Errors: REHEARSAL_FAILED. */

@@ -5,7 +5,7 @@ import { compareBytes } from '../core/relative-path.ts'
 import { toolVersion } from '../core/tool.ts'
 import { type Artifact, type ReleaseRecord, recordBytes } from '../payload/release-record.ts'
 import { writeFileAtomic } from '../sys/files.ts'
-import { type CutState, known } from './cut-state.ts'
+import { artifactsOf, type CutState, known } from './cut-state.ts'
 
 /**
  * Write what was made: `release.json`, and `SHA256SUMS` for people.
@@ -16,7 +16,8 @@ export function writeRecord(state: CutState): ReleaseRecord {
   const { loaded, facts, wanted } = known(state.prepared)
   const { recipe, digest: recipeDigest } = loaded
   const { changes, tree } = known(state.sources)
-  assertUnique(state.artifacts)
+  const artifacts = artifactsOf(state)
+  assertUnique(artifacts)
   const record: ReleaseRecord = {
     schema: 1,
     name: recipe.name,
@@ -33,12 +34,12 @@ export function writeRecord(state: CutState): ReleaseRecord {
     recipeDigest,
     ...(wanted.previous === undefined ? {} : { previous: wanted.previous }),
     changes,
-    components: [{ name: recipe.name, artifacts: state.artifacts }],
+    components: known(state.packed).map(({ component, artifacts }) => ({ name: component.name, artifacts })),
   }
   const bytes = recordBytes(record)
   const folder = known(state.output).partial
   writeFileAtomic(path.join(folder, 'release.json'), bytes, { durable: false })
-  writeFileAtomic(path.join(folder, 'SHA256SUMS'), checksums(state.artifacts, bytes), { durable: false })
+  writeFileAtomic(path.join(folder, 'SHA256SUMS'), checksums(artifacts, bytes), { durable: false })
   return record
 }
 

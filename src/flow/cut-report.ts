@@ -1,8 +1,9 @@
 import path from 'node:path'
 import { commandText } from '../build/commands.ts'
 import { formatBytes } from '../core/quantity.ts'
+import { componentsOf } from '../recipe/components.ts'
 import type { PendingRelease } from '../source/publish.ts'
-import { type CutState, known } from './cut-state.ts'
+import { artifactsOf, type CutState, known } from './cut-state.ts'
 
 /** What a cut hands to programs. */
 export interface CutResult {
@@ -16,13 +17,14 @@ export interface CutResult {
 /** Show what was made, and what to do next. */
 export function reportCut(state: CutState, durationMs: number): void {
   const { emit } = state.tools
+  const artifacts = artifactsOf(state)
   const record = known(state.record)
   const { folder } = known(state.output)
   emit({
     kind: 'table',
     title: `Artifacts of ${record.name} ${record.version}`,
     columns: ['Kind', 'Name', 'Size', 'Digest'],
-    rows: state.artifacts.map(({ kind, name, sizeBytes, digest }) => [kind, name, formatBytes(sizeBytes), digest]),
+    rows: artifacts.map(({ kind, name, sizeBytes, digest }) => [kind, name, formatBytes(sizeBytes), digest]),
   })
   const place = path.relative(state.options.cwd, folder) || folder
   const made = record.tag === undefined ? 'cut, as a snapshot without a tag' : `cut and tagged ${record.tag}`
@@ -31,7 +33,7 @@ export function reportCut(state: CutState, durationMs: number): void {
     version: record.version,
     tag: record.tag,
     folder,
-    artifacts: state.artifacts.map(artifact => artifact.name),
+    artifacts: artifacts.map(artifact => artifact.name),
   }
   emit({
     kind: 'run-done',
@@ -55,8 +57,11 @@ export function reportFinished(state: CutState, release: PendingRelease, duratio
 export function reportPlan(state: CutState, steps: readonly string[], durationMs: number): void {
   const { loaded, facts, wanted, changes } = known(state.prepared)
   const { recipe, file } = loaded
-  const { artifacts, node, source } = recipe
-  const envelopes = ['tarball', ...(artifacts.deb ? ['deb'] : []), ...(artifacts.oci ? ['oci'] : [])]
+  const { node, source } = recipe
+  const components = componentsOf(recipe).map(({ name, deb, oci }) => {
+    const envelopes = ['tarball', ...(deb === undefined ? [] : ['deb']), ...(oci === undefined ? [] : ['oci'])]
+    return `${name}: ${envelopes.join(', ')}`
+  })
   const changelog = source.changelog === false ? [] : [source.changelog]
   const rows = [
     ['release', `${recipe.name} ${wanted.version}`],
@@ -68,7 +73,7 @@ export function reportPlan(state: CutState, steps: readonly string[], durationMs
     ['edits', [...new Set(source.versionFiles.map(edit => edit.path)), ...changelog].join(', ') || 'none'],
     ['tests', recipe.tests.map(commandText).join('; ') || 'none'],
     ['build', recipe.build.map(commandText).join('; ') || 'nothing'],
-    ['envelopes', envelopes.join(', ')],
+    ['envelopes', components.join('; ')],
     ['services', node.services.map(service => service.name).join(', ') || 'none'],
     ['output', path.join(state.dist, wanted.version)],
     ['steps', steps.join(' → ')],

@@ -83,6 +83,6 @@ export async function archiveSources(state: CutState): Promise<Outcome<string>> 
     timeSeconds: facts.head.timeSeconds,
     folder: known(state.output).partial,
   })
-  state.artifacts.push(...archives.map(archive => ({ kind: 'source' as const, ...archive })))
+  state.early.push(...archives.map(archive => ({ kind: 'source' as const, ...archive })))
   return done(archives.map(archive => archive.name).join(', '))
 }

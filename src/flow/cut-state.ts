@@ -1,8 +1,10 @@
 import type { ReleaseOutput } from '../build/output.ts'
 import type { Workspace } from '../build/workspace.ts'
+import type { Tree } from '../core/tree.ts'
 import type { TarballArtifact } from '../envelope/tarball.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact, ReleaseRecord } from '../payload/release-record.ts'
+import type { RecipeComponent } from '../recipe/components.ts'
 import type { LoadedRecipe } from '../recipe/load.ts'
 import type { ReleaseEdits } from '../source/edits.ts'
 import type { RepositoryFacts, RepositoryPlaces } from '../source/facts.ts'
@@ -27,8 +29,12 @@ export interface CutOptions {
   readonly output?: string | undefined
 }
 
-/** A payload with its tarball, from which the other envelopes are made. */
-export interface PackedPayload {
+/** A component whose payload is packed, with its tarball, from which the other envelopes are made. */
+export interface PackedComponent {
+  readonly component: RecipeComponent
+  /** In the order in which they are made; the first component also has what belongs to the release as a whole. */
+  readonly artifacts: Artifact[]
+  readonly tree: Tree
   readonly manifest: PayloadManifest
   /** The manifest as it is stored and sent. */
   readonly storedManifest: Buffer
@@ -58,8 +64,8 @@ export interface CutState {
   readonly git: Git
   readonly places: RepositoryPlaces
   readonly dist: string
-  /** In the order in which they are made. */
-  readonly artifacts: Artifact[]
+  /** Artifacts of the release as a whole that are made before its payloads. */
+  readonly early: Artifact[]
   /** preflight */
   prepared?: PreparedCut
   /** checkout */
@@ -69,7 +75,7 @@ export interface CutState {
   /** version */
   sources?: ReleaseSources
   /** payload */
-  packed?: PackedPayload
+  packed?: readonly PackedComponent[]
   /** record */
   record?: ReleaseRecord
 }
@@ -78,6 +84,16 @@ export interface CutState {
 export function known<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('a step runs before the one that it builds on')
   return value
+}
+
+/** The component that is installed and run, with the artifacts of the release as a whole. */
+export function packedApplication(state: CutState): PackedComponent {
+  return known(known(state.packed)[0])
+}
+
+/** Every artifact that was made so far, by component. */
+export function artifactsOf(state: CutState): readonly Artifact[] {
+  return known(state.packed).flatMap(({ artifacts }) => artifacts)
 }
 
 /** The environment that packages are made for and a rehearsal runs in: the recipe's choice, else its first. */

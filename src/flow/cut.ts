@@ -4,8 +4,9 @@ import { findRepository } from '../source/facts.ts'
 import { gitIn } from '../source/git.ts'
 import { lockFile } from '../source/publish.ts'
 import { takeLock } from '../sys/lock.ts'
-import { collectDistributions, makeEnvelopes, packPayloadTree, readBack, runBuild, runTests } from './cut-build.ts'
+import { collectDistributions, makeEnvelopes, readBack, runBuild, runTests } from './cut-build.ts'
 import { finishKilledCuts } from './cut-leftovers.ts'
+import { packPayloads } from './cut-payload.ts'
 import { completeOutput, record, rehearseRelease, tagRelease } from './cut-publish.ts'
 import { reportCut, reportFinished, reportPlan } from './cut-report.ts'
 import { archiveSources, checkOut, preflight, setVersionAndChangelog } from './cut-source.ts'
@@ -22,7 +23,7 @@ const steps: readonly Step<CutState, unknown>[] = [
   // Before the build, which may change files of the checkout.
   { name: 'sources', required: true, run: archiveSources },
   { name: 'build', required: false, run: runBuild },
-  { name: 'payload', required: true, run: packPayloadTree },
+  { name: 'payload', required: true, run: packPayloads },
   { name: 'envelopes', required: false, run: makeEnvelopes },
   { name: 'python', required: false, run: collectDistributions },
   { name: 'read back', required: true, run: readBack },
@@ -44,7 +45,7 @@ export async function cut(options: CutOptions, tools: FlowTools): Promise<void> 
   const places = await findRepository(gitIn(options.cwd, { environment, signal: tools.signal }))
   const git = gitIn(places.root, { environment, signal: tools.signal })
   const dist = options.output ?? path.join(places.root, 'dist')
-  const state: CutState = { options, tools, git, places, dist, artifacts: [] }
+  const state: CutState = { options, tools, git, places, dist, early: [] }
   const run = { emit: tools.emit, nowMs: tools.clock.elapsedMs }
   const chosen = options.dryRun ? steps.slice(0, 1) : steps
   tools.emit({ kind: 'run-started', command: 'cut', subject: places.root, steps: chosen.map(step => step.name) })

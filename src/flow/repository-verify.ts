@@ -9,7 +9,7 @@ import { formatBytes } from '../core/quantity.ts'
 import { known, runSteps, type Step } from '../core/step.ts'
 import { proveEnvelope } from '../envelope/prove.ts'
 import { parseManifest } from '../payload/manifest.ts'
-import type { ReleaseRecord } from '../payload/release-record.ts'
+import type { Artifact, ReleaseComponent, ReleaseRecord } from '../payload/release-record.ts'
 import { verifyListed } from '../repository/apt/verify.ts'
 import { artifactsOf, type Catalogue, suiteOf } from '../repository/catalogue.ts'
 import { filesOf, type ReleaseFile } from '../repository/dist.ts'
@@ -153,25 +153,35 @@ async function fetchFiles(state: VerifyState): Promise<Outcome<string>> {
 }
 
 async function compareEnvelopes(state: VerifyState): Promise<Outcome<string>> {
-  const record = known(state.record)
-  const [manifestArtifact] = artifactsOf(record, 'manifest')
-  if (manifestArtifact === undefined) return skipped('NO_MANIFEST', 'the release has no payload manifest')
-  const placeOf = (name: string) => path.join(state.scratch, poolKey(record.name, record.version, name))
-  const manifest = parseManifest(fs.readFileSync(placeOf(manifestArtifact.name)))
+  const { components } = known(state.record)
+  const compared: string[] = []
+  for (const component of components) {
+    const fileCount = await compareComponent(state, component)
+    if (fileCount === undefined) return skipped('NO_MANIFEST', `${component.name} has no payload manifest`)
+    compared.push(`${fileCount} files are the same in all of ${component.name}`)
+  }
+  return done(compared.join('; '))
+}
+
+async function compareComponent(state: VerifyState, { artifacts }: ReleaseComponent): Promise<number | undefined> {
+  const { name, version } = known(state.record)
+  const placeOf = (artifact: Artifact) => path.join(state.scratch, poolKey(name, version, artifact.name))
+  const manifestArtifact = artifacts.find(({ kind }) => kind === 'manifest')
+  if (manifestArtifact === undefined) return undefined
+  const manifest = parseManifest(fs.readFileSync(placeOf(manifestArtifact)))
   const proven = new Set<Digest>()
-  for (const tarball of artifactsOf(record, 'tarball')) {
-    await proveEnvelope(placeOf(tarball.name), manifest)
-    proven.add(tarball.digest)
-  }
-  for (const deb of artifactsOf(record, 'deb')) await proveEnvelope(placeOf(deb.name), manifest)
-  for (const { digest, sizeBytes } of artifactsOf(record, 'oci')) {
+  for (const artifact of artifacts) {
+    const { kind, digest, sizeBytes } = artifact
+    if (kind === 'tarball' || kind === 'deb') await proveEnvelope(placeOf(artifact), manifest)
+    if (kind === 'tarball') proven.add(digest)
+    if (kind !== 'oci') continue
     // The repository's layout has every version; the proof is about this one.
-    for (const { key, bytes } of renderLayout(record.name, [{ version: record.version, digest, sizeBytes }])) {
-      fs.writeFileSync(path.join(state.scratch, key), bytes)
+    for (const document of renderLayout(name, [{ version, digest, sizeBytes }])) {
+      fs.writeFileSync(path.join(state.scratch, document.key), document.bytes)
     }
-    await proveEnvelope(path.join(state.scratch, ociFolder(record.name)), manifest, proven)
+    await proveEnvelope(path.join(state.scratch, ociFolder(name)), manifest, proven)
   }
-  return done(`${manifest.files.length} files are the same in all of them`)
+  return manifest.files.length
 }
 
 async function lookUpAsApt(state: VerifyState): Promise<Outcome<string>> {

@@ -26,7 +26,12 @@ export type Artifact = {
   | { readonly kind: 'manifest' }
   | { readonly kind: 'python'; readonly project: string; readonly requiresPython?: string }
   | { readonly kind: 'source' }
-  | { readonly kind: 'changelog' }
+  /** What changed since an earlier release: see payload/delta. `fromManifest` is the digest of that release's manifest. */
+  | { readonly kind: 'delta'; readonly from: string; readonly fromManifest: Digest }
+  /** What the release consists of, as CycloneDX has it. */
+  | { readonly kind: 'sbom' }
+  /** How it was made: an in-toto statement, not signed yet. */
+  | { readonly kind: 'provenance' }
 )
 
 /** A blob of an image: config, layers, manifests. The index itself is the artifact. */
@@ -68,13 +73,13 @@ export interface ReleaseRecord {
   readonly components: readonly ReleaseComponent[]
 }
 
-/** A part of a release with a payload of its own; the first releases have exactly one. */
+/** A part of a release with a payload of its own. The first is the application; what belongs to the release as a whole is with it. */
 export interface ReleaseComponent {
   readonly name: string
   readonly artifacts: readonly Artifact[]
 }
 
-const artifactKinds = ['tarball', 'deb', 'oci', 'manifest', 'python', 'source', 'changelog'] as const
+const artifactKinds = ['tarball', 'deb', 'oci', 'manifest', 'python', 'source', 'delta', 'sbom', 'provenance'] as const
 const anySize = Number.MAX_SAFE_INTEGER
 
 /** Write a record as it is stored and signed. */
@@ -121,6 +126,10 @@ function checkArtifact(artifact: Fields, names: Set<string>): void {
   if (kind === 'tarball' || kind === 'deb') artifact.integer('payloadOffset', 0, anySize)
   if (kind === 'deb') for (const field of ['package', 'debianVersion', 'architecture', 'control']) artifact.text(field)
   if (kind === 'python') artifact.text('project')
+  if (kind === 'delta') {
+    artifact.text('from', isVersion)
+    artifact.text('fromManifest', isDigest)
+  }
   if (kind === 'oci') checkBlobs(artifact)
 }
 

@@ -1,3 +1,4 @@
+import { componentsOf } from './components.ts'
 import { placeholderProblems } from './placeholder-checks.ts'
 import type { Recipe } from './schema.ts'
 
@@ -10,6 +11,7 @@ export interface RecipeProblem {
 /** Find what one key of a recipe asks of another. Shape: in the order of the schema. */
 export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
   return [
+    ...uniqueComponents(recipe),
     ...uniqueNames(recipe),
     ...listeners(recipe),
     ...runtime(recipe),
@@ -17,6 +19,22 @@ export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
     ...secrets(recipe),
     ...rehearsal(recipe),
     ...placeholderProblems(recipe),
+  ]
+}
+
+function uniqueComponents(recipe: Recipe): RecipeProblem[] {
+  const components = componentsOf(recipe)
+  const names = repeated(components.map(component => component.name)).map(({ index, value }) =>
+    problem(['components', index - 1, 'name'], `expected a name of its own, found ${value} a second time`),
+  )
+  const packages = repeated(
+    components.map(({ deb, name }, index) => (deb === undefined ? index : (deb.package ?? name))),
+  )
+  return [
+    ...names,
+    ...packages.map(({ index, value }) =>
+      problem(['components', index - 1, 'deb'], `expected a package of its own, found ${value} a second time`),
+    ),
   ]
 }
 
@@ -33,7 +51,7 @@ function uniqueNames({ node }: Recipe): RecipeProblem[] {
   return [...repeatedNames, ...repeatedFiles]
 }
 
-function repeated(values: readonly string[]) {
+function repeated<Value>(values: readonly Value[]) {
   return values.flatMap((value, index) => {
     const first = values.indexOf(value)
     return first < index ? [{ index, value, first }] : []

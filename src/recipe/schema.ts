@@ -41,11 +41,26 @@ const versionFile = z
     message: 'expected exactly one of json and pattern',
   })
 
+const summary = z.string().min(1).max(80)
+const description = z.string().optional()
+
+const component = z.strictObject({
+  name: name.describe('The name of the component: its files go by it.'),
+  summary: summary.describe('One line, without a full stop.'),
+  description: description.describe('A paragraph or more, for package managers.'),
+  payload,
+  deb: deb
+    .optional()
+    .describe(
+      'Its Debian package. A relation to another package of the release is exact with `${debianVersion}`: `notes-common (= ${debianVersion})`.',
+    ),
+})
+
 const recipeShape = z.strictObject({
   schema: z.literal(1).describe('The version of this format.'),
   name: name.describe('The name of the application: package, repository role and prefix go by it.'),
-  summary: z.string().min(1).max(80).describe('One line, without a full stop.'),
-  description: z.string().optional().describe('A paragraph or more, for package managers.'),
+  summary: summary.describe('One line, without a full stop.'),
+  description: description.describe('A paragraph or more, for package managers.'),
   licence: z.string().min(1).describe('SPDX licence expression.'),
   maintainer: z
     .string()
@@ -93,6 +108,10 @@ const recipeShape = z.strictObject({
     })
     .prefault({})
     .describe('The envelopes besides the tarball, which is always built.'),
+  components: z
+    .array(component)
+    .default([])
+    .describe('Further parts of the release with a payload and a Debian package of their own.'),
   node: node.prefault({}).describe('How a server runs it.'),
   rehearsal: z
     .strictObject({

@@ -26,6 +26,18 @@ export const payload = z
       .describe(
         'Glob patterns, relative to the payload root, of what is not. A folder that matches goes with all below it; `*` does not match a leading dot.',
       ),
-    level: z.number().int().min(1).max(19).default(3).describe('The zstd level.'),
+    codec: z
+      .enum(['zstd', 'gzip'])
+      .default('zstd')
+      .describe(
+        'How it is compressed. `gzip` is for readers older than dpkg 1.21.18 (Debian 12), Docker 23 and umoci; it is slower and larger.',
+      ),
+    level: z
+      .number()
+      .int()
+      .min(1)
+      .max(19)
+      .default(3)
+      .describe('The level of the codec; gzip takes the levels above 9 as 9.'),
   })
   .describe('The tree that every envelope carries.')

@@ -12,7 +12,7 @@ import { needTool } from '../../support/tools.ts'
 type Payload = Parameters<typeof buildTree>[1]
 
 function payload(...entries: readonly { from: string; to?: string; mode?: string }[]): Payload {
-  return { root: 'opt/notes', level: 3, exclude: [], entries: [...entries] }
+  return { root: 'opt/notes', exclude: [], entries: [...entries] }
 }
 
 const pathsOf = (tree: ReturnType<typeof buildTree>) => tree.entries.map(entry => entry.path)

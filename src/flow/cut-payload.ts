@@ -1,0 +1,73 @@
+import path from 'node:path'
+import { buildTree } from '../build/tree.ts'
+import { digestOf } from '../core/digest.ts'
+import { done, type Outcome } from '../core/outcome.ts'
+import { formatBytes } from '../core/quantity.ts'
+import { collectMd5sums } from '../envelope/md5sums.ts'
+import { payloadManifestType } from '../envelope/oci.ts'
+import { createTarball } from '../envelope/tarball.ts'
+import { compressedManifest, type PayloadManifest } from '../payload/manifest.ts'
+import { packPayload } from '../payload/pack.ts'
+import type { Artifact } from '../payload/release-record.ts'
+import { componentsOf, type RecipeComponent } from '../recipe/components.ts'
+import { nodeRecipeJson } from '../recipe/node.ts'
+import { writeFileAtomic } from '../sys/files.ts'
+import { type CutState, known, type PackedComponent } from './cut-state.ts'
+
+/** Collect what is shipped and pack it, component by component: tarball and manifest of each. */
+export async function packPayloads(state: CutState): Promise<Outcome<string>> {
+  const packed: PackedComponent[] = []
+  for (const component of componentsOf(known(state.prepared).loaded.recipe)) {
+    packed.push(await packComponent(state, component))
+  }
+  state.packed = packed
+  packed[0]!.artifacts.unshift(...state.early)
+  return done(packed.map(packedText).join('; '))
+}
+
+function packedText({ component, manifest, tarball }: PackedComponent): string {
+  const sizes = `${formatBytes(manifest.tar.sizeBytes)} → ${formatBytes(tarball.sizeBytes)}`
+  const text = `${manifest.files.length} entries, ${sizes}`
+  return component.isApplication ? text : `${component.name}: ${text}`
+}
+
+/** Pack a tree: tarball and manifest in one pass over its files. Post: both are on disk and among the artifacts. */
+async function packComponent(state: CutState, component: RecipeComponent): Promise<PackedComponent> {
+  const { loaded, facts, wanted } = known(state.prepared)
+  const { name, payload } = component
+  const tree = buildTree(known(state.workspace).buildCheckout, payload)
+  const folder = known(state.output).partial
+  const extension = payload.codec === 'zstd' ? 'zst' : 'gz'
+  const tarball = createTarball(path.join(folder, `${name}-${wanted.version}.tar.${extension}`), payload.codec)
+  const md5sums = collectMd5sums()
+  try {
+    const manifest = await packPayload({
+      tree,
+      name,
+      version: wanted.version,
+      sourceDateEpoch: facts.head.timeSeconds,
+      codec: payload.codec,
+      level: payload.level,
+      // Only the application is installed into a prefix.
+      recipe: component.isApplication ? nodeRecipeJson(loaded.raw) : null,
+      sinks: component.deb === undefined ? [tarball] : [tarball, md5sums],
+      onProgress: (done, total) =>
+        state.tools.emit({ kind: 'progress', step: 'payload', what: name, unit: 'bytes', done, total }),
+      signal: state.tools.signal,
+    })
+    const artifact = tarball.finish(manifest)
+    const storedManifest = compressedManifest(manifest)
+    const artifacts = [artifact, writeManifest(folder, storedManifest, manifest)]
+    return { component, tree, artifacts, manifest, storedManifest, tarball: artifact, md5sums: md5sums.sums }
+  } catch (caught) {
+    tarball.discard()
+    throw caught
+  }
+}
+
+function writeManifest(folder: string, bytes: Buffer, { name, version }: PayloadManifest): Artifact {
+  const file = `${name}-${version}.manifest.json.zst`
+  writeFileAtomic(path.join(folder, file), bytes, { durable: false })
+  const { byteLength: sizeBytes } = bytes
+  return { kind: 'manifest', name: file, sizeBytes, digest: digestOf(bytes), mediaType: payloadManifestType }
+}
