@@ -431,6 +431,11 @@ export const errorCodes = {
     'exclude it in the recipe',
   ),
   BUILD_EMPTY: entry(2, 'The payload has no file.', 'correct payload in the recipe'),
+  BUILD_OVERLAP: entry(
+    2,
+    'Two packages of the release ship the same file, which dpkg would refuse.',
+    'let only one component have the file, by payload.exclude or payload.entries in the recipe',
+  ),
   BUILD_PYTHON: entry(
     2,
     'The Python distributions that the recipe names are not as expected.',

@@ -1,8 +1,10 @@
 import path from 'node:path'
+import { assertDisjoint } from '../build/overlap.ts'
 import { buildTree } from '../build/tree.ts'
 import { digestOf } from '../core/digest.ts'
 import { done, type Outcome } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
+import type { Tree } from '../core/tree.ts'
 import { collectMd5sums } from '../envelope/md5sums.ts'
 import { payloadManifestType } from '../envelope/oci.ts'
 import { createTarball } from '../envelope/tarball.ts'
@@ -16,10 +18,18 @@ import { type CutState, known, type PackedComponent } from './cut-state.ts'
 
 /** Collect what is shipped and pack it, component by component: tarball and manifest of each. */
 export async function packPayloads(state: CutState): Promise<Outcome<string>> {
+  const { buildCheckout } = known(state.workspace)
+  const trees = componentsOf(known(state.prepared).loaded.recipe).map(component => ({
+    component,
+    tree: buildTree(buildCheckout, component.payload),
+  }))
+  assertDisjoint(
+    trees.flatMap(({ component: { deb, name }, tree }) =>
+      deb === undefined ? [] : [{ package: deb.package ?? name, tree }],
+    ),
+  )
   const packed: PackedComponent[] = []
-  for (const component of componentsOf(known(state.prepared).loaded.recipe)) {
-    packed.push(await packComponent(state, component))
-  }
+  for (const { component, tree } of trees) packed.push(await packComponent(state, component, tree))
   state.packed = packed
   packed[0]!.artifacts.unshift(...state.early)
   return done(packed.map(packedText).join('; '))
@@ -32,10 +42,9 @@ function packedText({ component, manifest, tarball }: PackedComponent): string {
 }
 
 /** Pack a tree: tarball and manifest in one pass over its files. Post: both are on disk and among the artifacts. */
-async function packComponent(state: CutState, component: RecipeComponent): Promise<PackedComponent> {
+async function packComponent(state: CutState, component: RecipeComponent, tree: Tree): Promise<PackedComponent> {
   const { loaded, facts, wanted } = known(state.prepared)
   const { name, payload } = component
-  const tree = buildTree(known(state.workspace).buildCheckout, payload)
   const folder = known(state.output).partial
   const extension = payload.codec === 'zstd' ? 'zst' : 'gz'
   const tarball = createTarball(path.join(folder, `${name}-${wanted.version}.tar.${extension}`), payload.codec)

@@ -70,7 +70,7 @@ function listeners({ node }: Recipe): RecipeProblem[] {
   ]
 }
 
-function runtime({ node, artifacts }: Recipe): RecipeProblem[] {
+function runtime({ node, artifacts, components }: Recipe): RecipeProblem[] {
   const { kind, vendor, packages } = node.runtime
   const at = ['node', 'runtime'] as const
   if (kind === 'python') {
@@ -78,9 +78,10 @@ function runtime({ node, artifacts }: Recipe): RecipeProblem[] {
     if (vendor === undefined)
       found.push(problem(at, 'expected vendor, the folder that pip takes every package from, found none'))
     if (packages.length === 0) found.push(problem(at, 'expected packages, what pip installs, found none'))
-    if (artifacts.deb?.unit !== undefined) {
-      const reason = 'expected no unit for kind python, whose virtualenv a package cannot bring'
-      found.push(problem(['artifacts', 'deb', 'unit'], `${reason}, found one`))
+    const reason = 'expected no unit for kind python, whose virtualenv a package cannot bring'
+    if (artifacts.deb?.unit !== undefined) found.push(problem(['artifacts', 'deb', 'unit'], `${reason}, found one`))
+    for (const [index, { deb }] of components.entries()) {
+      if (deb?.unit !== undefined) found.push(problem(['components', index, 'deb', 'unit'], `${reason}, found one`))
     }
     return found
   }

@@ -42,6 +42,16 @@ describe('recipeProblems', () => {
       'artifacts.deb.unit: expected no unit for kind python',
     ],
     [
+      'a component with the name of the application',
+      'components: [{ name: notes, summary: x, payload: { root: opt/x, entries: [{ from: x }] } }]\n',
+      'components[0].name: expected a name of its own, found notes a second time',
+    ],
+    [
+      'a component with the package of another',
+      'artifacts: { deb: { package: all } }\ncomponents: [{ name: two, summary: x, payload: { root: opt/x, entries: [{ from: x }] }, deb: { package: all } }]\n',
+      'components[0].deb: expected a package of its own, found all a second time',
+    ],
+    [
       'packages without python',
       'node:\n  runtime: { kind: node, packages: [weave] }\n',
       'node.runtime.packages: expected no packages for kind node',
