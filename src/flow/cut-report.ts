@@ -3,7 +3,7 @@ import { commandText } from '../build/commands.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { componentsOf } from '../recipe/components.ts'
 import type { PendingRelease } from '../source/publish.ts'
-import { artifactsOf, type CutState, known } from './cut-state.ts'
+import { artifactsOf, known, type RequestedCut } from './cut-state.ts'
 
 /** What a cut hands to programs. */
 export interface CutResult {
@@ -15,7 +15,7 @@ export interface CutResult {
 }
 
 /** Show what was made, and what to do next. */
-export function reportCut(state: CutState, durationMs: number): void {
+export function reportCut(state: RequestedCut, durationMs: number): void {
   const { emit } = state.tools
   const artifacts = artifactsOf(state)
   const record = known(state.record)
@@ -46,7 +46,7 @@ export function reportCut(state: CutState, durationMs: number): void {
 }
 
 /** Say that a release is made whose command was killed right before its end. */
-export function reportFinished(state: CutState, release: PendingRelease, durationMs: number): void {
+export function reportFinished(state: RequestedCut, release: PendingRelease, durationMs: number): void {
   const folder = path.join(state.dist, release.version)
   const message = `${release.version} was cut by a command that was killed at its end; ${release.tag} is complete now, in ${folder}`
   const result = { version: release.version, tag: release.tag, folder }
@@ -54,7 +54,7 @@ export function reportFinished(state: CutState, release: PendingRelease, duratio
 }
 
 /** Show what a cut would do. */
-export function reportPlan(state: CutState, steps: readonly string[], durationMs: number): void {
+export function reportPlan(state: RequestedCut, steps: readonly string[], durationMs: number): void {
   const { loaded, facts, wanted, changes } = known(state.prepared)
   const { recipe, file } = loaded
   const { node, source } = recipe

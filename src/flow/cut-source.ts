@@ -8,13 +8,13 @@ import { renderChanges } from '../source/changelog.ts'
 import { normaliseCheckout, writeEdits } from '../source/checkout.ts'
 import { readCommits } from '../source/commits.ts'
 import { planEdits } from '../source/edits.ts'
-import { readFacts } from '../source/facts.ts'
+import { type CommitFacts, readFacts } from '../source/facts.ts'
 import { checkReady, planVersion } from '../source/preflight.ts'
-import { openScratch } from '../source/scratch.ts'
-import { type CutState, known } from './cut-state.ts'
+import { openScratch, type Scratch } from '../source/scratch.ts'
+import { type CutState, known, type RequestedCut } from './cut-state.ts'
 
 /** Read recipe and repository, decide version and tag, and make sure that a release can be cut. Errors: those of the recipe and of preflight.ts. */
-export async function preflight(state: CutState): Promise<Outcome<string>> {
+export async function preflight(state: RequestedCut): Promise<Outcome<string>> {
   const { options, places, git } = state
   const loaded = loadRecipe(findRecipe(places.root, options.recipe))
   const { source } = loaded.recipe
@@ -39,20 +39,37 @@ export async function preflight(state: CutState): Promise<Outcome<string>> {
 
 /** Make the temporary folders, the scratch repository and a clean checkout for the tests. */
 export async function checkOut(state: CutState): Promise<Outcome<string>> {
-  const { options, places, git, dist } = state
+  const { places, dist } = state
   const { facts, wanted } = known(state.prepared)
-  const { commit, timeSeconds } = facts.head
-  const workspace = openWorkspace(places.commonFolder, options.environment['HOME'])
-  state.workspace = workspace
-  const { environment } = options
-  const scratch = await openScratch(git, places, { folder: workspace.git, environment, signal: state.tools.signal })
-  state.scratch = scratch
+  const { commit } = facts.head
+  const scratch = await openFolders(state, places.commonFolder)
   // A key that is missing or a passphrase that nobody types is found out now, not after the build.
   if (wanted.tag !== undefined) await scratch.writeTag({ name: `trial-${wanted.tag}`, commit, message: 'trial\n' })
-  const files = await scratch.checkout(commit, workspace.testCheckout)
-  normaliseCheckout(workspace.testCheckout, timeSeconds)
+  const fileCount = await checkOutForTests(state, facts.head)
   state.output = openOutput(dist, wanted.version)
-  return done(`${files.length} files`)
+  return done(`${fileCount} files`)
+}
+
+/** Make the temporary folders, named after `owner`, and the scratch repository in them. */
+export async function openFolders(state: CutState, owner: string): Promise<Scratch> {
+  const { options, places, git, tools } = state
+  const { environment } = options
+  const workspace = openWorkspace(owner, environment['HOME'])
+  state.workspace = workspace
+  const scratch = await openScratch(git, places, { folder: workspace.git, environment, signal: tools.signal })
+  state.scratch = scratch
+  return scratch
+}
+
+/** Make a clean checkout of a commit as it is, and count its files. */
+export async function checkOutForTests(
+  state: CutState,
+  { commit, timeSeconds }: Pick<CommitFacts, 'commit' | 'timeSeconds'>,
+): Promise<number> {
+  const { testCheckout } = known(state.workspace)
+  const files = await known(state.scratch).checkout(commit, testCheckout)
+  normaliseCheckout(testCheckout, timeSeconds)
+  return files.length
 }
 
 /** Make a second clean checkout with version files and changelog as the release commit will have them. */

@@ -45,7 +45,7 @@ export interface PackedComponent {
 /** What preflight decided: nothing of it changes afterwards. */
 export interface PreparedCut {
   readonly loaded: LoadedRecipe
-  readonly facts: RepositoryFacts
+  readonly facts: Pick<RepositoryFacts, 'head'>
   readonly wanted: Wanted
   /** Markdown: what changed since the release before, from the commits. */
   readonly changes: string
@@ -57,9 +57,12 @@ export interface ReleaseSources extends ReleaseEdits {
   readonly files: readonly CommittedFile[]
 }
 
-/** What the steps of a cut hand on. Optional members are filled in by the step that is named. */
+/**
+ * What the steps that make a release hand on, whether it is cut or built again (rebuild.ts). Optional members are filled in by the step
+ * that is named.
+ */
 export interface CutState {
-  readonly options: CutOptions
+  readonly options: Pick<CutOptions, 'environment'>
   readonly tools: FlowTools
   readonly git: Git
   readonly places: RepositoryPlaces
@@ -78,6 +81,11 @@ export interface CutState {
   packed?: readonly PackedComponent[]
   /** record */
   record?: ReleaseRecord
+}
+
+/** What only a cut knows: who asked for it, and how. */
+export interface RequestedCut extends CutState {
+  readonly options: CutOptions
 }
 
 /** What an earlier step found out. Its absence is a defect in the order of the steps. */

@@ -10,11 +10,11 @@ import { packPayloads } from './cut-payload.ts'
 import { completeOutput, record, rehearseRelease, tagRelease } from './cut-publish.ts'
 import { reportCut, reportFinished, reportPlan } from './cut-report.ts'
 import { archiveSources, checkOut, preflight, setVersionAndChangelog } from './cut-source.ts'
-import type { CutOptions, CutState } from './cut-state.ts'
+import type { CutOptions, RequestedCut } from './cut-state.ts'
 import type { FlowTools } from './tools.ts'
 
 /** Everything that can fail comes before the last step: until then the repository is as it was. */
-const steps: readonly Step<CutState, unknown>[] = [
+const steps: readonly Step<RequestedCut, unknown>[] = [
   { name: 'preflight', required: true, run: preflight },
   { name: 'checkout', required: true, run: checkOut },
   // In a checkout of their own: what tests leave behind must not be shipped.
@@ -45,7 +45,7 @@ export async function cut(options: CutOptions, tools: FlowTools): Promise<void> 
   const places = await findRepository(gitIn(options.cwd, { environment, signal: tools.signal }))
   const git = gitIn(places.root, { environment, signal: tools.signal })
   const dist = options.output ?? path.join(places.root, 'dist')
-  const state: CutState = { options, tools, git, places, dist, early: [] }
+  const state: RequestedCut = { options, tools, git, places, dist, early: [] }
   const run = { emit: tools.emit, nowMs: tools.clock.elapsedMs }
   const chosen = options.dryRun ? steps.slice(0, 1) : steps
   tools.emit({ kind: 'run-started', command: 'cut', subject: places.root, steps: chosen.map(step => step.name) })
