@@ -42,7 +42,8 @@ interface Anchor {
   readonly aptKey: string
 }
 
-interface VerifyState {
+/** What the steps of a verification hand on. */
+export interface VerifyState {
   readonly options: RepositoryVerifyOptions
   readonly tools: FlowTools
   /** A temporary folder: files are in it under their keys. */
@@ -55,7 +56,8 @@ interface VerifyState {
 const maxDescriptionBytes = 64 * 1024
 const maxLayoutBytes = 64 * 1024 * 1024
 
-const steps: readonly Step<VerifyState, unknown>[] = [
+/** From the root's signature to what apt and podman see: whoever goes on from here works with verified files. */
+export const verificationSteps: readonly Step<VerifyState, unknown>[] = [
   // Everything else hangs on this one file.
   { name: 'pin the root', required: true, run: pin },
   { name: 'verify the record', required: true, run: verifyRecord },
@@ -74,13 +76,13 @@ const steps: readonly Step<VerifyState, unknown>[] = [
  */
 export async function verifyRelease(options: RepositoryVerifyOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
-  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-verify-'))
-  const state: VerifyState = { options, tools, scratch }
-  tools.emit({ kind: 'run-started', command: 'verify', subject: options.version, steps: steps.map(step => step.name) })
+  const state = openVerification(options, tools)
+  const names = verificationSteps.map(step => step.name)
+  tools.emit({ kind: 'run-started', command: 'verify', subject: options.version, steps: names })
   try {
-    await runSteps(steps, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
+    await runSteps(verificationSteps, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
   } finally {
-    fs.rmSync(scratch, { recursive: true, force: true })
+    fs.rmSync(state.scratch, { recursive: true, force: true })
   }
   const { name, version } = known(state.record)
   tools.emit({
@@ -91,6 +93,11 @@ export async function verifyRelease(options: RepositoryVerifyOptions, tools: Flo
     message: `${name} ${version} is what was signed`,
     result: { application: name, version, url: known(state.anchor).url },
   })
+}
+
+/** Begin a verification. Post: its folder `scratch` exists, and is the caller's to remove. */
+export function openVerification(options: RepositoryVerifyOptions, tools: FlowTools): VerifyState {
+  return { options, tools, scratch: fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-verify-')) }
 }
 
 async function pin(state: VerifyState): Promise<Outcome<string>> {
