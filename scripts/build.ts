@@ -25,6 +25,8 @@ async function bundle(folder: string): Promise<Metafile> {
     platform: 'node',
     target: 'node24.15',
     chunkNames: 'parts/[name]-[hash]',
+    // The library for SBOMs asks for it to write XML, does without, and is never asked for XML.
+    external: ['xmlbuilder2'],
     // CommonJS packages call require for what Node brings; an ES module has none of its own.
     banner: {
       js: "import { createRequire as cutoverCreateRequire } from 'node:module'\nconst require = cutoverCreateRequire(import.meta.url)",

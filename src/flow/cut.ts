@@ -5,6 +5,7 @@ import { gitIn } from '../source/git.ts'
 import { lockFile } from '../source/publish.ts'
 import { takeLock } from '../sys/lock.ts'
 import { collectDistributions, makeEnvelopes, readBack, runBuild, runTests } from './cut-build.ts'
+import { makeProvenance, makeSboms } from './cut-evidence.ts'
 import { finishKilledCuts } from './cut-leftovers.ts'
 import { packPayloads } from './cut-payload.ts'
 import { completeOutput, record, rehearseRelease, tagRelease } from './cut-publish.ts'
@@ -24,9 +25,13 @@ const steps: readonly Step<RequestedCut, unknown>[] = [
   { name: 'sources', required: true, run: archiveSources },
   { name: 'build', required: false, run: runBuild },
   { name: 'payload', required: true, run: packPayloads },
+  // Before the envelopes, for an image names its SBOM.
+  { name: 'sbom', required: true, run: makeSboms },
   { name: 'envelopes', required: false, run: makeEnvelopes },
   { name: 'python', required: false, run: collectDistributions },
   { name: 'read back', required: true, run: readBack },
+  // When all is made that it is about.
+  { name: 'provenance', required: true, run: makeProvenance },
   { name: 'record', required: true, run: record },
   { name: 'rehearse', required: true, run: rehearseRelease },
   { name: 'complete', required: true, run: completeOutput },

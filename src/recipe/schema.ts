@@ -69,6 +69,12 @@ const recipeShape = z.strictObject({
   homepage: z.url().optional().describe('Where to read about it.'),
   source: z
     .strictObject({
+      repository: z
+        .url()
+        .optional()
+        .describe(
+          'Where the sources are public, such as `https://git.example.org/notes.git`: named in the provenance, without credentials.',
+        ),
       branch: gitName.default('main').describe('The branch that releases are cut from.'),
       remote: gitName
         .default('origin')

@@ -12,9 +12,11 @@ const domainEdges: Readonly<Record<string, readonly string[]>> = {
   build: ['recipe'],
   payload: [],
   envelope: ['payload'],
+  evidence: ['payload'],
   // What trust hands out is the release record, and that is payload's document.
   trust: ['payload'],
   repository: ['payload', 'envelope', 'trust'],
+  registry: [],
   prefix: ['recipe', 'payload', 'trust'],
   gate: ['recipe'],
   service: ['recipe'],
