@@ -17,6 +17,10 @@ export const releaseExecutable: Executable = {
       summary: 'publish a release to the vendor repository',
       load: async io => (await import('./upload.ts')).uploadCommand(io),
     },
+    image: {
+      summary: 'push the image of a release to a registry, look at images, fetch them',
+      load: async io => (await import('./release-image.ts')).releaseImageCommand(io),
+    },
     list: {
       summary: 'list the releases of a vendor repository',
       load: async io => (await import('./release-list.ts')).releaseListCommand(io),

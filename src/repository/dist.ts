@@ -46,6 +46,11 @@ export function cutVersions(distFolder: string): readonly string[] {
   }
 }
 
+/** Read what a release consists of, without its files. Errors: RELEASE_NOT_CUT, RELEASE_DAMAGED, DOCUMENT_NEWER. */
+export function readCutRecord(distFolder: string, version: string): ReleaseRecord {
+  return parseRecord(readRecord(distFolder, version), path.join(distFolder, version))
+}
+
 /**
  * Read a release and digest every file of it.
  *

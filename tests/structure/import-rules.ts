@@ -15,7 +15,7 @@ const domainEdges: Readonly<Record<string, readonly string[]>> = {
   evidence: ['payload'],
   // What trust hands out is the release record, and that is payload's document.
   trust: ['payload'],
-  repository: ['payload', 'envelope', 'trust'],
+  repository: ['payload', 'envelope', 'evidence', 'trust'],
   registry: [],
   prefix: ['recipe', 'payload', 'trust'],
   gate: ['recipe'],

@@ -1,0 +1,185 @@
+import { Readable } from 'node:stream'
+import { ReleaseError } from '../core/error.ts'
+
+/** A body that is sent as it is read. `pieces` starts anew whenever it is called, so that a request can be made again. */
+export interface StreamedBody {
+  readonly sizeBytes: number
+  readonly pieces: () => AsyncIterable<Uint8Array>
+}
+
+export interface ExchangeOptions {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH'
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Uint8Array | StreamedBody | undefined
+  readonly signal?: AbortSignal
+  /** The longest wait for the next bytes in either direction. */
+  readonly idleTimeoutMs?: number
+  /** The longest wait for an answer once the whole body was handed over: a server may digest it first. */
+  readonly answerTimeoutMs?: number
+}
+
+/** An answer of any status. Its body is read, or given up by `finish`: else its connection stays open. */
+export interface Answer {
+  readonly status: number
+  readonly header: (name: string) => string | undefined
+  readonly body: AsyncIterable<Uint8Array>
+  /** Let the connection be used again when little is left to read, and close it otherwise. */
+  readonly finish: () => Promise<void>
+}
+
+/** Less than what a new connection costs is read to its end and thrown away. */
+const worthDrainingBytes = 64 * 1024
+
+/**
+ * Make one HTTP request and hand back its answer, whatever its status. Redirects are answers, too: who follows one decides what goes along.
+ *
+ * Post: nothing but `headers` is sent to the address besides a user agent and framing. Errors: HTTP_FAILED, with `details.errno` where the
+ * system gave one; its message and cause hold neither query nor body, for those of registries and object storage hold secrets.
+ * Source: RFC 9110 §9, §15.4.
+ */
+export async function exchange(url: URL, options: ExchangeOptions): Promise<Answer> {
+  // Loaded late: commands that stay on this machine must not pay for it.
+  const { default: fetch } = await import('node-fetch')
+  const patience = new Patience(options)
+  try {
+    options.signal?.throwIfAborted()
+    const response = await fetch(url, {
+      method: options.method,
+      headers: { 'accept-encoding': 'identity', 'user-agent': 'cutover', ...headersOf(options) },
+      body: bodyOf(options.body, patience),
+      redirect: 'manual',
+      compress: false,
+      signal: patience.signal as never,
+    })
+    patience.touch()
+    const body = received(response.body ?? Readable.from([]), url, patience)
+    const length = Number(response.headers.get('content-length') ?? Number.NaN)
+    return {
+      status: response.status,
+      header: name => response.headers.get(name) ?? undefined,
+      body,
+      finish: () => finish(body, options.method === 'HEAD' ? 0 : length, patience),
+    }
+  } catch (caught) {
+    patience.end()
+    throw failure(url, caught, patience)
+  }
+}
+
+/** Read the whole of a small body. Errors: HTTP_TOO_LARGE beyond `maxBytes`, HTTP_FAILED. */
+export async function readAnswer(answer: Answer, maxBytes: number, place: string): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  let sizeBytes = 0
+  for await (const piece of answer.body) {
+    sizeBytes += piece.byteLength
+    if (sizeBytes > maxBytes)
+      throw new ReleaseError('HTTP_TOO_LARGE', `${place} is longer than the ${maxBytes} bytes that it may have`, {
+        details: { place, maxBytes },
+      })
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces, sizeBytes)
+}
+
+/** Write an address for people: without its query and without a user, which may be secrets. */
+export function displayUrl(url: URL): string {
+  return `${url.origin}${url.pathname}`
+}
+
+/** What ends a wait: silence for too long, or whoever asked. */
+class Patience {
+  readonly #controller = new AbortController()
+  readonly #options: ExchangeOptions
+  #timer: NodeJS.Timeout
+  readonly #forward = () => this.#controller.abort(this.#options.signal?.reason)
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options
+    this.#timer = this.#startTimer('idle', options.idleTimeoutMs ?? 30_000)
+    options.signal?.addEventListener('abort', this.#forward, { once: true })
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Bytes have moved. */
+  touch(): void {
+    this.#timer.refresh()
+  }
+
+  /** Everything was sent: now the other side may take its time. */
+  awaitAnswer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = this.#startTimer('answer', this.#options.answerTimeoutMs ?? 300_000)
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#options.signal?.removeEventListener('abort', this.#forward)
+  }
+
+  close(): void {
+    this.end()
+    this.#controller.abort()
+  }
+
+  #startTimer(what: 'idle' | 'answer', timeoutMs: number): NodeJS.Timeout {
+    const reason = what === 'idle' ? `no bytes for ${timeoutMs} ms` : `no answer for ${timeoutMs} ms`
+    return setTimeout(() => this.#controller.abort(new Error(reason)), timeoutMs)
+  }
+}
+
+function headersOf({ headers, body }: ExchangeOptions): Record<string, string> {
+  return body === undefined || body instanceof Uint8Array
+    ? { ...headers }
+    : { ...headers, 'content-length': String(body.sizeBytes) }
+}
+
+function bodyOf(body: ExchangeOptions['body'], patience: Patience): Buffer | Readable | null {
+  if (body === undefined) return null
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  return Readable.from(sent(body, patience), { objectMode: false, highWaterMark: 1024 * 1024 })
+}
+
+async function* sent(body: StreamedBody, patience: Patience): AsyncGenerator<Uint8Array> {
+  for await (const piece of body.pieces()) {
+    patience.touch()
+    yield piece
+  }
+  patience.awaitAnswer()
+}
+
+async function* received(body: AsyncIterable<unknown>, url: URL, patience: Patience): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const piece of body) {
+      patience.touch()
+      yield piece as Uint8Array
+    }
+  } catch (caught) {
+    throw failure(url, caught, patience)
+  } finally {
+    patience.close()
+  }
+}
+
+async function finish(body: AsyncIterable<Uint8Array>, sizeBytes: number, patience: Patience): Promise<void> {
+  // The length of a body that is sent in chunks is not known.
+  if (!(sizeBytes <= worthDrainingBytes)) return patience.close()
+  for await (const _piece of body) {
+    // Read to its end, the connection can be used again.
+  }
+}
+
+function failure(url: URL, caught: unknown, patience: Patience): ReleaseError {
+  if (caught instanceof ReleaseError) return caught
+  const { code, erroredSysCall, type } = caught as Error & { code?: string; erroredSysCall?: string; type?: string }
+  const { aborted, reason } = patience.signal
+  const told = aborted && reason instanceof Error ? reason.message : undefined
+  const system = [erroredSysCall, code].filter(word => word !== undefined).join(' ')
+  // The message of a FetchError repeats the whole address, so it is neither shown nor kept as the cause.
+  const said = type === undefined ? (caught as Error).message : `the connection failed (${type})`
+  return new ReleaseError('HTTP_FAILED', `${displayUrl(url)}: ${told ?? (system === '' ? said : system)}`, {
+    details: { url: displayUrl(url), errno: code },
+  })
+}
