@@ -2,6 +2,8 @@ import { ReleaseError } from '../core/error.ts'
 
 /** What people are told of an SBOM. */
 export interface SbomSummary {
+  /** What it is of, such as `notes 1.1.4`. */
+  readonly subject: string
   readonly specVersion: string
   readonly packages: number
   readonly files: number
@@ -25,12 +27,31 @@ export function summariseSbom(bytes: Uint8Array): SbomSummary {
   if (bomFormat !== 'CycloneDX' || typeof specVersion !== 'string') throw invalid('is not CycloneDX')
   const counts: Counts = { packages: 0, files: 0, licences: new Map() }
   // The application itself is not one of its packages.
-  count(object(object(metadata)['component'])['components'], counts, 1)
+  const subject = object(object(metadata)['component'])
+  count(subject['components'], counts, 1)
   count(components, counts, 1)
   const licences = [...counts.licences]
     .map(([name, packages]) => ({ name, packages }))
     .sort((a, b) => b.packages - a.packages || (a.name < b.name ? -1 : 1))
-  return { specVersion, packages: counts.packages, files: counts.files, licences }
+  return {
+    subject: `${subject['name']} ${subject['version']}`,
+    specVersion,
+    packages: counts.packages,
+    files: counts.files,
+    licences,
+  }
+}
+
+/** Check that an SBOM is of a component of a release. Errors: EVIDENCE_MISMATCH. */
+export function assertSbom(
+  { subject }: SbomSummary,
+  expected: { readonly name: string; readonly version: string },
+): void {
+  const wanted = `${expected.name} ${expected.version}`
+  if (subject === wanted) return
+  throw new ReleaseError('EVIDENCE_MISMATCH', `an SBOM is one of ${subject.slice(0, 200)}, expected ${wanted}`, {
+    details: { found: subject.slice(0, 200), expected: wanted },
+  })
 }
 
 function count(components: unknown, counts: Counts, depth: number): void {

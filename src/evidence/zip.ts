@@ -13,6 +13,11 @@ const deflated = 8
 /** A member as the central directory lists it. */
 interface Member {
   readonly name: string
+  /** As on Unix; 0 where the archive came from elsewhere. */
+  readonly mode: number
+  /** Date and time of MS-DOS, as they stand there. */
+  readonly dosDate: number
+  readonly dosTime: number
   readonly method: number
   readonly sizeBytes: number
   readonly packedBytes: number
@@ -31,6 +36,22 @@ export function readZipMember(file: string, fits: (name: string) => boolean, max
     const read = reader(descriptor)
     const member = listMembers(read).find(({ name }) => fits(name))
     return member === undefined ? undefined : readMember(read, member, maxBytes)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** A member with its content, unpacked. */
+export interface ZipMember extends Pick<Member, 'name' | 'mode' | 'dosDate' | 'dosTime'> {
+  readonly content: Buffer
+}
+
+/** Read one member after the other, as the central directory lists them, each in memory alone. Errors: those of {@link readZipMember}. */
+export function* readZipMembers(file: string, maxBytes: number): Generator<ZipMember> {
+  const descriptor = openFile(file)
+  try {
+    const read = reader(descriptor)
+    for (const member of listMembers(read)) yield { ...member, content: readMember(read, member, maxBytes) }
   } finally {
     fs.closeSync(descriptor)
   }
@@ -69,8 +90,11 @@ function listMembers(read: Read): readonly Member[] {
     members.push({
       name: directory.toString('utf8', at + centralRecord.sizeBytes, next),
       method: directory.readUInt16LE(at + 10),
+      dosTime: directory.readUInt16LE(at + 12),
+      dosDate: directory.readUInt16LE(at + 14),
       packedBytes: directory.readUInt32LE(at + 20),
       sizeBytes: directory.readUInt32LE(at + 24),
+      mode: directory.readUInt16LE(at + 40),
       headerAt: directory.readUInt32LE(at + 42),
     })
     at = next + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32)

@@ -16,11 +16,13 @@ import { filesOf, type ReleaseFile } from '../repository/dist.ts'
 import { renderLayout } from '../repository/oci/layout.ts'
 import { assertTagged } from '../repository/oci/verify.ts'
 import { parseDescription, readRepository } from '../repository/state.ts'
-import { open, readBytes, resolveUrl } from '../sys/http.ts'
+import { open, resolveUrl } from '../sys/http.ts'
 import { openRepository, parseFingerprint, pinRoot, type TrustedRepository } from '../trust/client.ts'
 import { ociFolder, poolKey, repositoryFile } from '../trust/layout.ts'
 import { findClone, openPublisher, type PublisherOptions } from './publisher.ts'
+import { fetchFile, missingFile } from './repository-file.ts'
 import type { FlowTools } from './tools.ts'
+import { checkProvenance, checkSboms } from './verify-evidence.ts'
 
 /** Which release to verify, and from where. */
 export interface RepositoryVerifyOptions extends PublisherOptions {
@@ -65,6 +67,8 @@ export const verificationSteps: readonly Step<VerifyState, unknown>[] = [
   { name: 'fetch the files', required: true, run: fetchFiles },
   // What different readers unpack is the same.
   { name: 'compare the envelopes', required: false, run: compareEnvelopes },
+  { name: 'read the SBOM', required: false, run: checkSboms },
+  { name: 'check the provenance', required: false, run: checkProvenance },
   { name: 'look it up as apt', required: false, run: lookUpAsApt },
   { name: 'look it up as podman', required: false, run: lookUpAsPodman },
 ]
@@ -72,7 +76,7 @@ export const verificationSteps: readonly Step<VerifyState, unknown>[] = [
 /**
  * Check a published release as its clients would, from the root's signature to the files in its envelopes.
  *
- * Post: nothing was changed, temporary files are gone. Errors: TRUST_*, RELEASE_UNKNOWN, ENVELOPE_MISMATCH, REPOSITORY_DAMAGED.
+ * Post: nothing was changed, temporary files are gone. Errors: TRUST_*, RELEASE_UNKNOWN, ENVELOPE_MISMATCH, EVIDENCE_*, REPOSITORY_DAMAGED.
  */
 export async function verifyRelease(options: RepositoryVerifyOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
@@ -213,16 +217,10 @@ async function lookUpAsPodman(state: VerifyState): Promise<Outcome<string>> {
   return done(`${name}:${version}`)
 }
 
-async function fetchFile(url: string, key: string, maxBytes: number): Promise<Buffer> {
-  const bytes = await readBytes(resolveUrl(url, key), maxBytes)
-  if (bytes !== undefined) return bytes
-  throw missing(key, url)
-}
-
 /** Fetch a file of the release to disk, digesting it on the way. Errors: REPOSITORY_DAMAGED, TRUST_MISMATCH, HTTP_FAILED. */
 async function fetchVerified(url: string, file: ReleaseFile, place: string, signal: AbortSignal): Promise<void> {
   const opened = await open(resolveUrl(url, file.key), { signal })
-  if (opened === undefined) throw missing(file.key, url)
+  if (opened === undefined) throw missingFile(file.key, url)
   fs.mkdirSync(path.dirname(place), { recursive: true })
   const digester = new Digester()
   const descriptor = fs.openSync(place, 'w')
@@ -243,8 +241,4 @@ async function fetchVerified(url: string, file: ReleaseFile, place: string, sign
     `${file.key} at ${url} has ${sizeBytes > file.sizeBytes ? 'more bytes than' : `${found}, not the digest that`} was signed for`,
     { details: { key: file.key, found, expected: file.digest } },
   )
-}
-
-function missing(key: string, url: string): ReleaseError {
-  return new ReleaseError('REPOSITORY_DAMAGED', `${key} is missing at ${url}`, { details: { key, repository: url } })
 }

@@ -5,6 +5,7 @@ import {
   indexTarget,
   poolKey,
   type ReleaseIndex,
+  type RepositoryDescription,
   recordTarget,
   repositoryFile,
   rootKey,
@@ -15,6 +16,7 @@ import { type SignedRelease, signRelease } from './apt/sign.ts'
 import { renderSources, renderSuite, type Suite, type SuiteEntry, suitePointers, suites } from './apt/suite.ts'
 import { artifactsOf, type Catalogue, type CatalogueEntry, suiteOf } from './catalogue.ts'
 import { type Document, immutable, pointer } from './document.ts'
+import { provenanceReferrers, type ReleaseEvidence, renderEvidence } from './evidence.ts'
 import type { AptKeyFile } from './keys/key-file.ts'
 import { renderLayout } from './oci/layout.ts'
 import { renderApplication, renderEntrance, renderRelease, sourcesKey } from './pages/pages.ts'
@@ -30,6 +32,10 @@ export interface Scope {
   readonly suites: readonly Suite[]
   /** The release that is being added; absent when a repository is set up. */
   readonly record?: ReleaseRecord
+  /** That release's. */
+  readonly evidence?: ReleaseEvidence
+  /** The signed provenances of all releases of the applications, by application and version. */
+  readonly envelopes: ReadonlyMap<string, ReadonlyMap<string, Buffer>>
 }
 
 /** Render every generated file of a publication but TUF's. Errors: PACKAGE_INVALID. */
@@ -43,10 +49,10 @@ export async function renderDocuments(
   const apt = await Promise.all(scope.suites.map(suite => renderAptSuite(catalogue, suite, options)))
   return [
     ...apt.flat(),
-    ...touched.flatMap(renderImages),
+    ...touched.flatMap(entry => renderImages(entry, scope.envelopes.get(entry.name))),
     ...touched.flatMap(renderProjects),
     renderProjectList(catalogue.applications),
-    ...(scope.record === undefined ? [] : [renderRelease(description, scope.record)]),
+    ...(scope.record === undefined ? [] : renderAdded(description, scope.record, scope.evidence)),
     ...touched.map(entry => renderApplication(description, entry)),
     renderEntrance(catalogue, digestOf(options.root)),
   ]
@@ -129,9 +135,22 @@ function suiteEntries(catalogue: Catalogue, suite: Suite): readonly SuiteEntry[]
   )
 }
 
-function renderImages(entry: CatalogueEntry): readonly Document[] {
+function renderAdded(
+  description: RepositoryDescription,
+  record: ReleaseRecord,
+  evidence: ReleaseEvidence | undefined,
+): readonly Document[] {
+  const signed = evidence?.provenance === undefined ? [] : renderEvidence(record, evidence.provenance)
+  return [renderRelease(description, record, evidence), ...signed]
+}
+
+function renderImages(entry: CatalogueEntry, envelopes: ReadonlyMap<string, Buffer> | undefined): readonly Document[] {
   const images = entry.releases.flatMap(record =>
     artifactsOf(record, 'oci').map(({ digest, sizeBytes }) => ({ version: record.version, digest, sizeBytes })),
   )
-  return images.length === 0 ? [] : renderLayout(entry.name, images)
+  const referrers = entry.releases.flatMap(record => {
+    const envelope = envelopes?.get(record.version)
+    return envelope === undefined ? [] : provenanceReferrers(record, envelope)
+  })
+  return images.length === 0 ? [] : renderLayout(entry.name, images, referrers)
 }

@@ -1,16 +1,18 @@
 import type { Digest } from '../core/digest.ts'
 import { applicationRole } from '../trust/layout.ts'
+import { roleKeys } from '../trust/role-keys.ts'
 import { suites } from './apt/suite.ts'
 import { type Catalogue, suiteOf, withApplications, withRelease } from './catalogue.ts'
 import type { ReadyRelease } from './dist.ts'
 import { type Document, immutable, pointer } from './document.ts'
 import { indexDocument, recordDocument, renderDocuments, renderFoundation, type Scope } from './documents.ts'
+import { readPublishedEnvelopes, signEvidence } from './evidence.ts'
 import { generateTufKey, type KeyFolder } from './keys/folder.ts'
 import type { TufKeyFile } from './keys/key-file.ts'
 import { signingWith } from './keys/signing.ts'
 import { keysToHead, type Publication, planPublication } from './plan.ts'
 import type { TargetReader } from './target.ts'
-import { nextMetadata } from './tuf/metadata.ts'
+import { nextMetadata, type Signing } from './tuf/metadata.ts'
 import { type TufState, timestampKey } from './tuf/state.ts'
 
 /** What is to be published: a release, applications that have none yet, or both. */
@@ -48,10 +50,11 @@ export async function preparePublication(
   const isNew = tuf.timestamp.version === 0
   const named = withApplications(state.catalogue, addition.applications)
   const catalogue = release === undefined ? named : withRelease(named, release.record)
+  const signing = signingWith(options.keys, options)
   const scope: Scope = {
     applications: [...addition.applications, ...(release === undefined ? [] : [release.record.name])],
     suites: isNew ? suites : release === undefined ? [] : [suiteOf(release.record)],
-    ...(release === undefined ? {} : { record: release.record }),
+    ...(await releaseScope(state, release, { target: options.target, signing })),
   }
   const rendered = await renderDocuments(catalogue, scope, { aptKey: options.keys.apt(), root, nowMs: options.nowMs })
   const targets = targetDocuments(catalogue, scope, release)
@@ -59,7 +62,7 @@ export async function preparePublication(
   const metadata = nextMetadata(
     tuf,
     new Map([...changes].map(([application, added]) => [application, added.map(({ target }) => target)])),
-    signingWith(options.keys, options),
+    signing,
   )
   const documents = [
     ...(isNew ? renderFoundation(catalogue, root) : []),
@@ -74,6 +77,23 @@ export async function preparePublication(
   const files = release?.files ?? []
   const current = await headAll(options.target, keysToHead(files, documents))
   return { publication: planPublication({ base: tuf.timestamp.digest, files, documents, current }), documents }
+}
+
+/** What is said of the release that is added, and of those before it wherever all are listed. */
+async function releaseScope(
+  { tuf, catalogue }: { readonly tuf: TufState; readonly catalogue: Catalogue },
+  release: ReadyRelease | undefined,
+  { target, signing }: { readonly target: TargetReader; readonly signing: Signing },
+): Promise<Pick<Scope, 'record' | 'evidence' | 'envelopes'>> {
+  if (release === undefined) return { envelopes: new Map() }
+  const { record } = release
+  const role = applicationRole(record.name)
+  const evidence = signEvidence(release, signing.signer(role))
+  const published = catalogue.applications.find(({ name }) => name === record.name)?.releases ?? []
+  const keys = roleKeys(tuf.targets.delegations, role)
+  const envelopes = new Map(await readPublishedEnvelopes(target, published, keys))
+  if (evidence.provenance !== undefined) envelopes.set(record.version, evidence.provenance.envelope)
+  return { record, evidence, envelopes: new Map([[record.name, envelopes]]) }
 }
 
 /** Make the keys of applications that have no role yet; in memory unless `store` is set. Errors: KEY_MISSING (targets). */

@@ -5,7 +5,7 @@ import { ReleaseError } from '../core/error.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import { readTextIfExists, writeFileAtomic } from '../sys/files.ts'
 import { readBytes, resolveUrl } from '../sys/http.ts'
-import { indexTarget, metadataFolder, type ReleaseIndex, recordTarget, rootKey } from './layout.ts'
+import { applicationRole, indexTarget, metadataFolder, type ReleaseIndex, recordTarget, rootKey } from './layout.ts'
 import { nearVersions, parseReleaseIndex } from './release-index.ts'
 
 /** A release's record as it was signed, with the digest that journals name it by. */
@@ -23,6 +23,8 @@ export interface TrustedRepository {
   readonly index: (application: string) => Promise<ReleaseIndex>
   /** Read the record of a release. Errors: RELEASE_UNKNOWN with the nearest versions, TRUST_*, HTTP_FAILED. */
   readonly record: (application: string, version: string) => Promise<SignedRecord>
+  /** The public keys, in hex by key id, that sign for an application: its releases and what is said of them. Errors: TRUST_*, HTTP_FAILED. */
+  readonly keys: (application: string) => Promise<ReadonlyMap<string, string>>
 }
 
 /** Read a root's fingerprint as people write it: `sha256:` and 64 hex digits, or these alone. Errors: USAGE. */
@@ -111,7 +113,8 @@ export function openRepository(options: {
     }
     return { record: parsed, bytes, digest: digestOf(bytes) }
   }
-  return { refresh, index, record }
+  const keys = async (application: string) => (await view()).keys(applicationRole(application))
+  return { refresh, index, record, keys }
 }
 
 async function open(options: { folder: string; repositoryUrl: string; signal?: AbortSignal }) {

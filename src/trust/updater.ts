@@ -11,6 +11,7 @@ import { writeFileAtomic } from '../sys/files.ts'
 import { readBytes, resolveUrl } from '../sys/http.ts'
 import { trustError } from './failure.ts'
 import { metadataFolder, targetKey } from './layout.ts'
+import { roleKeys } from './role-keys.ts'
 
 /*
  * tuf-js decides what is trusted; this file gives it our transport and our disk. Two things of it do not fit a server that may
@@ -103,6 +104,8 @@ export interface TrustedView {
   readonly refresh: () => Promise<void>
   /** Fetch a target and verify it; undefined when no role lists it. Errors: TRUST_*, HTTP_FAILED. */
   readonly target: (target: string) => Promise<Buffer | undefined>
+  /** The public keys of a delegated role, as {@link roleKeys}. Pre: refreshed. */
+  readonly keys: (role: string) => ReadonlyMap<string, string>
 }
 
 /** Open a view on the metadata trusted in `folder`. Pre: `root.json` is there. Errors: TRUST_ROOT. */
@@ -130,6 +133,7 @@ export function openView(options: {
         const info = await updater.getTargetInfo(target)
         return info === undefined ? undefined : await fetchTarget(info, repositoryUrl, signal)
       }),
+    keys: role => roleKeys(updater.trustedSet.targets?.signed.delegations, role),
   }
 }
 

@@ -6,6 +6,8 @@ import type { Artifact, ReleaseRecord } from '../../payload/release-record.ts'
 import { ociBlobKey, ociFolder, poolKey, type RepositoryDescription } from '../../trust/layout.ts'
 import { artifactsOf, type Catalogue, type CatalogueEntry, suiteOf } from '../catalogue.ts'
 import { type Document, pointer } from '../document.ts'
+import type { ReleaseEvidence } from '../evidence.ts'
+import { renderEvidenceSection } from './evidence.ts'
 import { type Html, hrefOf, html, renderPage } from './html.ts'
 
 /** The page of an application, relative to the repository. */
@@ -43,8 +45,12 @@ ${entry.releases.length === 0 ? html`<p>None yet.</p>` : releaseTable(entry)}
   return pointer(applicationPage(entry.name), renderPage(`${entry.name} · ${description.name}`, main), 'text/html')
 }
 
-/** Render a release: what changed, its files with digests, and how to get it. */
-export function renderRelease(description: RepositoryDescription, record: ReleaseRecord): Document {
+/** Render a release: what changed, its files with digests, how it was made, and how to get it. */
+export function renderRelease(
+  description: RepositoryDescription,
+  record: ReleaseRecord,
+  evidence?: ReleaseEvidence,
+): Document {
   const title = `${record.name} ${record.version}`
   const main = html`<p><a href="../../../index.html">${description.name}</a> / <a href="../index.html">${record.name}</a></p>
 <h1>${title}</h1>
@@ -56,7 +62,7 @@ ${installCommands(description, record)}
 <pre tabindex="0"><code>${record.changes.trim() === '' ? 'Nothing was written down.' : record.changes.trim()}</code></pre>
 <h2 id="files">Files</h2>
 ${fileTable(record)}
-`
+${renderEvidenceSection(record, evidence)}`
   return pointer(releasePage(record), renderPage(`${title} · ${description.name}`, main), 'text/html')
 }
 
