@@ -305,6 +305,32 @@ export const errorCodes = {
   DEB_FIELD: entry(1, 'A control field would break the package.', 'correct the recipe'),
   DEB_TOO_LARGE: entry(1, 'A Debian package cannot hold this much.', 'split the payload or ship a tarball'),
   IMAGE_INVALID: entry(3, 'An image layout breaks the rules of the OCI image specification.', 'do not use it'),
+  IMAGE_ARCHIVE_INVALID: entry(
+    3,
+    'An archive is not what docker save, podman save or skopeo write, or it tries to reach outside of itself.',
+    'do not use it; save the image anew',
+  ),
+  IMAGE_USER: entry(
+    1,
+    'An image would run as somebody whom it does not know.',
+    'give artifacts.oci.user by number, such as "1000:1000", or take a base that has the user',
+  ),
+  IMAGE_BASE_PATH: entry(
+    1,
+    'A folder of the payload would take the place of a link in the base image, and with it of all that is behind the link.',
+    'let payload.root name the folder that the link leads to, such as usr/lib/… for lib/…',
+  ),
+  BASE_UNLOCKED: entry(
+    2,
+    'A recipe builds on an image whose content nobody has fixed.',
+    'run `release image lock` and commit the lock file',
+  ),
+  BASE_CHANGED: entry(
+    3,
+    'An image that a recipe builds on is not the one that was locked.',
+    'see why it changed; if that is meant, run `release image lock` and commit the lock file',
+  ),
+  BASE_LOCK_INVALID: entry(2, 'A lock file cannot be read.', 'remove it and run `release image lock`'),
   ENVELOPE_MISMATCH: entry(
     1,
     'An envelope does not hold the payload that it was made from.',
@@ -515,6 +541,18 @@ export const errorCodes = {
     2,
     'Two artifacts of a release have the same file name.',
     'rename what the build makes',
+  ),
+
+  // rebuild
+  REBUILD_SOURCE: entry(
+    1,
+    'A clone has not the tag or the commit that a release was cut from.',
+    'run the command in a clone of the repository that the release was cut in, after git fetch --tags',
+  ),
+  REBUILD_DIFFERS: entry(
+    1,
+    'A release that was built again is not what was released.',
+    'the table says where and why: correct that step of the build and cut the next version, or find out who changed the release',
   ),
 
   // cut

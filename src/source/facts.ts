@@ -107,13 +107,18 @@ export function versionOf(tag: string, tagPrefix: string): string | undefined {
   return isVersion(version) ? version : undefined
 }
 
+/** Read a commit that is there. Errors: GIT_FAILED. */
+export async function readCommit(git: Git, revision: string): Promise<CommitFacts> {
+  const output = await git.run(['show', '--no-patch', '--no-show-signature', '--format=%H %T %ct', revision])
+  const [commit, tree, seconds] = output.trim().split(' ') as [string, string, string]
+  return { commit, tree, timeSeconds: Number(seconds) }
+}
+
 /** Read the commit that HEAD is at. Errors: SOURCE_EMPTY. */
 async function readHead(git: Git): Promise<CommitFacts> {
   if (!(await git.ask(['rev-parse', '--quiet', '--verify', 'HEAD^{commit}'])))
     throw new ReleaseError('SOURCE_EMPTY', `${git.folder} has no commit yet`, { details: { path: git.folder } })
-  const output = await git.run(['show', '--no-patch', '--no-show-signature', '--format=%H %T %ct', 'HEAD'])
-  const [commit, tree, seconds] = output.trim().split(' ') as [string, string, string]
-  return { commit, tree, timeSeconds: Number(seconds) }
+  return readCommit(git, 'HEAD')
 }
 
 async function readBranch(git: Git): Promise<string | undefined> {

@@ -11,8 +11,10 @@ const domainEdges: Readonly<Record<string, readonly string[]>> = {
   source: ['recipe'],
   build: ['recipe'],
   payload: [],
-  envelope: ['payload'],
+  // The documents and layouts of images are read in one way, whoever brings them.
+  envelope: ['payload', 'registry'],
   evidence: ['payload'],
+  comparison: ['payload', 'envelope', 'evidence'],
   // What trust hands out is the release record, and that is payload's document.
   trust: ['payload'],
   repository: ['payload', 'envelope', 'evidence', 'trust'],
