@@ -42,6 +42,11 @@ export function summariseSbom(bytes: Uint8Array): SbomSummary {
   }
 }
 
+/** Word how much an SBOM lists: `1 package, 12 files`. */
+export function countText({ packages, files }: Pick<SbomSummary, 'packages' | 'files'>): string {
+  return `${packages} package${packages === 1 ? '' : 's'}, ${files} file${files === 1 ? '' : 's'}`
+}
+
 /** Check that an SBOM is of a component of a release. Errors: EVIDENCE_MISMATCH. */
 export function assertSbom(
   { subject }: SbomSummary,

@@ -4,6 +4,7 @@ import { type Digest, digestOf } from '../core/digest.ts'
 import { done, type Outcome } from '../core/outcome.ts'
 import { statementType } from '../evidence/dsse.ts'
 import { createProvenance, type Material } from '../evidence/provenance.ts'
+import { countText } from '../evidence/sbom-summary.ts'
 import type { Artifact } from '../payload/release-record.ts'
 import { readFile, writeFileAtomic } from '../sys/files.ts'
 import { artifactsOf, type CutState, known, type PackedComponent, packedApplication } from './cut-state.ts'
@@ -33,7 +34,7 @@ async function makeSbom(state: CutState, { component, tree, manifest, artifacts 
     state.tools.emit({ kind: 'warning', code: 'SBOM_PASSED_OVER', message })
   }
   artifacts.push(write(state, { kind: 'sbom', name: `${name}-${version}.cdx.json`, mediaType: sbomType }, sbom.bytes))
-  return `${component.isApplication ? '' : `${name}: `}${sbom.packages} packages, ${sbom.files} files`
+  return `${component.isApplication ? '' : `${name}: `}${countText(sbom)}`
 }
 
 /** Say how the release was made, when everything but its record is. It is signed by the upload: builds run near this. */

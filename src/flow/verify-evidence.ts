@@ -3,7 +3,7 @@ import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { known } from '../core/step.ts'
-import { assertSbom, summariseSbom } from '../evidence/sbom-summary.ts'
+import { assertSbom, countText, summariseSbom } from '../evidence/sbom-summary.ts'
 import { artifactsOf } from '../repository/catalogue.ts'
 import { assertProvenance, envelopeName, renderEvidence } from '../repository/evidence.ts'
 import { poolKey } from '../trust/layout.ts'
@@ -23,7 +23,7 @@ export async function checkSboms(state: VerifyState): Promise<Outcome<string>> {
     const file = path.join(state.scratch, poolKey(record.name, record.version, name))
     const summary = summariseSbom(fs.readFileSync(file))
     assertSbom(summary, { name: component, version: record.version })
-    return `${component}: ${summary.packages} packages, ${summary.files} files`
+    return `${component}: ${countText(summary)}`
   })
   return done(texts.join('; '))
 }

@@ -38,10 +38,12 @@ it.skipIf(!needTool('dpkg-deb'))('a release of several packages is cut, publishe
   const inRelease = (...names: string[]) => path.join(cwd, 'dist', version, ...names)
   const record = parseReleaseRecord(fs.readFileSync(inRelease('release.json')))
   const kinds = record.components.map(({ name, artifacts }) => [name, ...artifacts.map(({ kind }) => kind)])
-  expect(kinds[0]).toEqual(expect.arrayContaining(['ping', 'source', 'tarball', 'manifest', 'deb', 'oci']))
+  expect(kinds[0]).toEqual(
+    expect.arrayContaining(['ping', 'source', 'tarball', 'manifest', 'sbom', 'deb', 'oci', 'provenance']),
+  )
   expect(kinds.slice(1)).toEqual([
-    ['ping-greetings', 'tarball', 'manifest', 'deb'],
-    ['ping-client', 'tarball', 'manifest', 'deb'],
+    ['ping-greetings', 'tarball', 'manifest', 'sbom', 'deb'],
+    ['ping-client', 'tarball', 'manifest', 'sbom', 'deb'],
   ])
   const read = (...args: string[]) => execFileSync('dpkg-deb', args, { encoding: 'utf8' })
   expect(read('--contents', inRelease('ping-greetings_1.0.0~rc.1-1_all.deb'))).toContain(' ./usr/share/ping/en\n')

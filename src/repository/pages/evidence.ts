@@ -1,3 +1,4 @@
+import { countText } from '../../evidence/sbom-summary.ts'
 import type { ReleaseRecord } from '../../payload/release-record.ts'
 import { poolKey } from '../../trust/layout.ts'
 import type { ReleaseEvidence, SignedProvenance } from '../evidence.ts'
@@ -13,7 +14,7 @@ export function renderEvidenceSection(record: ReleaseRecord, evidence: ReleaseEv
     html`<a href="${hrefOf(`../../../${poolKey(record.name, record.version, name)}`)}">${name}</a>`
   return html`<h2 id="evidence">Evidence</h2>
 <ul>
-${evidence.sboms.map(({ name, summary }) => html`<li>${link(name)}: CycloneDX ${summary.specVersion}, ${summary.packages} packages, ${summary.files} files${licencesText(summary.licences)}</li>\n`)}${evidence.provenance === undefined ? '' : provenanceItem(evidence.provenance, link)}</ul>
+${evidence.sboms.map(({ name, summary }) => html`<li>${link(name)}: CycloneDX ${summary.specVersion}, ${countText(summary)}${licencesText(summary.licences)}</li>\n`)}${evidence.provenance === undefined ? '' : provenanceItem(evidence.provenance, link)}</ul>
 `
 }
 
