@@ -24,8 +24,8 @@ let eventCount: number
 
 beforeAll(async () => {
   repository = await makeRepository(base)
-  await repository.publish({ version: published })
-  makeRelease({ distFolder: repository.distFolder, version: coming, python: true })
+  await repository.publish({ version: published, evidence: true })
+  makeRelease({ distFolder: repository.distFolder, version: coming, python: true, evidence: true })
   pristine = path.join(base, 'pristine')
   fs.cpSync(repository.folder, pristine, { recursive: true })
   const tools = recordedTools()

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { canonicalJson } from '../../src/core/canonical-json.ts'
 import { digestOf, hexOf } from '../../src/core/digest.ts'
 import { debianVersion } from '../../src/core/version.ts'
+import { createProvenance } from '../../src/evidence/provenance.ts'
 import { type Artifact, type OciBlob, type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
 
 /** What a release made by hand is like. */
@@ -24,6 +25,8 @@ export interface MadeRelease {
     readonly package: string
     readonly version: string
   }
+  /** With an SBOM and a provenance. */
+  readonly evidence?: boolean
   /** With a Python distribution: a real one, or bytes that only look like a source distribution. */
   readonly python?: boolean | { readonly name: string; readonly project: string; readonly bytes: Buffer }
 }
@@ -94,6 +97,8 @@ export function makeRelease(made: MadeRelease): ReleaseRecord {
       ...write(file, bytes),
     })
   }
+  const commit = digestOf(content).slice(7, 47)
+  if (made.evidence === true) artifacts.push(...makeEvidence({ name, version, commit, artifacts }, write))
   const record: ReleaseRecord = {
     schema: 1,
     name,
@@ -101,7 +106,7 @@ export function makeRelease(made: MadeRelease): ReleaseRecord {
     summary: `The ${name} service`,
     licence: 'Apache-2.0',
     maintainer: 'Ada <ada@example.org>',
-    commit: digestOf(content).slice(7, 47),
+    commit,
     tree: made.tree ?? digestOf(`tree of ${content}`).slice(7, 47),
     ...(made.tag === undefined ? {} : { tag: made.tag }),
     sourceDateEpoch: 1_700_000_000,
@@ -112,6 +117,38 @@ export function makeRelease(made: MadeRelease): ReleaseRecord {
   }
   write('release.json', recordBytes(record))
   return record
+}
+
+function makeEvidence(
+  release: Pick<ReleaseRecord, 'name' | 'version' | 'commit'> & { readonly artifacts: readonly Artifact[] },
+  write: Write,
+): readonly Artifact[] {
+  const { name, version } = release
+  const component = { type: 'application', name, version }
+  const bill = { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, metadata: { component }, components: [] }
+  const sbom: Artifact = {
+    kind: 'sbom',
+    name: `${name}-${version}.cdx.json`,
+    mediaType: 'application/vnd.cyclonedx+json',
+    ...write(`${name}-${version}.cdx.json`, Buffer.from(JSON.stringify(bill))),
+  }
+  const statement = createProvenance({
+    ...release,
+    artifacts: [...release.artifacts, sbom],
+    tree: 'b'.repeat(40),
+    recipeDigest: digestOf('recipe'),
+    sourceDateEpoch: 1_700_000_000,
+    commands: { tests: [], build: [] },
+    encoders: [],
+    materials: [],
+  })
+  const provenance: Artifact = {
+    kind: 'provenance',
+    name: `${name}-${version}.provenance.json`,
+    mediaType: 'application/vnd.in-toto+json',
+    ...write(`${name}-${version}.provenance.json`, statement),
+  }
+  return [sbom, provenance]
 }
 
 /** A minimal control file. */
