@@ -20,13 +20,21 @@ interface PullOptions extends RegistryOptions {
   readonly cache?: string
 }
 
+interface LockOptions extends RegistryOptions {
+  readonly update?: boolean
+  readonly recipe?: string
+}
+
 /** `release image`: images in registries. */
 export function releaseImageCommand(io: Io): Command {
   return new Command('image')
-    .description('Push the image of a release to a registry, or look at and fetch images there.')
+    .description(
+      'Push the image of a release to a registry, look at and fetch images there, or lock those that a recipe builds on.',
+    )
     .addCommand(pushCommand(io))
     .addCommand(pullCommand(io))
     .addCommand(inspectCommand(io))
+    .addCommand(lockCommand(io))
 }
 
 function pushCommand(io: Io): Command {
@@ -80,6 +88,24 @@ function inspectCommand(io: Io): Command {
       process.exitCode = await runCommand(io, 'image inspect', global, async tools => {
         const { imageInspect } = await import('../flow/image-inspect.ts')
         await imageInspect({ cwd: io.cwd, environment: io.environment, reference, plainHttp }, tools)
+      })
+    })
+}
+
+function lockCommand(io: Io): Command {
+  return new Command('lock')
+    .description(
+      'Fix the images that the recipe builds on by their digests, in the lock file beside it. Folders and archives are locked as they are now, tags of registries when they are not locked yet.',
+    )
+    .option('--update', 'ask registries again for tags that are locked already')
+    .option('--recipe <path>', 'a recipe outside of the repository: the file, or a folder that holds it')
+    .option(...plainHttp)
+    .action(async (_options: unknown, command: Command) => {
+      const { update = false, recipe, plainHttp = false, ...global } = command.optsWithGlobals<LockOptions>()
+      process.exitCode = await runCommand(io, 'image lock', global, async tools => {
+        const { lockImages } = await import('../flow/image-lock.ts')
+        const { cwd, environment } = io
+        await lockImages({ cwd, environment, recipe: recipe && path.resolve(cwd, recipe), update, plainHttp }, tools)
       })
     })
 }

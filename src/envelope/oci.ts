@@ -1,15 +1,20 @@
-import fs from 'node:fs'
 import path from 'node:path'
-import { canonicalJson } from '../core/canonical-json.ts'
-import { type Digest, digestOf, hexOf } from '../core/digest.ts'
-import { isErrno, toReleaseError } from '../core/error.ts'
+import type { Digest } from '../core/digest.ts'
+import { ReleaseError } from '../core/error.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
-import type { Artifact, OciBlob } from '../payload/release-record.ts'
+import type { Artifact } from '../payload/release-record.ts'
+import type { BaseImage, BasePlatform } from './oci-base.ts'
 import { type ImageConfig, renderConfig } from './oci-config.ts'
+import { putReferrer } from './oci-referrer.ts'
+import { imageTypes } from './oci-types.ts'
+import { LayoutWriter, type WrittenDescriptor } from './oci-writer.ts'
 import type { TarballArtifact } from './tarball.ts'
 
 /** What a release record says of an image. */
 export type OciArtifact = Artifact & { readonly kind: 'oci' }
+
+/** A platform that images are made for. */
+export type ImagePlatform = 'linux/amd64' | 'linux/arm64'
 
 export interface ImageOptions {
   /** The folder to write; it does not exist, or is from a run that was killed. */
@@ -19,9 +24,11 @@ export interface ImageOptions {
   readonly manifest: PayloadManifest
   /** The manifest as `compressedManifest` wrote it; it travels as an artifact that refers to the image. */
   readonly storedManifest: Uint8Array
-  readonly platforms: readonly ('linux/amd64' | 'linux/arm64')[]
+  readonly platforms: readonly ImagePlatform[]
+  /** What the layer is put on; nothing when absent (`scratch`). It has all the platforms. */
+  readonly base?: BaseImage
   readonly config: ImageConfig
-  /** Further `org.opencontainers.image.*` annotations: title, description, licenses, revision, url. */
+  /** Further annotations, such as `org.opencontainers.image.title`. */
   readonly annotations: Readonly<Record<string, string>>
 }
 
@@ -30,38 +37,39 @@ export const payloadManifestAnnotation = 'dev.cutover.payload-manifest'
 /** The type of the artifact that carries the payload manifest, a referrer of the image index. */
 export const payloadManifestType = 'application/vnd.cutover.payload-manifest.v1+zstd'
 
-const mediaTypes = {
-  index: 'application/vnd.oci.image.index.v1+json',
-  manifest: 'application/vnd.oci.image.manifest.v1+json',
-  config: 'application/vnd.oci.image.config.v1+json',
-  empty: 'application/vnd.oci.empty.v1+json',
-} as const
-
 /**
- * Make an image around a payload, as an OCI image layout: the layer is the tarball, byte by byte, for every platform.
+ * Make an image around a payload, as an OCI image layout: the last layer is the tarball, byte by byte, for every platform; those before it
+ * are the base's as they are.
  *
  * Shape: `oci-layout`, `index.json` (one entry: the image index, by its version), `blobs/sha256`; an artifact with the payload
  * manifest refers to the image index and is among the blobs.
  * Post: the same bytes for the same options. Crash: a folder without `index.json`, written anew by the next run.
- * Errors: FILE_IO, FILE_NO_SPACE. Source: OCI image-spec 1.1 image-layout, manifest, config, annotations.
+ * Errors: FILE_IO, FILE_NO_SPACE, IMAGE_UNSUPPORTED (the base lacks a platform), IMAGE_INVALID (its bytes changed meanwhile).
+ * Source: OCI image-spec 1.1 image-layout, manifest, config, annotations.
  */
 export function createImage(options: ImageOptions): OciArtifact {
-  const layout = new Layout(options.folder)
-  const layer = layout.link(options.tarball)
+  const { manifest: payload, base } = options
+  const layout = LayoutWriter.create(options.folder)
+  const layer = layout.link(options.tarball.file, options.tarball.artifact)
   const payloadManifest = layout.put(options.storedManifest, payloadManifestType)
   const annotations = imageAnnotations(options, payloadManifest.digest)
-  const manifests = options.platforms.map(platform => {
-    const [os = '', architecture = ''] = platform.split('/')
-    const config = layout.putJson(renderConfig(options.config, options.manifest, architecture), mediaTypes.config)
-    const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [layer], annotations }
-    return { ...layout.putJson(manifest, mediaTypes.manifest), platform: { architecture, os } }
-  })
+  const manifests = options.platforms.map(name => putManifest(layout, options, { name, layer, annotations }))
   const index = layout.putJson(
-    { schemaVersion: 2, mediaType: mediaTypes.index, manifests, annotations },
-    mediaTypes.index,
+    {
+      schemaVersion: 2,
+      mediaType: imageTypes.index,
+      manifests,
+      annotations: { ...annotations, ...baseAnnotations(base, base?.digest) },
+    },
+    imageTypes.index,
   )
-  layout.putJson(payloadArtifact(layout, payloadManifest, index), mediaTypes.manifest)
-  layout.finish({ ...index, annotations: { 'org.opencontainers.image.ref.name': options.manifest.version } })
+  putReferrer(layout, {
+    subject: { mediaType: index.mediaType, digest: index.digest, sizeBytes: index.size },
+    artifactType: payloadManifestType,
+    mediaType: payloadManifestType,
+    bytes: options.storedManifest,
+  })
+  layout.finish(index, payload.version)
   return {
     kind: 'oci',
     name: path.basename(options.folder),
@@ -72,11 +80,43 @@ export function createImage(options: ImageOptions): OciArtifact {
   }
 }
 
-/** What one document of an image says of another. */
-interface Descriptor {
-  readonly mediaType: string
-  readonly digest: Digest
-  readonly size: number
+/** Write the image of one platform, and hand back its entry of the index. */
+function putManifest(
+  layout: LayoutWriter,
+  { config, manifest, base, platforms }: ImageOptions,
+  {
+    name,
+    layer,
+    annotations,
+  }: {
+    readonly name: (typeof platforms)[number]
+    readonly layer: WrittenDescriptor
+    readonly annotations: Readonly<Record<string, string>>
+  },
+) {
+  const [os = '', architecture = ''] = name.split('/')
+  const below = base === undefined ? undefined : platformOf(base, name)
+  const rendered = renderConfig(config, { manifest, architecture, ...(below === undefined ? {} : { base: below }) })
+  const document = {
+    schemaVersion: 2,
+    mediaType: imageTypes.manifest,
+    config: layout.putJson(rendered, imageTypes.config),
+    layers: [...(below?.layers ?? []).map(each => layout.copy(each)), layer],
+    annotations: { ...annotations, ...baseAnnotations(base, below?.digest) },
+  }
+  const { variant, osVersion } = below?.config ?? {}
+  return {
+    ...layout.putJson(document, imageTypes.manifest),
+    platform: { architecture, os, variant, 'os.version': osVersion },
+  }
+}
+
+function platformOf(base: BaseImage, name: ImagePlatform): BasePlatform {
+  const found = base.platforms.find(each => each.name === name)
+  if (found !== undefined) return found
+  throw new ReleaseError('IMAGE_UNSUPPORTED', `the base ${base.name} has nothing for ${name}`, {
+    details: { base: base.name, platform: name },
+  })
 }
 
 function imageAnnotations(options: ImageOptions, payloadManifest: Digest): Record<string, string> {
@@ -88,77 +128,9 @@ function imageAnnotations(options: ImageOptions, payloadManifest: Digest): Recor
   }
 }
 
-function payloadArtifact(layout: Layout, payloadManifest: Descriptor, subject: Descriptor): unknown {
-  return {
-    schemaVersion: 2,
-    mediaType: mediaTypes.manifest,
-    artifactType: payloadManifestType,
-    config: layout.put(Buffer.from('{}'), mediaTypes.empty),
-    layers: [payloadManifest],
-    subject,
-  }
-}
-
-/** An image layout that is being written. */
-class Layout {
-  readonly #folder: string
-  readonly #blobs = new Map<Digest, OciBlob>()
-
-  constructor(folder: string) {
-    this.#folder = folder
-    attempt(() => {
-      fs.rmSync(folder, { recursive: true, force: true })
-      fs.mkdirSync(path.join(folder, 'blobs', 'sha256'), { recursive: true })
-    })
-  }
-
-  get blobs(): readonly OciBlob[] {
-    return [...this.#blobs.values()]
-  }
-
-  put(bytes: Uint8Array, mediaType: string): Descriptor {
-    const digest = digestOf(bytes)
-    attempt(() => fs.writeFileSync(this.#blobFile(digest), bytes))
-    this.#blobs.set(digest, { digest, sizeBytes: bytes.byteLength, mediaType })
-    return { mediaType, digest, size: bytes.byteLength }
-  }
-
-  putJson(document: unknown, mediaType: string): Descriptor {
-    return this.put(Buffer.from(canonicalJson(document)), mediaType)
-  }
-
-  /** Let a file that is there already be a blob: a hard link where the file system has them, else a copy. */
-  link({ file, artifact }: ImageOptions['tarball']): Descriptor {
-    const { digest, sizeBytes, mediaType, name } = artifact
-    const blob = this.#blobFile(digest)
-    try {
-      fs.linkSync(file, blob)
-    } catch (caught) {
-      if (!isErrno(caught, 'EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK')) throw toReleaseError(caught)
-      attempt(() => fs.copyFileSync(file, blob, fs.constants.COPYFILE_FICLONE))
-    }
-    this.#blobs.set(digest, { digest, sizeBytes, mediaType, sameAs: name })
-    return { mediaType, digest, size: sizeBytes }
-  }
-
-  /** Write what makes it a layout, `index.json` last. */
-  finish(entry: Descriptor & { readonly annotations: Readonly<Record<string, string>> }): void {
-    const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [entry] }
-    attempt(() => {
-      fs.writeFileSync(path.join(this.#folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
-      fs.writeFileSync(path.join(this.#folder, 'index.json'), canonicalJson(index))
-    })
-  }
-
-  #blobFile(digest: Digest): string {
-    return path.join(this.#folder, 'blobs', 'sha256', hexOf(digest))
-  }
-}
-
-function attempt<T>(operation: () => T): T {
-  try {
-    return operation()
-  } catch (caught) {
-    throw toReleaseError(caught)
-  }
+/** Only the name of a registry's image says anything to others. Source: OCI image-spec annotations.md, `base.name` and `base.digest`. */
+function baseAnnotations(base: BaseImage | undefined, digest: Digest | undefined): Record<string, string> {
+  if (base === undefined || digest === undefined) return {}
+  const named = base.publicName === undefined ? {} : { 'org.opencontainers.image.base.name': base.publicName }
+  return { ...named, 'org.opencontainers.image.base.digest': digest }
 }

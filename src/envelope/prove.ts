@@ -7,9 +7,9 @@ import { TarReader } from '../payload/tar-reader.ts'
 import { arMagic } from './ar.ts'
 import { manifestMember } from './deb.ts'
 import { readDeb } from './deb-reader.ts'
-import { decompressRange, type FileRange, fileDigest, readRange } from './input.ts'
+import { decompressRange, type FileRange, readRange } from './input.ts'
 import { MemberComparison } from './members.ts'
-import { readImage } from './oci-reader.ts'
+import { proveImage } from './prove-image.ts'
 
 /** What reading an envelope back has shown. */
 export interface EnvelopeProof {
@@ -21,17 +21,20 @@ export interface EnvelopeProof {
 /**
  * Read an envelope back under the rules of its readers, and compare every file in it with the manifest.
  *
- * A tarball and an image hold the payload and nothing else; a package may add members behind it, and brings the manifest.
+ * A tarball and the last layer of an image hold the payload and nothing else; a package may add members behind it, and brings the manifest.
  * In all of them the segments lie where an installer looks for them. `proven` are digests of tarballs that were proven before:
  * a layer with one of them is digested, not unpacked again.
- * Errors: ENVELOPE_MISMATCH, DEB_INVALID, TAR_INVALID, IMAGE_INVALID, FILE_IO.
+ * Errors: ENVELOPE_MISMATCH, DEB_INVALID, TAR_INVALID, FILE_IO, those of proveImage.
  */
 export async function proveEnvelope(
   file: string,
   manifest: PayloadManifest,
   proven: ReadonlySet<Digest> = new Set(),
 ): Promise<EnvelopeProof> {
-  if (sizeOf(file) === 'folder') return proveImage(file, manifest, proven)
+  if (sizeOf(file) === 'folder') {
+    await proveImage(file, { manifest, proven }, layer => proveTarball(layer, manifest))
+    return { kind: 'oci', added: [] }
+  }
   const magic = readRange({ file, offset: 0, sizeBytes: arMagic.length }).toString('latin1')
   return magic === arMagic ? proveDeb(file, manifest) : proveTarball(file, manifest)
 }
@@ -50,25 +53,6 @@ async function proveDeb(file: string, manifest: PayloadManifest): Promise<Envelo
     throw mismatch(file, `holds another manifest in ${manifestMember}`)
   }
   return { kind: 'deb', added: await proveTar({ file, offset: data.offset, sizeBytes: data.sizeBytes }, manifest) }
-}
-
-async function proveImage(
-  folder: string,
-  manifest: PayloadManifest,
-  proven: ReadonlySet<Digest>,
-): Promise<EnvelopeProof> {
-  const { layers, diffIds } = readImage(folder)
-  for (const diffId of diffIds) {
-    if (diffId !== manifest.tar.digest) {
-      throw mismatch(folder, `has the diff_id ${diffId}, expected ${manifest.tar.digest}`)
-    }
-  }
-  for (const { file, digest } of layers) {
-    const found = fileDigest(file)
-    if (found !== digest) throw mismatch(file, `has ${found}, expected ${digest}`)
-    if (!proven.has(digest)) await proveTarball(file, manifest)
-  }
-  return { kind: 'oci', added: [] }
 }
 
 /** Read a compressed tar whole, and its segments one by one; return the names of the members behind the payload's. */

@@ -35,7 +35,7 @@ export async function makeEnvelopes(state: CutState): Promise<Outcome<string>> {
     const { deb, oci } = packed.component
     const artifacts = [
       ...(deb === undefined ? [] : [await makeDeb(state, packed, deb)]),
-      ...(oci === undefined ? [] : [makeImage(state, packed, oci)]),
+      ...(oci === undefined ? [] : [await makeImage(state, packed, oci)]),
     ]
     packed.artifacts.push(...artifacts)
     made.push(...artifacts.map(artifact => artifact.name))

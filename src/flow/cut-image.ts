@@ -1,31 +1,56 @@
 import path from 'node:path'
+import { known } from '../core/step.ts'
 import { createImage } from '../envelope/oci.ts'
+import type { BaseImage } from '../envelope/oci-base.ts'
 import type { Artifact } from '../payload/release-record.ts'
 import type { RecipeImage } from '../recipe/schema.ts'
-import { type CutState, known, type PackedComponent } from './cut-state.ts'
+import { openLockedBase } from './base-image.ts'
+import type { CutState, PackedComponent } from './cut-state.ts'
 
-/** Make the image of a component. */
-export function makeImage(state: CutState, packed: PackedComponent, oci: RecipeImage): Artifact {
-  const { loaded, facts, wanted } = known(state.prepared)
+/** Make the image of a component. Errors: those of the base and of {@link createImage}. */
+export async function makeImage(state: CutState, packed: PackedComponent, oci: RecipeImage): Promise<Artifact> {
   const { component, manifest, storedManifest, tarball } = packed
-  const { recipe } = loaded
   const folder = known(state.output).partial
-  const { workingDirectory, platforms, ...config } = oci
-  const annotation = (key: string, value: string | undefined) =>
-    value === undefined ? [] : [[`org.opencontainers.image.${key}`, value] as const]
+  const { entrypoint, cmd, user, workingDirectory, environment, ports, volumes, labels, stopSignal } = oci
+  const base = await openBase(state, component.name, oci)
   return createImage({
-    folder: path.join(folder, `${component.name}-${wanted.version}.oci`),
+    folder: path.join(folder, `${component.name}-${manifest.version}.oci`),
     tarball: { file: path.join(folder, tarball.name), artifact: tarball },
     manifest,
     storedManifest,
-    platforms,
-    config: { ...config, ...(workingDirectory === undefined ? {} : { workingDirectory }) },
-    annotations: Object.fromEntries([
-      ...annotation('title', component.name),
-      ...annotation('description', component.summary),
-      ...annotation('licenses', recipe.licence),
-      ...annotation('revision', facts.head.commit),
-      ...annotation('url', recipe.homepage),
-    ]),
+    platforms: oci.platforms,
+    ...(base === undefined ? {} : { base }),
+    config: { entrypoint, cmd, user, workingDirectory, environment, ports, volumes, labels, stopSignal },
+    annotations: annotationsOf(state, packed, oci),
   })
+}
+
+function openBase(state: CutState, name: string, image: RecipeImage): Promise<BaseImage | undefined> {
+  const recipeFile = known(state.prepared).loaded.file
+  const temporary = path.join(known(state.workspace).temporary, `base-${name}`)
+  const { environment } = state.options
+  return openLockedBase({ environment, plainHttp: false, image, recipeFile, temporary, step: 'envelopes' }, state.tools)
+}
+
+/** Source: OCI image-spec annotations.md §Pre-Defined Annotation Keys. */
+function annotationsOf(state: CutState, { component }: PackedComponent, oci: RecipeImage): Record<string, string> {
+  const { loaded, facts } = known(state.prepared)
+  const { licence, maintainer, homepage, source } = loaded.recipe
+  const given = {
+    title: component.name,
+    description: component.summary,
+    licenses: licence,
+    authors: maintainer,
+    url: homepage,
+    source: source.repository,
+  }
+  return {
+    ...Object.fromEntries(
+      Object.entries(given).flatMap(([key, value]) =>
+        value === undefined ? [] : [[`org.opencontainers.image.${key}`, value]],
+      ),
+    ),
+    ...oci.annotations,
+    'org.opencontainers.image.revision': facts.head.commit,
+  }
 }

@@ -36,7 +36,7 @@ export const effectUsers: Readonly<Record<string, readonly string[]>> = {
   'node:dgram': ['sys'],
   'node:sqlite': ['sys'],
   'node:cluster': [],
-  'node:worker_threads': ['sys'],
+  'node:worker_threads': ['sys', 'payload'],
 }
 
 /** Files that decide and word, and so must be testable without a machine: they use neither sys/ nor a module of {@link effectUsers}. */

@@ -68,7 +68,7 @@ export async function testEnvelopes(
       cmd: [],
       user: '65534:65534',
       environment: { B: '2', A: '1' },
-      ports: [8080],
+      ports: ['8080/tcp'],
       volumes: ['/data'],
       labels: { a: 'b' },
     },

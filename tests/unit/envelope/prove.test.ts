@@ -124,8 +124,11 @@ describe('proveEnvelope', () => {
     const blobs = fs.readdirSync(path.join(folder, 'blobs/sha256'))
     reset()
     const layer = path.join(copy, 'blobs/sha256', hexOf(tarball.artifact.digest))
-    fs.appendFileSync(layer, 'x')
+    const bytes = fs.readFileSync(layer)
+    fs.writeFileSync(layer, bytes.fill(0xff, bytes.byteLength - 1))
     expect(await failureOf(copy)).toBe('ENVELOPE_MISMATCH')
+    fs.appendFileSync(layer, 'x')
+    expect(await failureOf(copy)).toBe('IMAGE_INVALID')
     for (const name of blobs.filter(each =>
       fs.readFileSync(path.join(folder, 'blobs/sha256', each), 'utf8').includes('diff_ids'),
     )) {
@@ -140,7 +143,7 @@ describe('proveEnvelope', () => {
     makeImage(envelopes, { folder: copy, manifest: wrong })
     expect(await failureOf(copy)).toBe('ENVELOPE_MISMATCH')
     fs.rmSync(path.join(copy, 'oci-layout'))
-    expect(await failureOf(copy)).toBe('FILE_IO')
+    expect(await failureOf(copy)).toBe('IMAGE_INVALID')
   })
 
   it('believes a layer that was proven before, by its digest alone', async () => {
