@@ -78,8 +78,16 @@ async function receive(client: RegistryClient, { digest, sizeBytes }: BlobName, 
     // Beyond the first byte it is this function's caller that counts attempts: progress starts the count anew.
     ...(from === 0 ? {} : { attempts: 1 }),
   })
-  // Who does not do ranges sends the whole again; what is there already is taken from it unread.
-  if (from > 0 && (answer.status === 200 || rangeStart(answer) !== from)) download.restart()
+  // Who does not do ranges sends the whole again.
+  if (from > 0 && answer.status === 200) download.restart()
+  if (answer.status === 206 && rangeStart(answer) !== from) {
+    await answer.finish()
+    // The next attempt asks for the whole, which this registry may be better at.
+    download.restart()
+    throw new ReleaseError('HTTP_FAILED', `blob ${digest} came from another place than byte ${from}`, {
+      details: { digest, registry: client.name.registry },
+    })
+  }
   for await (const piece of answer.body) download.write(piece, client.name.registry)
   if (!download.isComplete) {
     throw new ReleaseError('HTTP_FAILED', `blob ${digest} ended after ${download.doneBytes} of ${sizeBytes} bytes`, {

@@ -94,7 +94,12 @@ function parseRepositoryName(text: string, whole: string): RepositoryName {
 
 function isHost(host: string): boolean {
   const match = hostPattern.exec(host)
-  return match !== null && (match[1] === undefined || (Number(match[1]) > 0 && Number(match[1]) < 65_536))
+  if (match === null) return false
+  const [, port] = match
+  if (port !== undefined && !(Number(port) > 0 && Number(port) < 65_536)) return false
+  // An address has other ways to write some hosts, such as 0x7f.1: only what means itself is one.
+  const name = port === undefined ? host : host.slice(0, -port.length - 1)
+  return URL.canParse(`http://${host}`) && new URL(`http://${host}`).hostname === name
 }
 
 function canonicalHost(host: string): string {

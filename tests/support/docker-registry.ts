@@ -7,6 +7,11 @@ import path from 'node:path'
 import { afterAll } from 'vitest'
 import { tempFolder } from './temp.ts'
 
+const base = tempFolder()
+const running = new Set<() => unknown>()
+// Here, for a hook that is registered while a test runs is never called.
+afterAll(() => Promise.all([...running].map(end => end())))
+
 /** Docker's registry, listening on loopback until the test file ends. */
 export interface DockerRegistry {
   /** `127.0.0.1:PORT`. */
@@ -22,9 +27,28 @@ export type Admission =
   | { readonly kind: 'htpasswd'; readonly user: string; readonly password: string }
   | { readonly kind: 'token'; readonly server: TokenServer }
 
-/** Run Debian's docker-registry with an own folder. */
-export async function dockerRegistry(admission: Admission = { kind: 'open' }): Promise<DockerRegistry> {
-  const folder = tempFolder()
+/** A key with a certificate for 127.0.0.1 that nobody has signed. */
+export interface Certificate {
+  readonly keyFile: string
+  readonly file: string
+}
+
+/** Make a key with a certificate. */
+export function makeCertificate(): Certificate {
+  const folder = fs.mkdtempSync(path.join(base, 'part-'))
+  const made = { keyFile: path.join(folder, 'key.pem'), file: path.join(folder, 'certificate.pem') }
+  const subject = ['-subj', '/CN=tests', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', made.keyFile]
+  execFileSync('openssl', ['req', '-x509', ...key, ...subject, '-out', made.file], { stdio: 'ignore' })
+  return made
+}
+
+/** Run Debian's docker-registry with an own folder, without TLS unless it is given a certificate. */
+export async function dockerRegistry(
+  admission: Admission = { kind: 'open' },
+  certificate?: Certificate,
+): Promise<DockerRegistry> {
+  const folder = fs.mkdtempSync(path.join(base, 'part-'))
   const host = `127.0.0.1:${await freePort()}`
   const configuration = path.join(folder, 'registry.json')
   // The file is YAML, of which JSON is a part.
@@ -34,7 +58,11 @@ export async function dockerRegistry(admission: Admission = { kind: 'open' }): P
       version: 0.1,
       log: { level: 'error', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: path.join(folder, 'data') }, delete: { enabled: true } },
-      http: { addr: host, secret: 'of the tests' },
+      http: {
+        addr: host,
+        secret: 'of the tests',
+        ...(certificate === undefined ? {} : { tls: { certificate: certificate.file, key: certificate.keyFile } }),
+      },
       ...authOf(admission, folder),
     }),
   )
@@ -49,7 +77,7 @@ export async function dockerRegistry(admission: Admission = { kind: 'open' }): P
     child = spawn('docker-registry', ['serve', configuration], { stdio: 'ignore' })
     await untilListening(host)
   }
-  afterAll(kill)
+  running.add(kill)
   await start()
   return { host, kill, start }
 }
@@ -85,27 +113,7 @@ export interface TokenServerOptions {
 
 /** Run a server of RS256 tokens on loopback. */
 export async function tokenServer(options: TokenServerOptions): Promise<TokenServer> {
-  const folder = tempFolder()
-  const [keyFile, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'certificate.pem')]
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=tests',
-      '-keyout',
-      keyFile,
-      '-out',
-      certificate,
-    ],
-    { stdio: 'ignore' },
-  )
+  const { keyFile, file: certificate } = makeCertificate()
   const key = createPrivateKey(fs.readFileSync(keyFile))
   const requests: TokenServer['requests'] = []
   const server = http.createServer(async (request, response) => {
@@ -121,7 +129,7 @@ export async function tokenServer(options: TokenServerOptions): Promise<TokenSer
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  afterAll(() => new Promise(resolve => server.close(resolve)))
+  running.add(() => new Promise(resolve => server.close(resolve)))
   const { port } = server.address() as AddressInfo
   return { url: `http://127.0.0.1:${port}/token`, certificate, requests }
 }
@@ -164,10 +172,10 @@ async function freePort(): Promise<number> {
 
 async function untilListening(host: string): Promise<void> {
   for (let left = 500; ; left -= 1) {
-    const answered = await fetch(`http://${host}/v2/`).then(
-      () => true,
-      () => false,
-    )
+    const answered = await new Promise<boolean>(resolve => {
+      const socket = net.connect({ host: '127.0.0.1', port: Number(host.split(':')[1]) }, () => resolve(true))
+      socket.once('error', () => resolve(false)).once('connect', () => socket.destroy())
+    })
     if (answered) return
     if (left === 0) throw new Error(`docker-registry does not listen on ${host}`)
     await new Promise(resolve => setTimeout(resolve, 20))

@@ -8,6 +8,7 @@ const packages: Readonly<Record<string, string>> = {
   'dpkg-deb': 'dpkg',
   bsdtar: 'libarchive-tools',
   'dpkg-gencontrol': 'dpkg-dev',
+  htpasswd: 'apache2-utils',
   ldd: 'libc-bin',
   md5sum: 'coreutils',
   taskset: 'util-linux',
