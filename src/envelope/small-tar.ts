@@ -8,31 +8,68 @@ export interface SmallFile {
   readonly bytes: Uint8Array
 }
 
-/** Name the members of a small tar: files and the folders above them that are not there yet, in byte order. */
-export function smallTarMembers(files: readonly SmallFile[], existingFolders: ReadonlySet<string>): TarEntry[] {
-  const folders = new Set(files.flatMap(file => foldersAbove(file.path)).filter(name => !existingFolders.has(name)))
-  const members: TarEntry[] = [...folders].map(name => ({ type: 'directory', name, mode: 0o755 }))
-  for (const { path, mode, bytes } of files) {
-    members.push({ type: 'file', name: `./${path}`, mode, sizeBytes: bytes.byteLength })
+/** What a small tar can hold. */
+export type SmallEntry =
+  | ({ readonly type: 'file' } & SmallFile)
+  | { readonly type: 'directory'; readonly path: string; readonly mode: number }
+  | { readonly type: 'symlink'; readonly path: string; readonly linkTarget: string }
+
+/** A member of a small tar, with its content when it is a file. */
+export interface SmallMember {
+  readonly entry: TarEntry
+  readonly bytes?: Uint8Array
+}
+
+/**
+ * Name the members of a small tar: entries and the folders above them that are not there yet, in byte order, links last.
+ *
+ * Source: dpkg-deb(1): a link that is unpacked last is in nobody's way.
+ */
+export function smallTarMembers(
+  entries: readonly SmallEntry[],
+  existingFolders: ReadonlySet<string> = new Set(),
+): SmallMember[] {
+  const members = new Map<string, SmallMember>()
+  for (const name of entries.flatMap(entry => foldersAbove(entry.path))) {
+    if (!existingFolders.has(name)) members.set(name, { entry: { type: 'directory', name, mode: 0o755 } })
   }
-  return members.sort((a, b) => compareBytes(a.name, b.name))
+  for (const entry of entries) {
+    const member = memberOf(entry)
+    if (entry.type !== 'directory' || !existingFolders.has(member.entry.name)) members.set(member.entry.name, member)
+  }
+  const rank = ({ entry }: SmallMember) => (entry.type === 'symlink' ? 1 : 0)
+  return [...members.values()].sort((a, b) => rank(a) - rank(b) || compareBytes(a.entry.name, b.entry.name))
 }
 
 /** Write a small tar in memory, without its end. */
-export function smallTar(files: readonly SmallFile[], members: readonly TarEntry[], mtimeSeconds: number): Buffer {
-  const contents = new Map(files.map(file => [`./${file.path}`, file.bytes]))
-  const tar = Buffer.alloc(members.reduce((sum, member) => sum + tarMemberBytes(member), 0))
+export function smallTar(members: readonly SmallMember[], mtimeSeconds: number): Buffer {
+  const tar = Buffer.alloc(members.reduce((sum, { entry }) => sum + tarMemberBytes(entry), 0))
   let at = 0
-  for (const member of members) {
-    const start = writeTarHeader(tar, at, member, mtimeSeconds)
-    if (member.type === 'file') tar.set(contents.get(member.name)!, start)
-    at += tarMemberBytes(member)
+  for (const { entry, bytes } of members) {
+    const start = writeTarHeader(tar, at, entry, mtimeSeconds)
+    if (bytes !== undefined) tar.set(bytes, start)
+    at += tarMemberBytes(entry)
   }
   return tar
 }
 
 /** The end of a tar. */
 export const tarEnd = Buffer.alloc(tarEndBytes)
+
+function memberOf(entry: SmallEntry): SmallMember {
+  const name = `./${entry.path}`
+  switch (entry.type) {
+    case 'directory':
+      return { entry: { type: 'directory', name: `${name}/`, mode: entry.mode } }
+    case 'symlink':
+      return { entry: { type: 'symlink', name, linkTarget: entry.linkTarget } }
+    case 'file':
+      return {
+        entry: { type: 'file', name, mode: entry.mode, sizeBytes: entry.bytes.byteLength },
+        bytes: entry.bytes,
+      }
+  }
+}
 
 function foldersAbove(path: string): string[] {
   const names = path.split('/').slice(0, -1)

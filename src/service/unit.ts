@@ -18,13 +18,15 @@ export interface UnitOptions {
   readonly variables: Readonly<Record<string, string>>
   /** The interpreter, such as `/usr/bin/node`; empty when the release brings its own. */
   readonly runtime: string
+  /** The user that the package makes; one of systemd's making when absent. */
+  readonly user?: string | undefined
 }
 
 /**
  * Render a systemd unit for each service of a package.
  *
- * Shape: `APPLICATION.service` when there is one service, else `APPLICATION-SERVICE.service`. Each runs as a user of systemd's making
- * (DynamicUser) that may write below `/var/lib/APPLICATION` only; `${shared}` is that folder. Secrets and local settings come from
+ * Shape: `APPLICATION.service` when there is one service, else `APPLICATION-SERVICE.service`. Each runs as the package's user or one of systemd's making
+ * (DynamicUser), that may write below `/var/lib/APPLICATION` only; `${shared}` is that folder. Secrets and local settings come from
  * `/etc/default/APPLICATION`. A listening service binds its port itself: `${port}` is the variable PORT, and the gate is not part of a package.
  * Errors: RECIPE_PLACEHOLDER. Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.syntax(7).
  */
@@ -65,7 +67,7 @@ function renderUnit(service: RecipeService, options: UnitOptions): string {
       'RestartSec=1',
       `KillSignal=${service.stopSignal}`,
       `TimeoutStopSec=${Math.max(1, Math.ceil(service.stopTimeout / 1000))}`,
-      ...identity(options.application),
+      ...identity(options),
       ...hardening,
     ],
     Install: ['WantedBy=multi-user.target'],
@@ -87,12 +89,15 @@ function placeholderValues(options: UnitOptions): Readonly<Record<string, string
   }
 }
 
-const identity = (application: string): readonly string[] => [
-  'DynamicUser=yes',
-  `User=${application}`,
-  `StateDirectory=${application}`,
-  `RuntimeDirectory=${application}`,
-]
+function identity({ application, user }: UnitOptions): readonly string[] {
+  return [
+    ...(user === undefined ? ['DynamicUser=yes', `User=${application}`] : [`User=${user}`]),
+    `StateDirectory=${application}`,
+    // As the package makes it, with its user: data of a service is not everyone's.
+    ...(user === undefined ? [] : ['StateDirectoryMode=0750']),
+    `RuntimeDirectory=${application}`,
+  ]
+}
 
 /** What a network service does not need. Nothing here keeps an interpreter from compiling at run time (no MemoryDenyWriteExecute). */
 const hardening: readonly string[] = [

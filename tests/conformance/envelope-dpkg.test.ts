@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { DebOptions } from '../../src/envelope/deb.ts'
-import { makeDeb, testEnvelopes } from '../support/envelopes.ts'
+import { makeDeb, testEnvelopes, unitLife } from '../support/envelopes.ts'
 import type { TestFiles } from '../support/payload.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
@@ -34,7 +34,7 @@ function librariesOf(file: string): string[] {
   return lines.flatMap(line => /(\/\S+) \(0x/.exec(line)?.[1] ?? [])
 }
 
-const unit = { name: 'app.service', text: '[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n', enable: true }
+const unit = { name: 'app.service', text: '[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n', ...unitLife }
 /** Each script writes down that it ran and with what. */
 const scripts = Object.fromEntries(
   ['preinst', 'postinst', 'prerm', 'postrm'].map(name => [name, `echo "${name} $1" >> /var/script-log`]),
@@ -42,7 +42,7 @@ const scripts = Object.fromEntries(
 
 async function deb(version: string, files: TestFiles): Promise<string> {
   const envelopes = await testEnvelopes(tempFolder(), files)
-  const control = { ...envelopes.debOptions.control, version, depends: [] }
+  const control = { ...envelopes.debOptions.control, version, fields: {} }
   const options: Partial<DebOptions> = { control, scripts, units: [unit], conffiles: ['opt/app/etc/app.conf'] }
   await makeDeb(envelopes, options)
   return envelopes.debOptions.file
@@ -76,7 +76,7 @@ describe.skipIf(!isRoot || !needTool('dpkg', 'ldd'))('a package in the hands of 
     expect(fs.existsSync(at('opt/app/etc/app.conf'))).toBe(true)
     dpkg('--purge', 'app')
     expect(fs.existsSync(at('opt'))).toBe(false)
-    expect(fs.existsSync(at('lib/systemd'))).toBe(false)
+    expect(fs.existsSync(at('usr/lib/systemd'))).toBe(false)
     expect(fs.readFileSync(at('var/script-log'), 'utf8').trim().split('\n')).toEqual([
       'preinst install',
       'postinst configure',

@@ -15,6 +15,23 @@ export interface TestEnvelopes extends TestPayload {
   readonly imageOptions: ImageOptions
 }
 
+/** How a unit is treated when nothing else is said. */
+export const unitLife = { enable: true, start: true, restart: 'restart' } as const
+
+/** A package with nothing but its payload and documents. */
+export const plainPackage = {
+  scripts: {},
+  units: [],
+  accounts: {},
+  alternatives: [],
+  triggers: [],
+  files: [],
+  conffiles: [],
+  removedConffiles: [],
+  manpages: [],
+  overrides: [],
+} as const satisfies Partial<DebOptions>
+
 /** Pack files into a tarball in `folder`, and say how its package and image are made. */
 export async function testEnvelopes(
   folder: string,
@@ -36,23 +53,20 @@ export async function testEnvelopes(
       version: '1.0.0-1',
       architecture: 'all',
       maintainer,
-      depends: ['libc6 (>= 2.36)', 'adduser'],
-      recommends: [],
-      section: 'misc',
-      priority: 'optional',
-      homepage: 'https://example.org/app',
       summary: 'application for tests',
       description: 'It does nothing.\n\nBut it does so reliably.',
+      fields: {
+        Depends: ['libc6 (>= 2.36)', 'adduser'],
+        Section: 'misc',
+        Priority: 'optional',
+        Homepage: 'https://example.org/app',
+      },
     },
-    conffiles: [],
-    scripts: {},
-    units: [],
+    ...plainPackage,
     changelog: renderChangelog({
       package: 'app',
-      version: '1.0.0-1',
       maintainer,
-      sourceDateEpoch: testEpoch,
-      changes: '- One',
+      entries: [{ version: '1.0.0-1', timeSeconds: testEpoch, changes: '- One' }],
     }),
     copyright: renderCopyright({ name: 'app', licence: 'Apache-2.0', maintainer, sourceDateEpoch: testEpoch }),
     md5sums: md5sums.sums,

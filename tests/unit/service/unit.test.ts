@@ -32,6 +32,13 @@ describe('renderUnits', () => {
     expect(two.map(unit => unit.name)).toEqual(['notes-web.service', 'notes-worker.service'])
   })
 
+  it('runs as the user of the package when it has one', () => {
+    const { text } = renderUnits({ ...options, user: 'ada' })[0]!
+    expect(text).toContain('\nUser=ada\nStateDirectory=notes\nStateDirectoryMode=0750\n')
+    expect(text).not.toContain('DynamicUser')
+    expect(renderUnits(options)[0]!.text).toContain('\nDynamicUser=yes\nUser=notes\n')
+  })
+
   it('quotes for systemd: specifiers, variables, spaces and quotes stay what they are', () => {
     const { text } = renderUnits(options)[0]!
     expect(text).toContain('ExecStart=/bin/sh server.js --greeting "hello $$USER, 100 %% \\"sure\\""\n')
