@@ -27,6 +27,9 @@ export interface PullOptions extends Omit<ClientOptions, 'actions' | 'name'> {
   readonly onProgress: (doneBytes: number, totalBytes: number) => void
 }
 
+/** Two that want the same base image at once wait for each other this long. */
+const lockWaitMs = 60_000
+
 /** An image that is in a layout now. */
 export interface PulledImage {
   /** What the reference named: an index, or the manifest of a single platform. */
@@ -57,22 +60,15 @@ export async function pullImage(options: PullOptions, tools: RegistryTools): Pro
   const signal = AbortSignal.any([tools.signal, stop.signal])
   const client = await openClient({ ...options, name, actions: 'pull' }, { ...tools, signal })
   const image = await findImage(client, options)
-  const { digest, mediaType } = image.root
-  if (await isComplete(folder, image)) {
-    const manifests = assertPlatforms(image, folder, options)
-    return { digest, mediaType, manifests, blobs: image.blobs, fetchedBytes: 0, isUnchanged: true }
-  }
+  if (await isComplete(folder, image)) return report(image, folder, options)
   const beside = path.join(path.dirname(folder), `.${path.basename(folder)}.pull`)
-  const staging = path.join(beside, 'layout')
-  using _lock = await takeLock(path.join(beside, 'lock'), { command: 'image pull' })
-  const blobs = new BlobFolder(client, staging, options)
-  await blobs.fill(image, reason => stop.abort(reason))
-  const manifests = assertPlatforms(image, staging, options)
-  writeLayoutIndex(staging, image.root, options.reference.tag)
-  await syncFileSystem(staging)
-  replaceFolder(staging, folder, path.join(beside, 'old'))
+  using _lock = await takeLock(path.join(beside, 'lock'), { command: 'image pull', waitMs: lockWaitMs })
+  // Whoever had the lock may have pulled just this.
+  const isThere = await isComplete(folder, image)
+  const blobs = isThere ? undefined : new BlobFolder(client, path.join(beside, 'layout'), options)
+  await blobs?.finish(image, reason => stop.abort(reason))
   removeTree(beside)
-  return { digest, mediaType, manifests, blobs: image.blobs, fetchedBytes: blobs.fetchedBytes, isUnchanged: false }
+  return report(image, folder, options, blobs)
 }
 
 /** Find what a reference names, and everything that belongs to it. */
@@ -93,11 +89,20 @@ class BlobFolder {
     this.#client = client
     this.#folder = folder
     this.#options = options
-    for (const base of [folder, options.cacheFolder])
-      if (base !== undefined) makeFolder(path.join(base, 'blobs', 'sha256'))
+    for (const each of [folder, options.cacheFolder])
+      if (each !== undefined) makeFolder(path.join(each, 'blobs', 'sha256'))
   }
 
-  async fill({ documents, blobs }: ImageParts, stop: (reason: unknown) => void): Promise<void> {
+  /** Fill it, make it a layout and put it where it belongs. */
+  async finish(image: ImageParts, stop: (reason: unknown) => void): Promise<void> {
+    await this.#fill(image, stop)
+    assertPlatforms(image, this.#folder, this.#options)
+    writeLayoutIndex(this.#folder, image.root, this.#options.reference.tag)
+    await syncFileSystem(this.#folder)
+    replaceFolder(this.#folder, path.resolve(this.#options.folder))
+  }
+
+  async #fill({ documents, blobs }: ImageParts, stop: (reason: unknown) => void): Promise<void> {
     const totalBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     this.#keepOnly([...documents, ...blobs])
     for (const { digest, bytes } of documents) this.#write(layoutBlob(this.#folder, digest), bytes)
@@ -142,6 +147,17 @@ class BlobFolder {
     } catch (caught) {
       throw toReleaseError(caught)
     }
+  }
+}
+
+function report(image: ImageParts, folder: string, options: PullOptions, fetched?: BlobFolder): PulledImage {
+  return {
+    digest: image.root.digest,
+    mediaType: image.root.mediaType,
+    manifests: assertPlatforms(image, folder, options),
+    blobs: image.blobs,
+    fetchedBytes: fetched?.fetchedBytes ?? 0,
+    isUnchanged: fetched === undefined,
   }
 }
 
@@ -207,7 +223,8 @@ function assertReplaceable(folder: string): void {
 }
 
 /** Put a finished folder where another may be. Between the two renames there is none, and never a mixture. */
-function replaceFolder(staging: string, folder: string, old: string): void {
+function replaceFolder(staging: string, folder: string): void {
+  const old = `${staging}.old`
   removeTree(old)
   try {
     if (fs.existsSync(folder)) fs.renameSync(folder, old)

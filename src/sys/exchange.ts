@@ -14,7 +14,7 @@ export interface ExchangeOptions {
   readonly signal?: AbortSignal
   /** The longest wait for the next bytes in either direction. */
   readonly idleTimeoutMs?: number
-  /** The longest wait for an answer once the whole body was handed over: a server may digest it first. */
+  /** The longest wait for the answer to what changes something, once all was handed over: a server may digest it first. */
   readonly answerTimeoutMs?: number
 }
 
@@ -43,6 +43,7 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Answ
   const patience = new Patience(options)
   try {
     options.signal?.throwIfAborted()
+    if (!isStreamed(options.body) && options.method !== 'GET' && options.method !== 'HEAD') patience.await('answer')
     const response = await fetch(url, {
       method: options.method,
       headers: { 'accept-encoding': 'identity', 'user-agent': 'cutover', ...headersOf(options) },
@@ -51,7 +52,7 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Answ
       compress: false,
       signal: patience.signal as never,
     })
-    patience.touch()
+    patience.await('bytes')
     const body = received(response.body ?? Readable.from([]), url, patience)
     const length = Number(response.headers.get('content-length') ?? Number.NaN)
     return {
@@ -86,6 +87,8 @@ export function displayUrl(url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
+type Awaited = 'bytes' | 'answer'
+
 /** What ends a wait: silence for too long, or whoever asked. */
 class Patience {
   readonly #controller = new AbortController()
@@ -95,7 +98,7 @@ class Patience {
 
   constructor(options: ExchangeOptions) {
     this.#options = options
-    this.#timer = this.#startTimer('idle', options.idleTimeoutMs ?? 30_000)
+    this.#timer = this.#startTimer('bytes')
     options.signal?.addEventListener('abort', this.#forward, { once: true })
   }
 
@@ -108,10 +111,10 @@ class Patience {
     this.#timer.refresh()
   }
 
-  /** Everything was sent: now the other side may take its time. */
-  awaitAnswer(): void {
+  /** From here on it is this that is waited for. */
+  await(what: Awaited): void {
     clearTimeout(this.#timer)
-    this.#timer = this.#startTimer('answer', this.#options.answerTimeoutMs ?? 300_000)
+    this.#timer = this.#startTimer(what)
   }
 
   end(): void {
@@ -124,21 +127,24 @@ class Patience {
     this.#controller.abort()
   }
 
-  #startTimer(what: 'idle' | 'answer', timeoutMs: number): NodeJS.Timeout {
-    const reason = what === 'idle' ? `no bytes for ${timeoutMs} ms` : `no answer for ${timeoutMs} ms`
-    return setTimeout(() => this.#controller.abort(new Error(reason)), timeoutMs)
+  #startTimer(what: Awaited): NodeJS.Timeout {
+    const { idleTimeoutMs = 30_000, answerTimeoutMs = 300_000 } = this.#options
+    const timeoutMs = what === 'bytes' ? idleTimeoutMs : answerTimeoutMs
+    return setTimeout(() => this.#controller.abort(new Error(`no ${what} for ${timeoutMs} ms`)), timeoutMs)
   }
 }
 
 function headersOf({ headers, body }: ExchangeOptions): Record<string, string> {
-  return body === undefined || body instanceof Uint8Array
-    ? { ...headers }
-    : { ...headers, 'content-length': String(body.sizeBytes) }
+  return isStreamed(body) ? { ...headers, 'content-length': String(body.sizeBytes) } : { ...headers }
+}
+
+function isStreamed(body: ExchangeOptions['body']): body is StreamedBody {
+  return body !== undefined && !(body instanceof Uint8Array)
 }
 
 function bodyOf(body: ExchangeOptions['body'], patience: Patience): Buffer | Readable | null {
   if (body === undefined) return null
-  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  if (!isStreamed(body)) return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   return Readable.from(sent(body, patience), { objectMode: false, highWaterMark: 1024 * 1024 })
 }
 
@@ -147,7 +153,7 @@ async function* sent(body: StreamedBody, patience: Patience): AsyncGenerator<Uin
     patience.touch()
     yield piece
   }
-  patience.awaitAnswer()
+  patience.await('answer')
 }
 
 async function* received(body: AsyncIterable<unknown>, url: URL, patience: Patience): AsyncGenerator<Uint8Array> {
