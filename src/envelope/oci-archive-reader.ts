@@ -158,7 +158,7 @@ class Members implements ImageArchive {
     entry.on('data', piece => this.#guard(() => output.write(piece)))
     entry.on('end', () =>
       this.#guard(() => {
-        const { digest, sizeBytes } = output.finish()
+        const { digest, sizeBytes } = output.finish({ durable: false })
         fs.renameSync(file, blobFile(this.folder, digest))
         this.#members.set(name, { kind: 'file', digest, sizeBytes })
       }),

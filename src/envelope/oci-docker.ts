@@ -43,7 +43,7 @@ function writeManifest(archive: ImageArchive, { config, layers }: ArchivedImage)
   const manifest = digestOf(bytes)
   const output = new OutputFile(blobFile(archive.folder, manifest))
   output.write(bytes)
-  output.finish()
+  output.finish({ durable: false })
   return { mediaType: imageTypes.manifest, digest: manifest, size: bytes.byteLength }
 }
 

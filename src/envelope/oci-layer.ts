@@ -71,8 +71,9 @@ export function stackLayers(layers: readonly ReadLayer[]): ReadonlyMap<string, L
   const stack = new Map<string, LayerEntry>()
   for (const { removed, entries } of layers) {
     for (const { path, isOpaque } of removed) {
+      const below = path === '' ? '' : `${path}/`
       for (const each of stack.keys()) {
-        if (each.startsWith(`${path}/`) || (each === path && !isOpaque)) stack.delete(each)
+        if (each.startsWith(below) || (each === path && !isOpaque)) stack.delete(each)
       }
     }
     for (const [path, entry] of entries) stack.set(path, entry)

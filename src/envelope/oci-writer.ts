@@ -90,7 +90,7 @@ export class LayoutWriter {
       const output = new OutputFile(blobFile(this.#folder, digest))
       try {
         output.copy(file, 0, sizeBytes)
-        const written = output.finish()
+        const written = output.finish({ durable: false })
         if (written.digest !== digest) throw damaged(file, `has ${written.digest}, expected ${digest}`)
       } finally {
         output.discard()

@@ -11,7 +11,7 @@ export interface Written {
 /**
  * A file that is written from front to back and digested on the way.
  *
- * Post: after {@link finish} the bytes are on disk under their name. Crash: a `.part` file beside it, which nothing reads.
+ * Post: after {@link finish} the bytes are under their name, and on disk unless it was told that they need not be. Crash: a `.part` file beside it, which nothing reads.
  * Errors: FILE_IO, FILE_NO_SPACE, ENVELOPE_MISMATCH (a file to copy from is too short).
  */
 export class OutputFile {
@@ -59,9 +59,9 @@ export class OutputFile {
     })
   }
 
-  finish(): Written {
+  finish(options: { readonly durable?: boolean } = {}): Written {
     attempt(() => {
-      fs.fsyncSync(this.#descriptor)
+      if (options.durable !== false) fs.fsyncSync(this.#descriptor)
       this.#close()
       fs.renameSync(`${this.#file}.part`, this.#file)
     })

@@ -19,8 +19,10 @@ import type { FlowTools } from './tools.ts'
 
 export interface OpenBaseOptions extends Omit<RegistryOptions, 'cwd'> {
   readonly image: Pick<RecipeImage, 'base' | 'platforms'>
-  /** What the base is relative to, and its lock beside. */
+  /** Its lock is beside it. */
   readonly recipeFile: string
+  /** What paths of bases are relative to. */
+  readonly folder: string
   /** A folder for what an archive holds, not there yet; whoever gives it removes it, after the image is used. */
   readonly temporary: string
   /** The step that tells of what is fetched. */
@@ -94,8 +96,8 @@ async function currentDigest(options: OpenBaseOptions, tools: FlowTools): Promis
 }
 
 async function openFile(base: Exclude<ImageFile, { kind: 'registry' }>, options: OpenBaseOptions): Promise<BaseImage> {
-  const { image, recipeFile, temporary } = options
-  const place = path.resolve(path.dirname(recipeFile), base.path)
+  const { image, folder, temporary } = options
+  const place = path.resolve(folder, base.path)
   if (base.kind === 'archive') await unpackArchive(place, temporary)
   return await readBase({
     folder: base.kind === 'archive' ? temporary : place,

@@ -3,8 +3,10 @@ import { known } from '../core/step.ts'
 import { createImage } from '../envelope/oci.ts'
 import type { BaseImage } from '../envelope/oci-base.ts'
 import type { Artifact } from '../payload/release-record.ts'
+import { componentsOf } from '../recipe/components.ts'
+import type { LoadedRecipe } from '../recipe/load.ts'
 import type { RecipeImage } from '../recipe/schema.ts'
-import { openLockedBase } from './base-image.ts'
+import { assertLocked, openLockedBase } from './base-image.ts'
 import type { CutState, PackedComponent } from './cut-state.ts'
 
 /** Make the image of a component. Errors: those of the base and of {@link createImage}. */
@@ -25,11 +27,19 @@ export async function makeImage(state: CutState, packed: PackedComponent, oci: R
   })
 }
 
+/** Make sure that what images are put on is fixed, before anything is built. Errors: BASE_UNLOCKED, BASE_LOCK_INVALID. */
+export function assertBasesLocked({ recipe, file }: LoadedRecipe): void {
+  for (const { oci } of componentsOf(recipe)) if (oci !== undefined) assertLocked(oci, file)
+}
+
 function openBase(state: CutState, name: string, image: RecipeImage): Promise<BaseImage | undefined> {
+  const { root, temporary } = known(state.workspace)
   const recipeFile = known(state.prepared).loaded.file
-  const temporary = path.join(known(state.workspace).temporary, `base-${name}`)
+  // A release that is built again has its recipe from a checkout, beside which there is nothing.
+  const folder = recipeFile.startsWith(`${root}/`) ? state.places.root : path.dirname(recipeFile)
+  const places = { recipeFile, folder, temporary: path.join(temporary, `base-${name}`) }
   const { environment } = state.options
-  return openLockedBase({ environment, plainHttp: false, image, recipeFile, temporary, step: 'envelopes' }, state.tools)
+  return openLockedBase({ environment, plainHttp: false, image, ...places, step: 'envelopes' }, state.tools)
 }
 
 /** Source: OCI image-spec annotations.md §Pre-Defined Annotation Keys. */

@@ -11,6 +11,7 @@ import { planEdits } from '../source/edits.ts'
 import { type CommitFacts, readFacts } from '../source/facts.ts'
 import { checkReady, planVersion } from '../source/preflight.ts'
 import { openScratch, type Scratch } from '../source/scratch.ts'
+import { assertBasesLocked } from './cut-image.ts'
 import { type CutState, known, type RequestedCut } from './cut-state.ts'
 
 /** Read recipe and repository, decide version and tag, and make sure that a release can be cut. Errors: those of the recipe and of preflight.ts. */
@@ -18,6 +19,7 @@ export async function preflight(state: RequestedCut): Promise<Outcome<string>> {
   const { options, places, git } = state
   const loaded = loadRecipe(findRecipe(places.root, options.recipe))
   const { source } = loaded.recipe
+  assertBasesLocked(loaded)
   const facts = await readFacts(git, places, { source, outputFolder: state.dist })
   const { version, snapshot } = options
   const wanted = planVersion(facts, { version, snapshot, tagPrefix: source.tagPrefix })

@@ -105,7 +105,8 @@ async function lookAt({ options, tools, recipeFile }: LockState, image: RecipeIm
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-base-'))
   try {
     const temporary = path.join(folder, 'image')
-    const opened = await openCurrentBase({ ...options, image, recipeFile, temporary, step: lookStep }, tools)
+    const places = { recipeFile, folder: path.dirname(recipeFile), temporary }
+    const opened = await openCurrentBase({ ...options, ...places, image, step: lookStep }, tools)
     return lockedBase(opened)
   } finally {
     removeTree(folder)
