@@ -8,7 +8,7 @@ import { compareArchives } from './archive.ts'
 import { firstDifference } from './bytes.ts'
 import { describeDifference } from './content.ts'
 import { compareDebs } from './deb.ts'
-import { type ComparisonContext, type Differences, firstOf, type Pair } from './difference.ts'
+import { type ComparisonContext, type Differences, firstOf, followsFrom, type Pair } from './difference.ts'
 import { compareImages } from './image.ts'
 import { compareJson } from './json.ts'
 import { comparePayloads } from './payload.ts'
@@ -75,6 +75,7 @@ async function compareByKind(pair: Pair<ArtifactPlace>, context: ArtifactContext
     case 'python':
       return compareArchives({ released: released.place, rebuilt: rebuilt.place }, context.facts)
     case 'sbom':
+      return compareSboms(pair, context)
     case 'provenance':
       return firstOf(compareJson({ released: readJson(released), rebuilt: readJson(rebuilt), ...context }))
     case 'delta':
@@ -110,8 +111,8 @@ function compareManifestFiles(
   const own = ({ files: _f, segments: _s, segmentsSizeBytes: _b, tar: _t, ...rest }: PayloadManifest) => rest
   const differences = compareJson({ released: own(released), rebuilt: own(rebuilt), consequences })
   if (cause !== undefined && cause !== artifact.name) {
-    const follows = { where: 'entries and segments', released: 'another payload', rebuilt: '' }
-    return firstOf([...differences, { ...follows, why: `follows from ${cause}`, cause }])
+    const follows = { where: 'entries and segments', released: '', rebuilt: '' }
+    return firstOf([...differences, { ...follows, ...followsFrom(cause) }])
   }
   if (differences.length > 0) return firstOf(differences)
   const why = `another zstd than ${process.versions.zstd} compressed it, or another version of Cutover`
@@ -132,10 +133,18 @@ function image({ artifact, place: folder }: ArtifactPlace) {
   return { folder, artifact }
 }
 
+/** An SBOM lists the payload: of another payload it is another. */
+function compareSboms({ released, rebuilt }: Pair<ArtifactPlace>, context: ArtifactContext): Differences {
+  const differences = compareJson({ released: readJson(released), rebuilt: readJson(rebuilt), ...context })
+  const { payloadCause } = context
+  if (payloadCause === undefined) return firstOf(differences)
+  return firstOf(differences.map(difference => ({ ...difference, ...followsFrom(payloadCause) })))
+}
+
 /** A delta packs what changed in the payload. */
 function compareDeltas({ payloadCause: cause }: ArtifactContext): Differences {
   if (cause === undefined) return firstOf([])
-  return firstOf([{ where: 'payload', released: 'another payload', rebuilt: '', why: `follows from ${cause}`, cause }])
+  return firstOf([{ where: 'payload', released: '', rebuilt: '', ...followsFrom(cause) }])
 }
 
 function readJson({ place }: ArtifactPlace): unknown {

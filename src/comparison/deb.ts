@@ -6,7 +6,7 @@ import { frameHeader } from '../payload/codec.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import { TarReader } from '../payload/tar-reader.ts'
 import { compareContents } from './content.ts'
-import { type BuildFacts, type Difference, type Differences, firstOf, type Pair } from './difference.ts'
+import { type BuildFacts, type Difference, type Differences, firstOf, followsFrom, type Pair } from './difference.ts'
 
 /** A Debian package with the manifest of its payload. */
 export interface DebPlace {
@@ -50,13 +50,7 @@ export function compareDebs(pair: Pair<DebPlace>, options: DebComparisonOptions)
 }
 
 function payloadDifference(cause: string): Difference {
-  return {
-    where: 'payload and its manifest',
-    released: 'another payload',
-    rebuilt: '',
-    why: `follows from ${cause}`,
-    cause,
-  }
+  return { where: 'payload and its manifest', released: '', rebuilt: '', ...followsFrom(cause) }
 }
 
 /** Source: deb-control(5). */
@@ -67,7 +61,7 @@ function compareFields(texts: Pair<string>, payloadCause: string | undefined): r
     if (before === now) return []
     const difference = { where: `control, ${field}`, released: before, rebuilt: now, why: '' }
     if (field !== 'Installed-Size' || payloadCause === undefined) return [difference]
-    return [{ ...difference, why: `follows from ${payloadCause}`, cause: payloadCause }]
+    return [{ ...difference, ...followsFrom(payloadCause) }]
   })
 }
 

@@ -46,14 +46,23 @@ export interface Differences {
 /** How many differences of one artifact are looked into and shown. */
 export const shownDifferences = 20
 
-/** Keep the first differences; those that follow from the same artifact are one. */
+/** Keep the first differences; all that follow from other artifacts are one, for those are told by themselves. */
 export function firstOf(differences: readonly Difference[]): Differences {
-  const own = differences.filter(difference => difference.cause === undefined)
-  const causes = Map.groupBy(differences, difference => difference.cause)
-  causes.delete(undefined)
-  const followed = [...causes.values()].map(([first, ...others]) =>
-    others.length === 0 ? first! : { ...first!, where: `${first!.where} and ${others.length} more` },
-  )
-  const told = [...own, ...followed]
+  const own = differences.filter(({ cause }) => cause === undefined)
+  const told = [...own, ...merged(differences.filter(({ cause }) => cause !== undefined))]
   return { shown: told.slice(0, shownDifferences), count: told.length }
+}
+
+/** Say that something follows from an artifact that differs itself. */
+export function followsFrom(cause: string): Required<Pick<Difference, 'why' | 'cause'>> {
+  return { why: `follows from ${cause}`, cause }
+}
+
+function merged([first, ...others]: readonly Difference[]): readonly Difference[] {
+  if (first === undefined) return []
+  if (others.length === 0) return [first]
+  const causes = new Set([first, ...others].map(({ cause }) => cause))
+  const more = causes.size === 1 ? '' : ` and ${causes.size - 1} more`
+  const where = `${first.where} and ${others.length} more`
+  return [{ ...first, where, released: '', rebuilt: '', why: `${first.why}${more}` }]
 }

@@ -86,8 +86,11 @@ class ImageWalk {
       this.document(place.replace(/\.digest$/, ''), { released: blob.digest, rebuilt: other.digest })
       return
     }
-    const isLayer = blob !== undefined && other !== undefined && difference.cause === undefined
-    const why = isLayer ? 'a layer of the base image: compare the lock file beside the recipe' : difference.why
+    const isLayer = blob?.mediaType.includes('.image.layer.') === true && other !== undefined
+    const why =
+      isLayer && difference.cause === undefined
+        ? 'a layer of the base image: compare the lock file beside the recipe'
+        : difference.why
     this.differences.push({ ...difference, where: place, why })
   }
 

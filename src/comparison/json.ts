@@ -1,4 +1,4 @@
-import type { Consequences, Difference, Pair } from './difference.ts'
+import { type Consequences, type Difference, followsFrom, type Pair } from './difference.ts'
 
 /** Two JSON values, and what is known of them. */
 export interface JsonComparison extends Pair<unknown> {
@@ -63,7 +63,7 @@ function isIdentity(list: readonly unknown[], name: string): boolean {
 function causeOf({ released, rebuilt }: Pair<unknown>, consequences: Consequences): Pick<Difference, 'why' | 'cause'> {
   const full = (value: unknown) => (/^[0-9a-f]{64}$/.test(String(value)) ? `sha256:${value}` : String(value))
   const known = consequences.get(full(released))
-  return known?.rebuilt === full(rebuilt) ? { why: `follows from ${known.cause}`, cause: known.cause } : { why: '' }
+  return known?.rebuilt === full(rebuilt) ? followsFrom(known.cause) : { why: '' }
 }
 
 function shown({ released, rebuilt }: Pair<unknown>): Pair<string> {

@@ -52,7 +52,9 @@ async function explain({ pair, facts, dependencies }: Explanation, change: Entry
   const why = reasonOfDependency(change.path, dependencies)
   const where = `/${pair.released.manifest.root}/${change.path}`
   if (change.kind !== 'content') return { ...entryDifference(change, why), where }
-  const found = await compareFile({ pair, facts, dependencies }, where, change.pair)
+  const { segments } = pair.released.manifest
+  const segment = segments.length === 1 ? '' : ` (segment ${change.pair.released.firstSegment})`
+  const found = await compareFile({ pair, facts, dependencies }, `${where}${segment}`, change.pair)
   return why === '' ? found : { ...found, why }
 }
 

@@ -7,18 +7,19 @@ interface Reason {
   readonly isSo: (difference: ByteDifference, facts: BuildFacts) => boolean
 }
 
-const months = 'Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec'
+const weekday = '(?:\\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +)?'
+const month = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*'
 
 /** Dates and times as programs write them into files. */
 const writtenTimes: readonly RegExp[] = [
   /\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?/g,
-  new RegExp(`\\b(?:${months})[a-z]* +\\d{1,2},? +(?:\\d\\d:\\d\\d:\\d\\d +)?(?:[A-Z]{3,4} +)?\\d{4}`, 'g'),
-  new RegExp(`\\b\\d{1,2} (?:${months})[a-z]* \\d{4}(?: \\d\\d:\\d\\d(?::\\d\\d)?)?`, 'g'),
+  new RegExp(`${weekday}\\b${month} +\\d{1,2},? +(?:\\d\\d:\\d\\d:\\d\\d +)?(?:[A-Z]{3,4} +)?\\d{4}`, 'g'),
+  new RegExp(`${weekday}\\b\\d{1,2} ${month} \\d{4}(?: \\d\\d:\\d\\d(?::\\d\\d)?)?`, 'g'),
   /\d\d?\/\d\d?\/\d{4}/g,
   /\b\d\d:\d\d:\d\d\b/g,
 ]
-/** Seconds or milliseconds since 1970, between 2001 and 2039. */
-const epochNumber = /(?<!\d)(?:1\d{9}|2[01]\d{8})(?:\d{3})?(?!\d)/g
+/** Seconds since 1970, between 2001 and 2039, or thousandths, millionths or billionths of them. */
+const epochNumber = /(?<!\d)(?:1\d{9}|2[01]\d{8})(?:\d{3}){0,3}(?!\d)/g
 
 /** What each build makes anew: identifiers, digests and random numbers. */
 const identifiers: readonly RegExp[] = [

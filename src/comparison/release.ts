@@ -56,6 +56,10 @@ class ReleaseComparison {
     this.#pair = pair
     this.#facts = facts
     this.#rebuilt = new Map(artifactsOf(pair.rebuilt.record).map(artifact => [artifact.name, artifact]))
+    for (const { name, digest } of artifactsOf(pair.released.record)) {
+      const other = this.#rebuilt.get(name)
+      if (other !== undefined) this.#learn(digest, other.digest, name)
+    }
   }
 
   async component({ artifacts }: ReleaseComponent): Promise<void> {
@@ -65,7 +69,6 @@ class ReleaseComparison {
       const other = this.#rebuilt.get(artifact.name)
       const context = { facts: this.#facts, consequences: this.#consequences, payloadCause }
       this.#add(artifact.name, await this.#artifact(artifact, other, { manifests, context }))
-      if (other !== undefined) this.#learn(artifact.digest, other.digest, artifact.name)
     }
   }
 

@@ -10,6 +10,9 @@ export interface RebuildResult {
   readonly equal: readonly string[]
 }
 
+/** The table is for people; the error has all. */
+const longestCell = 36
+
 /** Show how the release compares with what was built again, artifact by artifact. Errors: REBUILD_DIFFERS. */
 export function reportRebuild(state: RebuildState, durationMs: number): void {
   const { name, version } = known(state.released).record
@@ -30,9 +33,21 @@ export function reportRebuild(state: RebuildState, durationMs: number): void {
 
 function rowsOf({ artifact, result, shown, count }: ArtifactComparison): readonly (readonly string[])[] {
   if (result === 'equal') return [[artifact, 'equal', '', '', '', '']]
-  const rows = shown.map(({ where, released, rebuilt, why }) => [artifact, 'differs', where, released, rebuilt, why])
+  const rows = shown.map(({ where, released, rebuilt, why }) => [
+    artifact,
+    'differs',
+    where,
+    shortened(released),
+    shortened(rebuilt),
+    why,
+  ])
   const left = count - shown.length
   return left > 0 ? [...rows, [artifact, 'differs', `and ${left} more`, '', '', '']] : rows
+}
+
+/** A digest is told by its beginning. */
+function shortened(text: string): string {
+  return text.length > longestCell ? `${text.slice(0, longestCell - 1)}…` : text
 }
 
 function differs(
@@ -42,8 +57,9 @@ function differs(
 ): ReleaseError {
   const { name, version } = known(state.released).record
   const all = differing.flatMap(({ artifact, shown }) => shown.map(difference => ({ artifact, ...difference })))
-  // What others follow from says most.
-  const first = all.find(({ cause }) => cause === undefined) ?? all[0]
+  // What others follow from says most, and of that what has a reason.
+  const own = all.filter(({ cause }) => cause === undefined)
+  const first = own.find(({ why }) => why !== '') ?? own[0] ?? all[0]
   const where =
     first === undefined ? '' : `; ${first.artifact}: ${first.where}${first.why === '' ? '' : `: ${first.why}`}`
   const message = `${name} ${version} built again differs in ${differing.length} of ${differing.length + equal.length} artifacts${where}`
