@@ -28,12 +28,18 @@ export function releaseVerifyCommand(io: Io): Command {
     .option('--fingerprint <digest>', 'the fingerprint of the root; with --url and --application no keys are needed')
     .option('--rebuild', 'build it again from its tag in this clone, and say which file and byte differ and why')
     .addOption(
-      new Option('--dist <dir>', 'with --rebuild: compare with the release in this folder, not with the published one')
+      new Option(
+        '--dist <dir>',
+        'compare what is built again with the release in this folder, not with the published one',
+      )
         .conflicts(['application', 'repository', 'keys', 'url', 'fingerprint'])
         .implies({ rebuild: true }),
     )
     .addOption(
-      new Option('--recipe <path>', 'with --rebuild: a recipe outside of the repository').implies({ rebuild: true }),
+      new Option(
+        '--recipe <path>',
+        'build it again with a recipe outside of the repository: its file, or the folder that holds it',
+      ).implies({ rebuild: true }),
     )
     .action(async (version: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>()

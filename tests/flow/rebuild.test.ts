@@ -226,6 +226,8 @@ describe('a release that', () => {
       stdout: expect.stringMatching(/release\.json +differs +toolVersion +0\.0\.1 /),
       stderr: expect.stringContaining('error REBUILD_DIFFERS'),
     })
+    const mistaken = spawnSync(process.execPath, [...argv, '--repository', 'r'], { cwd, env, encoding: 'utf8' })
+    expect(mistaken).toMatchObject({ status: 2, stderr: expect.stringContaining('error USAGE') })
     const { rows, error } = await differing(repository, { distFolder })
     expect(rows).toEqual([
       [
