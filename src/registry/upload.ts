@@ -222,7 +222,6 @@ class Upload {
   }
 
   #setBack(status: number): ReleaseError {
-    if (status === 404) this.#startOver()
     return new ReleaseError('REGISTRY_UNAVAILABLE', `sending blob ${this.#digest} was answered with ${status}`, {
       details: { digest: this.#digest, status, registry: this.#client.name.registry },
     })

@@ -144,15 +144,21 @@ describe('credentials stay at the registry', () => {
     expect(storage.seen.every(({ authorization }) => authorization === undefined)).toBe(true)
   })
 
-  it('when that host asks for them', async () => {
-    ask('Basic realm="tests"', basic)
-    const storage = await elsewhere(() => [401, { 'www-authenticate': 'Basic realm="tests"' }])
-    fake.fail('GET', /blobs/, redirect(`http://${storage.host}/x?signature=s3cret`), 9)
-    const text = await shown(pull())
-    expect(text).toContain('REGISTRY_AUTH')
-    expect(text).not.toContain('s3cret')
-    expect(storage.seen.every(({ authorization }) => authorization === undefined)).toBe(true)
-  })
+  it.each([() => 'Basic realm="tests"', (host: string) => `Bearer realm="http://${host}/token",service="x"`])(
+    'when that host asks for them (%#)',
+    async challenge => {
+      ask('Basic realm="tests"', basic)
+      let asked = ''
+      const storage = await elsewhere(() => [401, { 'www-authenticate': asked }])
+      asked = challenge(storage.host)
+      fake.fail('GET', /blobs/, redirect(`http://${storage.host}/x?signature=s3cret`), 9)
+      const text = await shown(pull())
+      expect(text).toContain('REGISTRY_AUTH')
+      expect(text).not.toContain('s3cret')
+      expect(storage.seen.every(({ authorization }) => authorization === undefined)).toBe(true)
+      expect(storage.seen.some(({ url }) => url.startsWith('/token'))).toBe(false)
+    },
+  )
 
   it('when that host leads back', async () => {
     ask('Basic realm="tests"', basic, /manifests/)
@@ -416,7 +422,12 @@ describe('a credential helper', () => {
     expect(text).not.toContain(secret)
   })
 
-  it.each(['../../bin/sh', 'a b', '-x', 'a;id', 'none-of-this-name'])('called %j is not run', async store => {
+  it.each(['a b', '-x', 'a;id', '.a'])('called %j is not run, even if there is one', async store => {
+    writeFile(folder, `docker-credential-${store}`, `#!/bin/sh\necho '{"Username":"bob","Secret":"s"}'\n`, 0o755)
+    expect(await codeOfAsync(find({ credsStore: store }))).toBe('REGISTRY_CREDENTIALS')
+  })
+
+  it.each(['../../bin/sh', 'none-of-this-name'])('called %j is not found', async store => {
     expect(await codeOfAsync(find({ credsStore: store }))).toBe('REGISTRY_CREDENTIALS')
   })
 })

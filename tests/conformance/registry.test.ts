@@ -102,7 +102,10 @@ describe('a push', () => {
 
   it('starts over where the registry has forgotten the upload', async () => {
     fake.settings.cutUploads = { afterBytes: 100_000, times: 1 }
-    fake.fail('GET', /uploads\//, status(404))
+    fake.fail('GET', /uploads\//, (_request, response) => {
+      fake.forgetUploads()
+      response.writeHead(404).end()
+    })
     await push()
     expectWhole()
   })

@@ -31,6 +31,8 @@ export interface FakeRegistry {
   readonly fail: (method: string, path: RegExp, fault: Fault, times?: number) => void
   /** Do something else with requests that have another Authorization than the right one; before every other fault. */
   readonly failUnless: (path: RegExp, right: string, fault: Fault) => void
+  /** Forget every upload that was begun. */
+  readonly forgetUploads: () => void
   /** The methods and paths of the requests so far, digests shortened. */
   readonly log: () => readonly string[]
 }
@@ -115,6 +117,10 @@ class Fake implements FakeRegistry {
 
   failUnless(path: RegExp, right: string, fault: Fault): void {
     this.#guards.push({ path, right, fault })
+  }
+
+  forgetUploads(): void {
+    this.#uploads.clear()
   }
 
   log(): readonly string[] {

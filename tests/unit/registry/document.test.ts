@@ -27,6 +27,7 @@ describe('a document', () => {
     ['of two kinds', { ...manifest, manifests: [] }, mediaTypes.manifest],
     ['of two kinds', { ...index([]), layers: [] }, mediaTypes.index],
     ['of another type than it was named as', manifest, mediaTypes.index],
+    ['of another type than it was named as', manifest, mediaTypes.dockerManifest],
     ['without layers', { ...manifest, layers: undefined }, mediaTypes.manifest],
     ['with a negative size', { ...manifest, layers: [{ ...blob, size: -1 }] }, mediaTypes.manifest],
     ['with a size that is no integer', { ...manifest, layers: [{ ...blob, size: 1.5 }] }, mediaTypes.manifest],
