@@ -24,6 +24,8 @@ export interface ImageConfig {
 export interface ConfigContext {
   readonly manifest: PayloadManifest
   readonly architecture: string
+  /** The digest of the tar that {@link volumesTar} made for it. */
+  readonly volumesDiffId?: Digest | undefined
   readonly base?: {
     readonly config: StoredConfig
     /** Its layers, in case it does not say how each came about. */
@@ -45,6 +47,7 @@ export function renderConfig(config: ImageConfig, context: ConfigContext): unkno
   const { manifest, architecture, base } = context
   const inherited = base?.config
   const created = new Date(manifest.sourceDateEpoch * 1000).toISOString()
+  const volumes = context.volumesDiffId === undefined ? [] : [context.volumesDiffId]
   const cmd = config.cmd ?? (config.entrypoint === undefined ? inherited?.cmd : undefined)
   return {
     architecture,
@@ -54,7 +57,7 @@ export function renderConfig(config: ImageConfig, context: ConfigContext): unkno
     'os.features': inherited?.osFeatures,
     created,
     config: {
-      User: userOf(config, inherited),
+      User: effectiveUser(config, inherited),
       WorkingDir: workingDirectory(config, manifest),
       Env: mergedEnvironment(inherited?.environment ?? [], config.environment),
       Entrypoint: present(config.entrypoint ?? inherited?.entrypoint),
@@ -66,13 +69,13 @@ export function renderConfig(config: ImageConfig, context: ConfigContext): unkno
       Healthcheck: inherited?.healthcheck,
       Shell: inherited?.shell,
     },
-    rootfs: { type: 'layers', diff_ids: [...(inherited?.diffIds ?? []), manifest.tar.digest] },
-    history: [...baseHistory(context, created), ...ownHistory(config, manifest, created)],
+    rootfs: { type: 'layers', diff_ids: [...(inherited?.diffIds ?? []), ...volumes, manifest.tar.digest] },
+    history: [...baseHistory(context, created), ...ownHistory(config, context, created)],
   }
 }
 
-/** A base that runs as root says so or says nothing: whoever wants that writes it into the recipe. */
-function userOf(config: ImageConfig, inherited: StoredConfig | undefined): string {
+/** Tell whom an image runs as. A base that runs as root says so or says nothing: whoever wants that writes it into the recipe. */
+export function effectiveUser(config: ImageConfig, inherited: StoredConfig | undefined): string {
   if (config.user !== undefined) return config.user
   const user = inherited?.user ?? ''
   return /^(0*|root)(:|$)/.test(user) ? unprivilegedUser : user
@@ -97,32 +100,40 @@ function baseHistory({ base }: ConfigContext, created: string): readonly StoredH
   return base.layers.map(({ digest }) => ({ created, created_by: `base layer ${digest}` }))
 }
 
-/** What was done on top of the base, as the lines of a Dockerfile would say it. */
-function ownHistory(config: ImageConfig, manifest: PayloadManifest, created: string): readonly StoredHistory[] {
+/** What was done on top of the base, as the lines of a Dockerfile would say it: first the layers, then the settings. */
+function ownHistory(config: ImageConfig, context: ConfigContext, created: string): readonly StoredHistory[] {
+  const { manifest, base, volumesDiffId } = context
+  const { volumes } = config
+  const comment = `cutover, ${manifest.name} ${manifest.version}`
+  const owner = effectiveUser(config, base?.config)
+  const layers = [
+    ...(volumesDiffId === undefined ? [] : [`RUN install -d -m 0750 -o ${owner} ${volumes.join(' ')}`]),
+    `COPY payload /${manifest.root}`,
+  ]
+  return [
+    ...layers.map(text => ({ created, created_by: text, comment })),
+    ...settingLines(config, manifest).map(text => ({ created, created_by: text, comment, empty_layer: true })),
+  ]
+}
+
+function settingLines(config: ImageConfig, manifest: PayloadManifest): readonly string[] {
   const { environment, ports, volumes, labels, entrypoint, cmd, user, stopSignal } = config
   const pairs = (map: Readonly<Record<string, string>>) =>
     Object.entries(map)
       .sort()
       .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-  const lines: readonly (readonly [string, string | undefined])[] = [
-    ['LABEL', pairs(labels).join(' ')],
-    ['ENV', pairs(environment).join(' ')],
-    ['EXPOSE', ports.join(' ')],
-    ['VOLUME', volumes.length === 0 ? '' : JSON.stringify(volumes)],
-    ['WORKDIR', workingDirectory(config, manifest)],
-    ['USER', user],
-    ['STOPSIGNAL', stopSignal],
-    ['ENTRYPOINT', entrypoint === undefined ? '' : JSON.stringify(entrypoint)],
-    ['CMD', cmd === undefined ? '' : JSON.stringify(cmd)],
-  ]
-  const comment = `cutover, ${manifest.name} ${manifest.version}`
-  const payload = { created, created_by: `COPY payload /${manifest.root}`, comment }
-  const settings = lines.flatMap(([instruction, text]) =>
-    text === undefined || text === ''
-      ? []
-      : [{ created, created_by: `${instruction} ${text}`, comment, empty_layer: true }],
-  )
-  return [payload, ...settings]
+  const lines: Readonly<Record<string, string | undefined>> = {
+    LABEL: pairs(labels).join(' '),
+    ENV: pairs(environment).join(' '),
+    EXPOSE: ports.join(' '),
+    VOLUME: volumes.length === 0 ? undefined : JSON.stringify(volumes),
+    WORKDIR: workingDirectory(config, manifest),
+    USER: user,
+    STOPSIGNAL: stopSignal,
+    ENTRYPOINT: entrypoint && JSON.stringify(entrypoint),
+    CMD: cmd && JSON.stringify(cmd),
+  }
+  return Object.entries(lines).flatMap(([instruction, text]) => (text ? [`${instruction} ${text}`] : []))
 }
 
 function present(list: readonly string[] | undefined): readonly string[] | undefined {

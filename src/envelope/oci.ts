@@ -4,9 +4,10 @@ import { ReleaseError } from '../core/error.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact } from '../payload/release-record.ts'
 import type { BaseImage, BasePlatform } from './oci-base.ts'
-import { type ImageConfig, renderConfig } from './oci-config.ts'
+import { effectiveUser, type ImageConfig, renderConfig } from './oci-config.ts'
 import { putReferrer } from './oci-referrer.ts'
-import { imageTypes } from './oci-types.ts'
+import { imageTypes, layerTypeOf } from './oci-types.ts'
+import { volumesTar } from './oci-volumes.ts'
 import { LayoutWriter, type WrittenDescriptor } from './oci-writer.ts'
 import type { TarballArtifact } from './tarball.ts'
 
@@ -39,7 +40,7 @@ export const payloadManifestType = 'application/vnd.cutover.payload-manifest.v1+
 
 /**
  * Make an image around a payload, as an OCI image layout: the last layer is the tarball, byte by byte, for every platform; those before it
- * are the base's as they are.
+ * are the base's as they are, and one with the folders of volumes where their owner is not root.
  *
  * Shape: `oci-layout`, `index.json` (one entry: the image index, by its version), `blobs/sha256`; an artifact with the payload
  * manifest refers to the image index and is among the blobs.
@@ -96,12 +97,20 @@ function putManifest(
 ) {
   const [os = '', architecture = ''] = name.split('/')
   const below = base === undefined ? undefined : platformOf(base, name)
-  const rendered = renderConfig(config, { manifest, architecture, ...(below === undefined ? {} : { base: below }) })
+  const user = effectiveUser(config, below?.config)
+  const folders = volumesTar(config.volumes, user, manifest.sourceDateEpoch)
+  const volumes = folders === undefined ? [] : [layout.put(folders, layerTypeOf('none'))]
+  const rendered = renderConfig(config, {
+    manifest,
+    architecture,
+    volumesDiffId: volumes[0]?.digest,
+    ...(below === undefined ? {} : { base: below }),
+  })
   const document = {
     schemaVersion: 2,
     mediaType: imageTypes.manifest,
     config: layout.putJson(rendered, imageTypes.config),
-    layers: [...(below?.layers ?? []).map(each => layout.copy(each)), layer],
+    layers: [...(below?.layers ?? []).map(each => layout.copy(each)), ...volumes, layer],
     annotations: { ...annotations, ...baseAnnotations(base, below?.digest) },
   }
   const { variant, osVersion } = below?.config ?? {}

@@ -30,16 +30,20 @@ export async function proveImage(
     undefined,
   )
   const payloads = new Set<Digest>()
-  const layers = new LayerCache(pathsToKnow(manifest))
-  for (const { stored } of manifests) {
-    const platform = readPlatform(folder, stored, folder)
+  const platforms = manifests.map(({ stored }) => readPlatform(folder, stored, folder))
+  const volumes = platforms.flatMap(({ config }) => config.volumes.map(volume => volume.slice(1)))
+  const folders = payloadFolders(manifest)
+  const layers = new LayerCache([...Object.values(accountFiles), ...folders, ...volumes, ...volumes.flatMap(above)])
+  for (const platform of platforms) {
     const payload = payloadLayer(folder, platform, manifest)
     if (!payloads.has(payload.digest)) await provePayloadLayer(payload, proven, provePayload)
     payloads.add(payload.digest)
     const below: ReadLayer[] = []
     for (const layer of platform.layers.slice(0, -1)) below.push(await layers.read(layer))
     const files = stackLayers(below)
-    assertFolders(folder, manifest, files)
+    // Our own layer of volumes is directly below the payload, and names no folders above them.
+    const made = volumes.filter(volume => below.at(-1)?.entries.get(volume)?.kind === 'folder')
+    assertFolders(folder, [...folders, ...made.flatMap(above)], files)
     assertAccounts(platform.config.user ?? 'root', files, folder)
   }
 }
@@ -49,8 +53,8 @@ class LayerCache {
   readonly #paths: ReadonlySet<string>
   readonly #read = new Map<string, ReadLayer>()
 
-  constructor(paths: ReadonlySet<string>) {
-    this.#paths = paths
+  constructor(paths: readonly string[]) {
+    this.#paths = new Set(paths)
   }
 
   async read(layer: ImageLayer): Promise<ReadLayer> {
@@ -78,10 +82,6 @@ async function provePayloadLayer(
   if (!proven.has(digest)) await provePayload(file)
 }
 
-function pathsToKnow(manifest: PayloadManifest): ReadonlySet<string> {
-  return new Set([...Object.values(accountFiles), ...payloadFolders(manifest)])
-}
-
 /** The folders that the payload's tar has, `opt`, `opt/notes` …, as layers name them. */
 function payloadFolders({ root, files }: PayloadManifest): readonly string[] {
   const above = rootFolders(root).map(({ name }) => name.replace(/^\.\//, '').replace(/\/$/, ''))
@@ -89,13 +89,18 @@ function payloadFolders({ root, files }: PayloadManifest): readonly string[] {
   return [...above, ...below].filter(name => name !== '')
 }
 
+function above(path: string): readonly string[] {
+  const names = path.split('/')
+  return names.slice(1).map((_, index) => names.slice(0, index + 1).join('/'))
+}
+
 /** A folder of a layer replaces a link below it: on a base with `/lib → usr/lib` that would take everything in /lib away. */
-function assertFolders(place: string, manifest: PayloadManifest, files: ReadonlyMap<string, LayerEntry>): void {
-  for (const folder of payloadFolders(manifest)) {
+function assertFolders(place: string, folders: readonly string[], files: ReadonlyMap<string, LayerEntry>): void {
+  for (const folder of folders) {
     const entry = files.get(folder)
     if (entry === undefined || entry.kind === 'folder') continue
     const found = entry.kind === 'link' ? `a link to ${entry.target}` : 'no folder'
-    throw new ReleaseError('IMAGE_BASE_PATH', `/${folder} of the base is ${found}, where the payload has a folder`, {
+    throw new ReleaseError('IMAGE_BASE_PATH', `/${folder} of the base is ${found}, where the image has a folder`, {
       details: { path: place, folder },
     })
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isRelativePath } from '../../core/relative-path.ts'
 import { isBase } from '../base.ts'
 import { environment } from './values.ts'
 
@@ -9,7 +10,13 @@ const port = z
   .refine(value => Number.parseInt(String(value), 10) <= 65535, { message: 'expected a port up to 65535' })
   .transform(value => (typeof value === 'number' ? `${value}/tcp` : value))
 
-const absolutePath = z.string().regex(/^\/[^\u0000-\u001f\u007f]*$/, 'expected an absolute path')
+const absolutePath = z
+  .string()
+  .refine(isAbsolutePath, { message: 'expected an absolute path without . or .. segments' })
+
+function isAbsolutePath(text: string): boolean {
+  return text.startsWith('/') && isRelativePath(text.slice(1))
+}
 
 /** Those that say what the program knows better than a recipe. */
 const ownAnnotation = /^org\.opencontainers\.image\.(created|version|revision|base\.\w+|ref\.name)$|^dev\.cutover\./
@@ -45,7 +52,11 @@ export const oci = z
       .describe(
         'The user and group that run it, by number, or by a name that the base has. When absent it is the user of the base, or `65534:65534` (nobody) where that is root or unsaid; for root write `0:0`.',
       ),
-    workingDirectory: absolutePath
+    workingDirectory: z
+      .string()
+      .refine(text => text === '/' || isAbsolutePath(text), {
+        message: 'expected an absolute path without . or .. segments',
+      })
       .optional()
       .describe('The working directory; the payload root when absent, whatever the base has.'),
     environment: environment.default({}).describe('Environment variables, besides those of the base.'),
@@ -53,7 +64,12 @@ export const oci = z
       .array(port)
       .default([])
       .describe('Ports that it listens on, besides those of the base: `8080` is TCP, `53/udp` says otherwise.'),
-    volumes: z.array(absolutePath).default([]).describe('Paths that hold data, besides those of the base.'),
+    volumes: z
+      .array(absolutePath)
+      .default([])
+      .describe(
+        'Paths that hold data, besides those of the base. When `user` is a number, the image has them as folders of that user, so that new volumes are writable.',
+      ),
     labels: z.record(z.string().min(1), z.string()).default({}).describe('Labels, besides those of the base.'),
     stopSignal: z
       .string()

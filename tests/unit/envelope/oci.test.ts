@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { list, type ReadEntry } from 'tar'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { digestOf, hexOf } from '../../../src/core/digest.ts'
 import { payloadManifestAnnotation, payloadManifestType } from '../../../src/envelope/oci.ts'
@@ -35,7 +36,7 @@ describe('createImage', () => {
   })
 
   it('has the tarball as its layer and the digest of its tar as diff_id', () => {
-    makeImage(envelopes)
+    makeImage(envelopes, { config: { ...envelopes.imageOptions.config, volumes: [] } })
     const manifest = json(blob(json(blob(json('index.json')['manifests']![0]!))['manifests']![0]!))
     expect(manifest['layers']).toEqual([
       {
@@ -53,10 +54,31 @@ describe('createImage', () => {
       Env: ['A=1', 'B=2'],
       Entrypoint: ['/opt/app/bin/run.sh'],
       ExposedPorts: { '8080/tcp': {} },
-      Volumes: { '/data': {} },
       Labels: { a: 'b' },
     })
     expect(manifest['annotations']).toMatchObject({ 'org.opencontainers.image.version': '1.0.0' })
+  })
+
+  it('has folders for its volumes that belong to its user', async () => {
+    makeImage(envelopes)
+    const manifest = json(blob(json(blob(json('index.json')['manifests']![0]!))['manifests']![0]!))
+    const config = json(blob(manifest['config']!))
+    expect(config['config']!['Volumes']).toEqual({ '/data': {} })
+    expect([...manifest['layers']!].map(layer => layer['digest'])).toEqual([
+      config['rootfs']!['diff_ids']![0],
+      envelopes.artifact.digest,
+    ])
+    const entries: unknown[] = []
+    const onReadEntry = ({ path: name, type, uid, gid, mode }: ReadEntry) =>
+      entries.push({ name, type, uid, gid, mode })
+    await list({ file: path.join(folder, blob(manifest['layers']![0]!)), onReadEntry, strict: true })
+    expect(entries).toEqual([{ name: './data/', type: 'Directory', uid: 65534, gid: 65534, mode: 0o750 }])
+  })
+
+  it.each(['0', '0:0', 'web'])('has no folders for volumes when it runs as %s', user => {
+    makeImage(envelopes, { config: { ...envelopes.imageOptions.config, user } })
+    const manifest = json(blob(json(blob(json('index.json')['manifests']![0]!))['manifests']![0]!))
+    expect(manifest['layers']!.length).toBe(1)
   })
 
   it('carries the payload manifest as an artifact that refers to the image', () => {

@@ -63,6 +63,7 @@ describe('an image on a base', () => {
     expect(manifest.annotations).toMatchObject({ 'org.opencontainers.image.base.digest': platform?.digest })
     expect(manifest.layers.map(({ digest }) => digest)).toEqual([
       ...(platform?.layers ?? []).map(({ digest }) => digest),
+      expect.any(String),
       envelopes.artifact.digest,
     ])
     for (const { digest, sizeBytes, mediaType, file } of platform?.layers ?? []) {
@@ -162,6 +163,11 @@ describe('an image on a base', () => {
     const inside = newFolder()
     baseLayout(inside, { members: [{ path: 'opt/app/bin', type: 'SymbolicLink', linkpath: '/bin' }] })
     expect(await proofOf(inside)).toBe('IMAGE_BASE_PATH')
+    const volumes = newFolder()
+    baseLayout(volumes, { members: [{ path: 'var/run', type: 'SymbolicLink', linkpath: '/run' }] })
+    const { config } = envelopes.imageOptions
+    expect(await proofOf(volumes, { config: { ...config, volumes: ['/var/run/app'] } })).toBe('IMAGE_BASE_PATH')
+    expect(await proofOf(volumes, { config: { ...config, volumes: ['/var/lib/app'] } })).toBeUndefined()
     const folders = newFolder()
     baseLayout(folders, {
       members: [
