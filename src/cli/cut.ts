@@ -8,6 +8,7 @@ interface Options extends GlobalOptions {
   readonly dryRun?: boolean
   readonly recipe?: string
   readonly output?: string
+  readonly repository?: string
 }
 
 /** `release cut VERSION`: test, build, package, rehearse and tag. */
@@ -20,9 +21,13 @@ export function cutCommand(io: Io): Command {
     .option('--snapshot', 'cut an unpublished version of any branch: nothing is committed and nothing tagged')
     .option('--dry-run', 'check that the release could be cut and show what would be done')
     .option('--recipe <path>', 'a recipe outside of the repository: its file, or the folder that holds it')
+    .option(
+      '--repository <dir>',
+      'the vendor repository, for deltas from releases that are not in dist (default: git config cutover.repository)',
+    )
     .option('--output <dir>', 'where releases are put (default: dist in the repository)')
     .action(async (version: string | undefined, _options: unknown, command: Command) => {
-      const { snapshot, dryRun, recipe, output, ...global } = command.optsWithGlobals<Options>()
+      const { snapshot, dryRun, recipe, output, repository, ...global } = command.optsWithGlobals<Options>()
       const { cwd, environment } = io
       const absolute = (place: string | undefined) => (place === undefined ? undefined : path.resolve(cwd, place))
       process.exitCode = await runCommand(io, 'cut', global, async tools => {
@@ -36,6 +41,7 @@ export function cutCommand(io: Io): Command {
             dryRun: dryRun === true,
             recipe: absolute(recipe),
             output: absolute(output),
+            repository: absolute(repository),
           },
           tools,
         )

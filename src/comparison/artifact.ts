@@ -79,7 +79,7 @@ async function compareByKind(pair: Pair<ArtifactPlace>, context: ArtifactContext
     case 'provenance':
       return firstOf(compareJson({ released: readJson(released), rebuilt: readJson(rebuilt), ...context }))
     case 'delta':
-      return compareDeltas(context)
+      return compareDeltas(pair, context)
   }
 }
 
@@ -141,10 +141,22 @@ function compareSboms({ released, rebuilt }: Pair<ArtifactPlace>, context: Artif
   return firstOf(differences.map(difference => ({ ...difference, ...followsFrom(payloadCause) })))
 }
 
-/** A delta packs what changed in the payload. */
-function compareDeltas({ payloadCause: cause }: ArtifactContext): Differences {
-  if (cause === undefined) return firstOf([])
-  return firstOf([{ where: 'payload', released: '', rebuilt: '', ...followsFrom(cause) }])
+/** A delta packs what changed in the payload since another one. */
+async function compareDeltas(pair: Pair<ArtifactPlace>, context: ArtifactContext): Promise<Differences> {
+  const [released, rebuilt] = [baseOf(pair.released), baseOf(pair.rebuilt)]
+  const { payloadCause: cause } = context
+  if (released !== rebuilt) {
+    const why = 'it was made from another release of that version'
+    return firstOf([{ where: 'manifest that it starts from', released, rebuilt, why }])
+  }
+  if (cause !== undefined) return firstOf([{ where: 'payload', released: '', rebuilt: '', ...followsFrom(cause) }])
+  const why = `both payloads are equal: another zstd than ${process.versions.zstd} or another version of Cutover packed it`
+  const { shown } = await compareFiles(pair, context)
+  return firstOf(shown.map(difference => ({ ...difference, why })))
+}
+
+function baseOf({ artifact }: ArtifactPlace): string {
+  return artifact.kind === 'delta' ? artifact.fromManifest : 'none'
 }
 
 function readJson({ place }: ArtifactPlace): unknown {

@@ -18,14 +18,30 @@ export interface ReleaseFiles {
   readonly record: ReleaseRecord
   /** Where an artifact is: a file, or of an image the folder with its `blobs/sha256`. */
   readonly placeOf: (artifact: Artifact) => string
+}
+
+/** A release as it was published or cut. */
+export interface ReleasedFiles extends ReleaseFiles {
   /** By artifact: files that are not what the record says. */
   readonly damaged: ReadonlyMap<string, readonly DamagedFile[]>
+}
+
+/** A release as it was built again. */
+export interface RebuiltFiles extends ReleaseFiles {
+  /** By artifact: why it was taken from the release rather than built, so that there is nothing to compare. */
+  readonly taken: ReadonlyMap<string, string>
+}
+
+/** Both sides of a comparison. */
+interface ComparedReleases {
+  readonly released: ReleasedFiles
+  readonly rebuilt: RebuiltFiles
 }
 
 /** How an artifact of a release compares with the same one built again; `release.json` stands for the record itself. */
 export interface ArtifactComparison extends Differences {
   readonly artifact: string
-  readonly result: 'equal' | 'differs'
+  readonly result: 'equal' | 'differs' | 'not compared'
 }
 
 /**
@@ -34,7 +50,7 @@ export interface ArtifactComparison extends Differences {
  * Post: artifacts with equal digests were not read. Errors: FILE_IO.
  */
 export async function compareReleases(
-  pair: Pair<ReleaseFiles>,
+  pair: ComparedReleases,
   facts: BuildFacts,
 ): Promise<readonly ArtifactComparison[]> {
   const comparison = new ReleaseComparison(pair, facts)
@@ -46,13 +62,13 @@ export async function compareReleases(
 }
 
 class ReleaseComparison {
-  readonly #pair: Pair<ReleaseFiles>
+  readonly #pair: ComparedReleases
   readonly #facts: BuildFacts
   readonly #consequences = new Map<string, { readonly rebuilt: string; readonly cause: string }>()
   readonly #rebuilt: ReadonlyMap<string, Artifact>
   readonly results: ArtifactComparison[] = []
 
-  constructor(pair: Pair<ReleaseFiles>, facts: BuildFacts) {
+  constructor(pair: ComparedReleases, facts: BuildFacts) {
     this.#pair = pair
     this.#facts = facts
     this.#rebuilt = new Map(artifactsOf(pair.rebuilt.record).map(artifact => [artifact.name, artifact]))
@@ -66,6 +82,11 @@ class ReleaseComparison {
     const manifests = this.#manifests(artifacts)
     const payloadCause = this.#payloadCause(artifacts, manifests)
     for (const artifact of artifacts) {
+      const taken = this.#pair.rebuilt.taken.get(artifact.name)
+      if (taken !== undefined && !this.#pair.released.damaged.has(artifact.name)) {
+        this.#addTaken(artifact.name, taken)
+        continue
+      }
       const other = this.#rebuilt.get(artifact.name)
       const context = { facts: this.#facts, consequences: this.#consequences, payloadCause }
       this.#add(artifact.name, await this.#artifact(artifact, other, { manifests, context }))
@@ -146,6 +167,11 @@ class ReleaseComparison {
 
   #learn(released: Digest, rebuilt: Digest, cause: string): void {
     if (released !== rebuilt) this.#consequences.set(released, { rebuilt, cause })
+  }
+
+  #addTaken(artifact: string, why: string): void {
+    const difference = { where: '', released: '', rebuilt: '', why }
+    this.results.push({ artifact, result: 'not compared', shown: [difference], count: 1 })
   }
 
   #add(artifact: string, differences: Differences): void {

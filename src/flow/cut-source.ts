@@ -1,18 +1,20 @@
 import { openOutput } from '../build/output.ts'
 import { openWorkspace } from '../build/workspace.ts'
 import { done, type Outcome } from '../core/outcome.ts'
+import { componentsOf } from '../recipe/components.ts'
 import { findRecipe } from '../recipe/find.ts'
 import { loadRecipe } from '../recipe/load.ts'
+import type { Recipe } from '../recipe/schema.ts'
 import { writeSourceArchives } from '../source/archive.ts'
 import { renderChanges } from '../source/changelog.ts'
 import { normaliseCheckout, writeEdits } from '../source/checkout.ts'
 import { readCommits } from '../source/commits.ts'
 import { planEdits } from '../source/edits.ts'
-import { type CommitFacts, readFacts } from '../source/facts.ts'
-import { checkReady, planVersion } from '../source/preflight.ts'
+import { type CommitFacts, type RepositoryFacts, readFacts } from '../source/facts.ts'
+import { checkReady, planVersion, releasesBefore, type Wanted } from '../source/preflight.ts'
 import { openScratch, type Scratch } from '../source/scratch.ts'
 import { assertBasesLocked } from './cut-image.ts'
-import { type CutState, known, type RequestedCut } from './cut-state.ts'
+import { type CutState, known, type PreparedCut, type RequestedCut } from './cut-state.ts'
 
 /** Read recipe and repository, decide version and tag, and make sure that a release can be cut. Errors: those of the recipe and of preflight.ts. */
 export async function preflight(state: RequestedCut): Promise<Outcome<string>> {
@@ -35,7 +37,7 @@ export async function preflight(state: RequestedCut): Promise<Outcome<string>> {
   const changes = renderChanges(await readCommits(git, { from, to: facts.head.commit }), {
     first: previous === undefined,
   })
-  state.prepared = { loaded, facts, wanted, changes }
+  state.prepared = { loaded, facts, wanted, changes, deltaBases: planBases(loaded.recipe, wanted, facts) }
   return done(`${loaded.recipe.name} ${wanted.version} from ${facts.head.commit.slice(0, 12)}`)
 }
 
@@ -104,4 +106,10 @@ export async function archiveSources(state: CutState): Promise<Outcome<string>> 
   })
   state.early.push(...archives.map(archive => ({ kind: 'source' as const, ...archive })))
   return done(archives.map(archive => archive.name).join(', '))
+}
+
+/** A snapshot is tried out and thrown away: deltas to it would cost more than they save. */
+function planBases(recipe: Recipe, { version, tag }: Wanted, { releases }: RepositoryFacts): PreparedCut['deltaBases'] {
+  const before = tag === undefined ? [] : releasesBefore(version, releases)
+  return new Map(componentsOf(recipe).map(({ name, payload }) => [name, before.slice(0, payload.deltas)]))
 }

@@ -25,6 +25,8 @@ export interface CutOptions {
   readonly dryRun: boolean
   /** A recipe outside of the repository: the file, or a folder that holds it. Absolute. */
   readonly recipe?: string | undefined
+  /** The folder of the vendor repository, for deltas from releases that are not in `dist`; that of the clone's configuration when absent. */
+  readonly repository?: string | undefined
   /** Where releases are put, absolute; `dist` in the repository when absent. */
   readonly output?: string | undefined
 }
@@ -49,6 +51,8 @@ export interface PreparedCut {
   readonly wanted: Wanted
   /** Markdown: what changed since the release before, from the commits. */
   readonly changes: string
+  /** The versions that delta packs are made from, nearest first, by component. */
+  readonly deltaBases: ReadonlyMap<string, readonly string[]>
 }
 
 /** The sources of the release, with version files and changelog set. */
@@ -62,7 +66,7 @@ export interface ReleaseSources extends ReleaseEdits {
  * that is named.
  */
 export interface CutState {
-  readonly options: Pick<CutOptions, 'environment'>
+  readonly options: Pick<CutOptions, 'environment' | 'repository'>
   readonly tools: FlowTools
   readonly git: Git
   readonly places: RepositoryPlaces

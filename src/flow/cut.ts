@@ -5,6 +5,7 @@ import { gitIn } from '../source/git.ts'
 import { lockFile } from '../source/publish.ts'
 import { takeLock } from '../sys/lock.ts'
 import { collectDistributions, makeEnvelopes, readBack, runBuild, runTests } from './cut-build.ts'
+import { makeDeltas } from './cut-deltas.ts'
 import { makeProvenance, makeSboms } from './cut-evidence.ts'
 import { finishKilledCuts } from './cut-leftovers.ts'
 import { packPayloads } from './cut-payload.ts'
@@ -28,6 +29,7 @@ const steps: readonly Step<RequestedCut, unknown>[] = [
   // Before the envelopes, for an image names its SBOM.
   { name: 'sbom', required: true, run: makeSboms },
   { name: 'envelopes', required: false, run: makeEnvelopes },
+  { name: 'deltas', required: false, run: makeDeltas },
   { name: 'python', required: false, run: collectDistributions },
   { name: 'read back', required: true, run: readBack },
   // When all is made that it is about.

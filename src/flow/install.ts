@@ -92,7 +92,9 @@ interface InstallRun {
 function beginRun(options: InstallOptions, tools: FlowTools): InstallRun {
   const paths = prefixPaths(path.resolve(options.prefix))
   const identity = readIdentity(paths)
-  const resolver = options.resolve ?? resolveFromRepository(paths, identity, tools.signal)
+  const resolver =
+    options.resolve ??
+    resolveFromRepository({ trustFolder: paths.trust, repositoryUrl: identity.repository }, tools.signal)
   return { paths, identity, resolver, tools, startedMs: tools.clock.elapsedMs() }
 }
 

@@ -97,7 +97,8 @@ export function requireTrustedRoot(keys: KeyFolder, folder: string): string {
   })
 }
 
-async function readSetting(clone: Clone | undefined, name: string): Promise<string | undefined> {
+/** Read a setting of a clone; undefined when it is not set, or there is no clone. */
+export async function readSetting(clone: Clone | undefined, name: string): Promise<string | undefined> {
   if (clone === undefined) return undefined
   const value = await clone.git.run(['config', '--local', '--default', '', '--get', name])
   return value.trim() === '' ? undefined : value.trim()

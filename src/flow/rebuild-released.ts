@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { DamagedFile } from '../comparison/artifact.ts'
-import type { ReleaseFiles } from '../comparison/release.ts'
+import type { ReleasedFiles } from '../comparison/release.ts'
 import { done, type Outcome } from '../core/outcome.ts'
 import { known } from '../core/step.ts'
 import { toolVersion } from '../core/tool.ts'
@@ -15,7 +15,7 @@ import type { RebuildState } from './rebuild-state.ts'
 import type { VerifyState } from './repository-verify.ts'
 
 /** Say where a verification has put the files of a release. */
-export function verifiedFiles({ scratch, record }: VerifyState): ReleaseFiles {
+export function verifiedFiles({ scratch, record }: VerifyState): ReleasedFiles {
   const { name, version } = known(record)
   const placeOf = (artifact: Artifact) =>
     path.join(scratch, artifact.kind === 'oci' ? ociFolder(name) : poolKey(name, version, artifact.name))
@@ -81,7 +81,7 @@ export function compareTools(state: RebuildState): Outcome<string> {
 }
 
 /** The encoders of the payloads, with what this process has in their place. */
-function releasedEncoders({ record, placeOf, damaged }: ReleaseFiles): ReadonlyMap<string, string> {
+function releasedEncoders({ record, placeOf, damaged }: ReleasedFiles): ReadonlyMap<string, string> {
   const manifests = record.components
     .flatMap(component => component.artifacts)
     .filter(({ kind, name }) => kind === 'manifest' && !damaged.has(name))

@@ -8,6 +8,8 @@ export interface RebuildResult {
   readonly name: string
   readonly version: string
   readonly equal: readonly string[]
+  /** Deltas from releases that cannot be had any more. */
+  readonly notCompared: readonly string[]
 }
 
 /** The table is for people; the error has all. */
@@ -26,23 +28,26 @@ export function reportRebuild(state: RebuildState, durationMs: number): void {
   })
   const equal = comparisons.filter(({ result }) => result === 'equal').map(({ artifact }) => artifact)
   if (differing.length > 0) throw differs(state, differing, equal)
-  const result: RebuildResult = { name, version, equal }
-  const message = `${name} ${version} built again from ${known(state.prepared).facts.head.commit.slice(0, 12)} is equal, byte for byte`
+  const notCompared = [...state.taken.keys()]
+  const result: RebuildResult = { name, version, equal, notCompared }
+  const but = notCompared.length === 0 ? '' : `, but for ${notCompared.length} that could not be built`
+  const commit = known(state.prepared).facts.head.commit.slice(0, 12)
+  const message = `${name} ${version} built again from ${commit} is equal, byte for byte${but}`
   state.tools.emit({ kind: 'run-done', command: 'verify', changed: false, durationMs, message, result })
 }
 
 function rowsOf({ artifact, result, shown, count }: ArtifactComparison): readonly (readonly string[])[] {
-  if (result === 'equal') return [[artifact, 'equal', '', '', '', '']]
+  if (result === 'equal') return [[artifact, result, '', '', '', '']]
   const rows = shown.map(({ where, released, rebuilt, why }) => [
     artifact,
-    'differs',
+    result,
     where,
     shortened(released),
     shortened(rebuilt),
     why,
   ])
   const left = count - shown.length
-  return left > 0 ? [...rows, [artifact, 'differs', `and ${left} more`, '', '', '']] : rows
+  return left > 0 ? [...rows, [artifact, result, `and ${left} more`, '', '', '']] : rows
 }
 
 /** A digest is told by its beginning. */

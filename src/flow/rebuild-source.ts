@@ -4,10 +4,12 @@ import type { Difference } from '../comparison/difference.ts'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome } from '../core/outcome.ts'
 import { known } from '../core/step.ts'
+import { isDelta, type ReleaseRecord } from '../payload/release-record.ts'
 import { findRecipe } from '../recipe/find.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import { readCommit } from '../source/facts.ts'
 import { checkOutForTests, openFolders, setVersionAndChangelog } from './cut-source.ts'
+import type { PreparedCut } from './cut-state.ts'
 import type { RebuildState } from './rebuild-state.ts'
 
 /**
@@ -39,7 +41,8 @@ export async function checkOutAgain(state: RebuildState): Promise<Outcome<string
   const fileCount = await checkOutForTests(state, head)
   const { testCheckout, root } = known(state.workspace)
   const loaded = loadRecipe(findRecipe(testCheckout, options.recipe))
-  state.prepared = { loaded, facts: { head }, wanted: { version, tag, previous }, changes }
+  const wanted = { version, tag, previous }
+  state.prepared = { loaded, facts: { head }, wanted, changes, deltaBases: releasedBases(record) }
   state.output = openOutput(path.join(root, 'dist'), version)
   return done(`${fileCount} files`)
 }
@@ -81,4 +84,8 @@ function missingSource({ places, released }: RebuildState, what: string, hint: s
   const { name, version } = known(released).record
   const message = `${places.root} has not ${what}, which ${name} ${version} was cut from`
   return new ReleaseError('REBUILD_SOURCE', message, { hint, details: { path: places.root, version } })
+}
+
+function releasedBases({ components }: ReleaseRecord): PreparedCut['deltaBases'] {
+  return new Map(components.map(({ name, artifacts }) => [name, artifacts.filter(isDelta).map(({ from }) => from)]))
 }

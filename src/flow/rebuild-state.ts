@@ -1,4 +1,4 @@
-import type { ArtifactComparison, ReleaseFiles } from '../comparison/release.ts'
+import type { ArtifactComparison, ReleasedFiles } from '../comparison/release.ts'
 import type { CutState } from './cut-state.ts'
 import type { RepositoryVerifyOptions } from './repository-verify.ts'
 
@@ -14,9 +14,11 @@ export interface RebuildOptions extends RepositoryVerifyOptions {
 export interface RebuildState extends CutState {
   readonly options: RebuildOptions
   /** The release as it was published or cut. */
-  released?: ReleaseFiles
+  released?: ReleasedFiles
   /** What the release was made with and is not at hand: such as `zstd 1.5.6`. */
   readonly missingTools: string[]
+  /** Artifacts that could not be built and were taken from the release, and why. */
+  readonly taken: Map<string, string>
   /** Differences of the sources: tag and tree. */
   readonly sourceComparisons: ArtifactComparison[]
   /** compare */

@@ -11,6 +11,7 @@ import { makeProvenance, makeSboms } from './cut-evidence.ts'
 import { packPayloads } from './cut-payload.ts'
 import { record } from './cut-publish.ts'
 import { archiveSources } from './cut-source.ts'
+import { makeDeltasAgain } from './rebuild-deltas.ts'
 import { compareTools, readReleased, verifiedFiles } from './rebuild-released.ts'
 import { reportRebuild } from './rebuild-report.ts'
 import { checkOutAgain, findCommit, setVersionAgain } from './rebuild-source.ts'
@@ -35,7 +36,8 @@ const rebuilding: readonly Step<RebuildState, unknown>[] = [
   { name: 'payload', required: true, run: packPayloads },
   { name: 'sbom', required: true, run: makeSboms },
   { name: 'envelopes', required: false, run: makeEnvelopes },
-  { name: 'python', required: false, run: collectDistributions },
+  { name: 'deltas', required: false, run: makeDeltasAgain },
+  { name: 'python', required: false, run: collectAgain },
   { name: 'provenance', required: true, run: makeProvenance },
   { name: 'record', required: true, run: record },
   { name: 'compare with the release', required: true, run: compare },
@@ -74,7 +76,12 @@ async function openRebuild(options: RebuildOptions, tools: FlowTools): Promise<R
   const places = await findRepository(gitIn(cwd, { environment, signal: tools.signal }))
   const git = gitIn(places.root, { environment, signal: tools.signal })
   const dist = options.distFolder ?? path.join(places.root, 'dist')
-  return { options, tools, git, places, dist, early: [], missingTools: [], sourceComparisons: [] }
+  return { options, tools, git, places, dist, early: [], missingTools: [], taken: new Map(), sourceComparisons: [] }
+}
+
+/** A distribution that differs from the one of the release before ends a cut; here it is a difference to be told. */
+function collectAgain(state: RebuildState): Promise<Outcome<string>> {
+  return collectDistributions({ ...state, dist: path.dirname(known(state.output).folder) })
 }
 
 async function compare(state: RebuildState): Promise<Outcome<string>> {
@@ -82,7 +89,7 @@ async function compare(state: RebuildState): Promise<Outcome<string>> {
   const rebuilt = {
     record: known(state.record),
     placeOf: ({ name }: { readonly name: string }) => path.join(partial, name),
-    damaged: new Map(),
+    taken: state.taken,
   }
   const facts = {
     folders: [known(state.workspace).root],
@@ -92,5 +99,6 @@ async function compare(state: RebuildState): Promise<Outcome<string>> {
   const compared = await compareReleases({ released: known(state.released), rebuilt }, facts)
   state.comparisons = [...state.sourceComparisons, ...compared]
   const differing = state.comparisons.filter(({ result }) => result === 'differs')
-  return done(differing.length === 0 ? `${compared.length} artifacts are equal` : `${differing.length} differ`)
+  const equalCount = compared.filter(({ result }) => result === 'equal').length
+  return done(differing.length === 0 ? `${equalCount} artifacts are equal` : `${differing.length} differ`)
 }

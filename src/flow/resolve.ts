@@ -4,16 +4,11 @@ import { type Digest, digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { newestVersion } from '../core/version.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
-import type { Artifact, ReleaseRecord } from '../payload/release-record.ts'
+import type { Artifact, ReleaseComponent, ReleaseRecord } from '../payload/release-record.ts'
 import type { SegmentSource } from '../payload/source.ts'
-import type { PrefixIdentity } from '../prefix/identity.ts'
-import type { PrefixPaths } from '../prefix/layout.ts'
 
-/** A release that can be installed: its record is believed, everything else is checked against it. */
-export interface ResolvedRelease {
-  readonly record: ReleaseRecord
-  readonly recordBytes: Buffer
-  readonly recordDigest: Digest
+/** The payload of a component: it is read when it is asked for. */
+export interface ResolvedPayload {
   /** What all of it takes to fetch, compressed. */
   readonly sizeBytes: number
   /** Fetch the manifest. Errors: RELEASE_CHANGED (not the one in the record), SEGMENT_MISSING, HTTP_FAILED, MANIFEST_INVALID. */
@@ -23,6 +18,15 @@ export interface ResolvedRelease {
     manifest: PayloadManifest,
     onFailure: (place: string, error: ReleaseError) => void,
   ) => Promise<SegmentSource>
+}
+
+/** A release that can be installed: its record is believed, everything else is checked against it. The payload is the application's. */
+export interface ResolvedRelease extends ResolvedPayload {
+  readonly record: ReleaseRecord
+  readonly recordBytes: Buffer
+  readonly recordDigest: Digest
+  /** The payload of another component; undefined when the release has none of that name. */
+  readonly component: (name: string) => ResolvedPayload | undefined
 }
 
 /** Where releases come from. */
@@ -35,9 +39,11 @@ export interface Resolver {
 
 const maxRecordBytes = 16 * 1024 * 1024
 
-/** Resolve releases through the metadata that a prefix trusts. Errors of the calls: those of trust/client.ts. */
-export function resolveFromRepository(paths: PrefixPaths, identity: PrefixIdentity, signal: AbortSignal): Resolver {
-  const repositoryUrl = identity.repository
+/** Resolve releases through the metadata that is trusted in a folder. Errors of the calls: those of trust/client.ts. */
+export function resolveFromRepository(
+  { trustFolder, repositoryUrl }: { readonly trustFolder: string; readonly repositoryUrl: string },
+  signal: AbortSignal,
+): Resolver {
   const opened = lazily(async () => {
     // Loaded late: nothing of TUF is needed to find that a version is active already.
     const [{ openRepository }, layout, { resolveUrl }] = await Promise.all([
@@ -45,7 +51,7 @@ export function resolveFromRepository(paths: PrefixPaths, identity: PrefixIdenti
       import('../trust/layout.ts'),
       import('../sys/http.ts'),
     ])
-    return { repository: openRepository({ folder: paths.trust, repositoryUrl, signal }), layout, resolveUrl }
+    return { repository: openRepository({ folder: trustFolder, repositoryUrl, signal }), layout, resolveUrl }
   })
   return {
     newest: async (application, avoided) => {
@@ -112,22 +118,29 @@ interface ResolvedOptions {
 
 function resolved(options: ResolvedOptions): ResolvedRelease {
   const { record, recordBytes, recordDigest } = options
-  const artifacts = record.components[0]?.artifacts ?? []
+  const [application] = record.components
+  if (application === undefined) throw incomplete(record, 'component')
+  const component = (name: string) => {
+    const found = record.components.find(each => each.name === name)
+    return found === undefined ? undefined : resolvedPayload(options, found)
+  }
+  return { record, recordBytes, recordDigest, component, ...resolvedPayload(options, application) }
+}
+
+function resolvedPayload(options: ResolvedOptions, component: ReleaseComponent): ResolvedPayload {
+  const { artifacts } = component
   return {
-    record,
-    recordBytes,
-    recordDigest,
     sizeBytes: artifacts.find(artifact => artifact.kind === 'tarball')?.sizeBytes ?? 0,
-    manifest: () => fetchManifest(options, artifacts),
+    manifest: () => fetchManifest(options, component),
     source: (manifest, onFailure) => openSources(options, artifacts, { manifest, onFailure }),
   }
 }
 
-async function fetchManifest(options: ResolvedOptions, artifacts: readonly Artifact[]) {
+async function fetchManifest(options: ResolvedOptions, { name, artifacts }: ReleaseComponent) {
   const { parseManifest } = await import('../payload/manifest.ts')
   const { readBytes } = await import('../sys/http.ts')
   const artifact = artifacts.find(each => each.kind === 'manifest')
-  if (artifact === undefined) throw incomplete(options.record, 'a manifest')
+  if (artifact === undefined) throw incomplete(options.record, 'manifest')
   const url = options.placesOf(artifact)[0]!
   const bytes = await readBytes(url, artifact.sizeBytes, options.signal === undefined ? {} : { signal: options.signal })
   if (bytes === undefined) throw new ReleaseError('SEGMENT_MISSING', `${url} does not exist`, { details: { url } })
@@ -139,9 +152,9 @@ async function fetchManifest(options: ResolvedOptions, artifacts: readonly Artif
     })
   }
   const manifest = parseManifest(bytes)
-  if (manifest.name !== options.record.name || manifest.version !== options.record.version) {
+  if (manifest.name !== name || manifest.version !== options.record.version) {
     throw new ReleaseError('RELEASE_CHANGED', `${url} is the manifest of ${manifest.name} ${manifest.version}`, {
-      details: { url, expected: `${options.record.name} ${options.record.version}` },
+      details: { url, expected: `${name} ${options.record.version}` },
     })
   }
   return { manifest, manifestBytes: bytes }
@@ -167,7 +180,7 @@ async function openSources(
       .map(url => openSegmentSource({ url, payloadOffset: artifact.payloadOffset, manifest: wanted.manifest })),
   )
   const [first, ...others] = sources
-  if (first === undefined) throw incomplete(options.record, 'a tarball or package')
+  if (first === undefined) throw incomplete(options.record, 'tarball or package')
   return fallbackSource([first, ...others], (source, error) => wanted.onFailure(source.describe(), error))
 }
 

@@ -34,6 +34,11 @@ export type Artifact = {
   | { readonly kind: 'provenance' }
 )
 
+/** Tell a delta pack from other artifacts. */
+export function isDelta(artifact: Artifact): artifact is Artifact & { readonly kind: 'delta' } {
+  return artifact.kind === 'delta'
+}
+
 /** A blob of an image: config, layers, manifests. The index itself is the artifact. */
 export interface OciBlob {
   readonly digest: Digest

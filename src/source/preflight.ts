@@ -111,8 +111,15 @@ function nextPatch(releases: readonly string[]): string {
   return semver.inc(last, 'patch')!
 }
 
+/** List the releases that an upgrade to a version may come from, nearest first: of a final release the final ones before it. */
+export function releasesBefore(version: string, releases: readonly string[]): readonly string[] {
+  const isFinal = semver.prerelease(version) === null
+  return releases
+    .filter(other => compareVersions(other, version) < 0 && (!isFinal || semver.prerelease(other) === null))
+    .toReversed()
+}
+
 /** A final release follows the last final one: pre-releases between them are part of its changes. */
 function previousRelease(version: string, releases: readonly string[]): string | undefined {
-  const lower = releases.filter(other => compareVersions(other, version) < 0)
-  return semver.prerelease(version) === null ? lower.findLast(other => semver.prerelease(other) === null) : lower.at(-1)
+  return releasesBefore(version, releases)[0]
 }

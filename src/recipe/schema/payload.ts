@@ -32,6 +32,15 @@ export const payload = z
       .describe(
         'How it is compressed. `gzip` is for readers older than dpkg 1.21.18 (Debian 12), Docker 23 and umoci; it is slower and larger.',
       ),
+    deltas: z
+      .number()
+      .int()
+      .min(0)
+      .max(20)
+      .default(3)
+      .describe(
+        'From how many releases before it delta packs are made, for upgrades that fetch least; those that are neither in `dist` nor in the repository of the clone are left out.',
+      ),
     level: z
       .number()
       .int()
