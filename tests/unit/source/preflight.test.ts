@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseRecipe } from '../../../src/recipe/load.ts'
 import type { RepositoryFacts } from '../../../src/source/facts.ts'
-import { checkReady, planVersion } from '../../../src/source/preflight.ts'
+import { checkReady, planVersion, releasesBefore } from '../../../src/source/preflight.ts'
 import { minimalRecipe } from '../recipe/recipe-text.ts'
 
 const { source } = parseRecipe(minimalRecipe, 'release.yaml').recipe
@@ -81,4 +81,11 @@ describe('planVersion', () => {
     expect(() => plan(undefined, [])).toThrow(expect.objectContaining({ code: 'VERSION_MISSING' }))
     expect(() => plan('v1.0.0', [])).toThrow(expect.objectContaining({ code: 'VERSION_INVALID' }))
   })
+})
+
+it('knows what an upgrade may come from: nearest first, pre-releases for their like only', () => {
+  const releases = ['1.0.0', '1.1.0-rc.1', '1.1.0', '1.2.0-rc.1', '1.3.0']
+  expect(releasesBefore('1.2.0', releases)).toEqual(['1.1.0', '1.0.0'])
+  expect(releasesBefore('1.2.0-rc.2', releases)).toEqual(['1.2.0-rc.1', '1.1.0', '1.1.0-rc.1', '1.0.0'])
+  expect(releasesBefore('1.0.0', releases)).toEqual([])
 })
