@@ -79,10 +79,18 @@ describe('release verify --rebuild', () => {
     repository.commit('feat: break it', { 'release.yaml': 'schema: 1\n' })
     const before = [repository.state(), listing(distOf(repository))]
     const tools = await rebuildIn(repository, { version: '1.1.0' })
-    expect(tools.result<RebuildResult>().equal).toContain('ping-1.1.0-source.zip')
+    const delta = 'ping-1.1.0.from-1.0.0.delta'
+    const { equal, notCompared } = tools.result<RebuildResult>()
+    expect(equal).toEqual(expect.arrayContaining(['ping-1.1.0-source.zip', delta]))
+    expect(notCompared).toEqual([])
     expect([repository.state(), listing(distOf(repository))]).toEqual(before)
     expect(staleWorkspaces(path.join(repository.folder, '.git', 'rebuild'))).toEqual([])
     expect(tools.events.filter(event => event.kind === 'step-started').map(event => event.step)).not.toContain('tests')
+    // A delta is made of two releases, and one of them may be gone.
+    fs.rmSync(path.join(distOf(repository), '1.0.0'), { recursive: true })
+    const without = await rebuildIn(repository, { version: '1.1.0' })
+    expect(without.result<RebuildResult>().notCompared).toEqual([delta])
+    expect(rowsOf(without).find(row => row[1] === 'not compared')?.[5]).toContain('1.0.0')
   })
 
   it('builds a snapshot again', async () => {
