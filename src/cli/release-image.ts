@@ -12,6 +12,7 @@ interface RegistryOptions extends GlobalOptions {
 interface PushOptions extends RegistryOptions {
   readonly dist?: string
   readonly component?: string
+  readonly repository?: string
   readonly tag: readonly string[]
 }
 
@@ -47,14 +48,17 @@ function pushCommand(io: Io): Command {
     .option('--tag <tag>', 'a further tag; the version is one when none is named (repeatable)', collect, [])
     .option('--component <name>', 'whose image, in a release with several; that of the application when absent')
     .option('--dist <dir>', 'where releases were cut to; dist in the clone when absent')
+    .option('--repository <dir>', 'push from this vendor repository, which has the signed provenance, too')
     .option(...plainHttp)
     .action(async (names: readonly string[], _options: unknown, command: Command) => {
-      const { dist, component, tag, plainHttp = false, ...global } = command.optsWithGlobals<PushOptions>()
+      const { dist, component, repository, tag, plainHttp = false, ...global } = command.optsWithGlobals<PushOptions>()
       process.exitCode = await runCommand(io, 'image push', global, async tools => {
         const { imagePush } = await import('../flow/image-push.ts')
         const { cwd, environment } = io
         const distFolder = dist === undefined ? undefined : path.resolve(cwd, dist)
-        await imagePush({ cwd, environment, distFolder, component, tags: tag, plainHttp, ...chosen(names) }, tools)
+        const from = repository === undefined ? undefined : path.resolve(cwd, repository)
+        const places = { cwd, environment, distFolder, repository: from }
+        await imagePush({ ...places, component, tags: tag, plainHttp, ...chosen(names) }, tools)
       })
     })
 }

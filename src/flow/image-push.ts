@@ -4,9 +4,11 @@ import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { known, runSteps, type Step } from '../core/step.ts'
 import type { Artifact, ReleaseRecord } from '../payload/release-record.ts'
+import { isLayout, readLayout } from '../registry/layout.ts'
 import { type PushReport, pushImage } from '../registry/push.ts'
 import { parseReference, parseTag, type Reference, renderReference } from '../registry/reference.ts'
 import { newestCut, readCutRecord } from '../repository/dist.ts'
+import { ociFolder } from '../trust/layout.ts'
 import { describeTransfer, type RegistryOptions, registryTools, tellBytes } from './image-registry.ts'
 import { distFolderOf, findClone } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -19,6 +21,8 @@ export interface ImagePushOptions extends RegistryOptions {
   readonly component?: string | undefined
   /** Where releases were cut to; `dist` in the clone when absent. */
   readonly distFolder?: string | undefined
+  /** The folder of a vendor repository to push from: it also has the signed provenance. `dist` when absent. */
+  readonly repository?: string | undefined
   /** `HOST/NAME[:TAG]`. */
   readonly reference: string
   /** Further tags; the version when there is none at all. */
@@ -91,8 +95,11 @@ async function readRelease(state: PushState): Promise<Outcome<string>> {
   const { options, tools, wanted } = state
   const distFolder = distFolderOf(options, await findClone(options, tools))
   const version = options.version ?? newestCut(distFolder)
-  const artifact = imageOf(readCutRecord(distFolder, version), options.component)
-  state.image = { version, folder: path.join(distFolder, version, artifact.name), artifact }
+  const record = readCutRecord(distFolder, version)
+  const artifact = imageOf(record, options.component)
+  const cutFolder = path.join(distFolder, version, artifact.name)
+  const folder = options.repository === undefined ? cutFolder : publishedFolder(options.repository, record, artifact)
+  state.image = { version, folder, artifact }
   // Build metadata of a version is set off by a sign that tags may not have.
   const named = [...(wanted.tag === undefined ? [] : [wanted.tag]), ...options.tags.map(parseTag)]
   state.tags = [...new Set(named.length === 0 ? [parseTag(version.replaceAll('+', '_'))] : named)]
@@ -116,6 +123,16 @@ function imageOf(record: ReleaseRecord, component: string | undefined): OciArtif
   })
 }
 
+/** The image layout of an application in a vendor repository. What is in it is named by the record's digest all the same. */
+function publishedFolder(repository: string, { name, version }: ReleaseRecord, artifact: OciArtifact): string {
+  const folder = path.join(repository, ...ociFolder(name).split('/'))
+  if (isLayout(folder) && readLayout(folder).some(({ digest }) => digest === artifact.digest)) return folder
+  throw new ReleaseError('RELEASE_UNKNOWN', `${repository} has no image ${artifact.digest} of ${name} ${version}`, {
+    hint: `run \`release upload ${version}\` first, or leave out --repository`,
+    details: { path: folder, application: name, version },
+  })
+}
+
 async function push(state: PushState): Promise<Outcome<string>> {
   const { options, tools, wanted } = state
   const { folder, artifact } = known(state.image)
@@ -136,7 +153,12 @@ async function push(state: PushState): Promise<Outcome<string>> {
   state.report = report
   if (report.isUnchanged) return skipped('UNCHANGED', 'the registry has all of it')
   const sentBytes = sum(report, 'sent')
-  return done(`sent ${describeTransfer(sentBytes, tools.clock.elapsedMs() - startedMs)}${takenOver(report)}`)
+  const sent = describeTransfer(sentBytes, tools.clock.elapsedMs() - startedMs)
+  return done(
+    sentBytes === 0
+      ? `all blobs were there, ${report.sentManifests} manifests not`
+      : `sent ${sent}${takenOver(report)}`,
+  )
 }
 
 function takenOver(report: PushReport): string {
@@ -154,7 +176,7 @@ function table(report: PushReport) {
   return {
     kind: 'table',
     title: 'Blobs',
-    columns: ['Blob', 'Size', 'Type', ''],
+    columns: ['Blob', 'Size', 'Type', 'Outcome'],
     rows: report.blobs.map(({ digest, sizeBytes, mediaType, outcome }) => [
       digest.slice(0, 'sha256:'.length + 12),
       formatBytes(sizeBytes),

@@ -79,7 +79,8 @@ export async function pushImage(options: PushOptions, tools: RegistryTools): Pro
     digest: root.digest,
     mediaType: root.mediaType,
     isUnchanged: push.sentManifests === 0 && push.done.every(({ outcome }) => outcome === 'present'),
-    blobs: push.done,
+    // In an order that is not that of their arrival.
+    blobs: push.done.toSorted((a, b) => b.sizeBytes - a.sizeBytes || (a.digest < b.digest ? -1 : 1)),
     sentManifests: push.sentManifests,
     totalManifests: image.documents.length + others.length,
     movedTags,

@@ -15,6 +15,7 @@ import { type Admission, dockerRegistry, makeCertificate, tokenServer } from '..
 import { recordIo } from '../support/io.ts'
 import { makeImage } from '../support/made-image.ts'
 import { makeRelease } from '../support/made-release.ts'
+import { makeRepository } from '../support/made-repository.ts'
 import { registryTools } from '../support/registry-tools.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
@@ -246,6 +247,30 @@ describe.skipIf(!needTool('docker-registry'))('release image', () => {
     const ended = await cli([...argv, '--json'])
     expect(ended.last).toMatchObject({ kind: 'run-failed', error: { code } })
     expect(ended.exitCode).toBe(exitCode)
+  })
+
+  it('pushes what was published together with its signed provenance', async () => {
+    const vendor = await makeRepository(newFolder())
+    await vendor.publish({ version: '1.0.0-dev.1', evidence: true })
+    const { host } = await dockerRegistry()
+    const argv = [
+      'image',
+      'push',
+      `${host}/team/app`,
+      '--dist',
+      vendor.distFolder,
+      '--repository',
+      vendor.folder,
+      '--json',
+    ]
+    expect((await cli(argv)).last).toMatchObject({ kind: 'run-done', changed: true })
+    const reference = parseReference(`${host}/team/app:1.0.0-dev.1`)
+    const { referrers } = await lookAtImage({ ...common, reference }, registryTools())
+    expect(referrers.map(({ artifactType }) => artifactType)).toContain('application/vnd.in-toto.bundle')
+    makeRelease({ distFolder: vendor.distFolder, version: '1.0.0-dev.2' })
+    expect((await cli([...argv.slice(0, 2), '1.0.0-dev.2', ...argv.slice(2)])).last).toMatchObject({
+      error: { code: 'RELEASE_UNKNOWN' },
+    })
   })
 
   it('says which components have an image', async () => {
