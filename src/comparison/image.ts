@@ -89,7 +89,7 @@ class ImageWalk {
     const isLayer = blob?.mediaType.includes('.image.layer.') === true && other !== undefined
     const why =
       isLayer && difference.cause === undefined
-        ? 'a layer of the base image: compare the lock file beside the recipe'
+        ? 'a layer below the payload: of the base image, which the lock file beside the recipe fixes, or its folders'
         : difference.why
     this.differences.push({ ...difference, where: place, why })
   }
