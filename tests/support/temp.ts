@@ -3,23 +3,37 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
 
+const folders: string[] = []
+
+// Registered once, when the test file is loaded: a hook that is registered while a test runs is never called.
+afterAll(() => {
+  if (process.env['KEEP_TEMP'] === '1') return
+  for (const folder of folders.splice(0).reverse()) removeAll(folder)
+})
+
 /**
- * Make a temporary folder that is removed after the test file (or the `describe` block) that asked for it.
+ * Make a temporary folder that is removed after the test file that asked for it.
  *
  * Post: the path is real (no symbolic link in it). With KEEP_TEMP=1 the folder stays, for looking at.
  */
 export function tempFolder(): string {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-test-')))
-  afterAll(() => {
-    if (process.env['KEEP_TEMP'] !== '1') removeAll(folder)
-  })
+  folders.push(folder)
   return folder
 }
 
 function removeAll(folder: string): void {
+  assertNothingMounted(folder)
   // Releases are read-only on purpose; only root could remove them as they are.
   for (const entry of fs.readdirSync(folder, { withFileTypes: true, recursive: true })) {
     if (entry.isDirectory()) fs.chmodSync(path.join(entry.parentPath, entry.name), 0o700)
   }
   fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+}
+
+/** What is mounted below is not ours to remove. */
+function assertNothingMounted(folder: string): void {
+  const mounted = fs.readFileSync('/proc/self/mounts', 'utf8').split('\n')
+  const left = mounted.map(line => line.split(' ')[1] ?? '').find(place => place.startsWith(`${folder}/`))
+  if (left !== undefined) throw new Error(`the test left ${left} mounted`)
 }
