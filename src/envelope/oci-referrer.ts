@@ -4,10 +4,13 @@ import type { OciArtifact } from './oci.ts'
 import { imageTypes } from './oci-types.ts'
 import { LayoutWriter } from './oci-writer.ts'
 
+/** What one document of an image says of another. */
+type Described = Pick<ReferrerBlob, 'digest' | 'sizeBytes' | 'mediaType'>
+
 /** Something that is said of an image: its payload manifest, a bill of materials, a signed statement. */
 export interface ReferrerOptions {
   /** The image index. */
-  readonly subject: { readonly mediaType: string; readonly digest: Digest; readonly sizeBytes: number }
+  readonly subject: Described
   readonly artifactType: string
   /** The type of `bytes`. */
   readonly mediaType: string
@@ -31,6 +34,8 @@ export interface Referrer {
   readonly blobs: readonly ReferrerBlob[]
 }
 
+const emptyConfig = blobOf(Buffer.from('{}'), imageTypes.empty)
+
 /**
  * Make an artifact that refers to an image.
  *
@@ -38,19 +43,25 @@ export interface Referrer {
  * `artifactType`, `subject`); distribution-spec §Listing Referrers.
  */
 export function referrer(options: ReferrerOptions): Referrer {
-  const { subject, artifactType, annotations } = options
-  const config = blobOf(Buffer.from('{}'), imageTypes.empty)
   const content = blobOf(options.bytes, options.mediaType)
+  return { manifest: referrerManifest({ ...options, content }), blobs: [emptyConfig, content] }
+}
+
+/** The manifest alone of what {@link referrer} makes, for which the bytes need not be at hand. */
+export function referrerManifest(
+  options: Pick<ReferrerOptions, 'subject' | 'artifactType' | 'annotations'> & { readonly content: Described },
+): ReferrerBlob {
+  const { subject, artifactType, annotations, content } = options
   const document = {
     schemaVersion: 2,
     mediaType: imageTypes.manifest,
     artifactType,
-    config: descriptorOf(config),
+    config: descriptorOf(emptyConfig),
     layers: [descriptorOf(content)],
     subject: descriptorOf(subject),
     annotations,
   }
-  return { manifest: blobOf(Buffer.from(canonicalJson(document)), imageTypes.manifest), blobs: [config, content] }
+  return blobOf(Buffer.from(canonicalJson(document)), imageTypes.manifest)
 }
 
 /**
@@ -74,6 +85,6 @@ function blobOf(bytes: Uint8Array, mediaType: string): ReferrerBlob {
   return { digest: digestOf(bytes), sizeBytes: bytes.byteLength, mediaType, bytes }
 }
 
-function descriptorOf({ mediaType, digest, sizeBytes }: ReferrerOptions['subject']) {
+function descriptorOf({ mediaType, digest, sizeBytes }: Described) {
   return { mediaType, digest, size: sizeBytes }
 }

@@ -15,6 +15,7 @@ export async function makeImage(state: CutState, packed: PackedComponent, oci: R
   const folder = known(state.output).partial
   const { entrypoint, cmd, user, workingDirectory, environment, ports, volumes, labels, stopSignal } = oci
   const base = await openBase(state, component.name, oci)
+  if (base !== undefined) packed.base = base
   return createImage({
     folder: path.join(folder, `${component.name}-${manifest.version}.oci`),
     tarball: { file: path.join(folder, tarball.name), artifact: tarball },

@@ -1,6 +1,7 @@
 import type { ReleaseOutput } from '../build/output.ts'
 import type { Workspace } from '../build/workspace.ts'
 import type { Tree } from '../core/tree.ts'
+import type { BaseImage } from '../envelope/oci-base.ts'
 import type { TarballArtifact } from '../envelope/tarball.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact, ReleaseRecord } from '../payload/release-record.ts'
@@ -42,6 +43,8 @@ export interface PackedComponent {
   readonly storedManifest: Buffer
   readonly tarball: TarballArtifact
   readonly md5sums: ReadonlyMap<string, string>
+  /** What its image is put on; filled in by envelopes. */
+  base?: BaseImage
 }
 
 /** What preflight decided: nothing of it changes afterwards. */

@@ -26,9 +26,9 @@ const steps: readonly Step<RequestedCut, unknown>[] = [
   { name: 'sources', required: true, run: archiveSources },
   { name: 'build', required: false, run: runBuild },
   { name: 'payload', required: true, run: packPayloads },
-  // Before the envelopes, for an image names its SBOM.
-  { name: 'sbom', required: true, run: makeSboms },
   { name: 'envelopes', required: false, run: makeEnvelopes },
+  // It tells of the base of an image, and refers to the image.
+  { name: 'sbom', required: true, run: makeSboms },
   { name: 'deltas', required: false, run: makeDeltas },
   { name: 'python', required: false, run: collectDistributions },
   { name: 'read back', required: true, run: readBack },

@@ -16,9 +16,10 @@ import { type SignedRelease, signRelease } from './apt/sign.ts'
 import { renderSources, renderSuite, type Suite, type SuiteEntry, suitePointers, suites } from './apt/suite.ts'
 import { artifactsOf, type Catalogue, type CatalogueEntry, suiteOf } from './catalogue.ts'
 import { type Document, immutable, pointer } from './document.ts'
-import { provenanceReferrers, type ReleaseEvidence, renderEvidence } from './evidence.ts'
+import { type ReleaseEvidence, renderEvidence } from './evidence.ts'
 import type { AptKeyFile } from './keys/key-file.ts'
 import { renderLayout } from './oci/layout.ts'
+import { cutReferrers, provenanceReferrers } from './oci/referrers.ts'
 import { renderApplication, renderEntrance, renderRelease, sourcesKey } from './pages/pages.ts'
 import { renderProjectList, renderProjects } from './python/simple.ts'
 import type { NewTarget } from './tuf/metadata.ts'
@@ -150,7 +151,7 @@ function renderImages(entry: CatalogueEntry, envelopes: ReadonlyMap<string, Buff
   )
   const referrers = entry.releases.flatMap(record => {
     const envelope = envelopes?.get(record.version)
-    return envelope === undefined ? [] : provenanceReferrers(record, envelope)
+    return [...cutReferrers(record), ...(envelope === undefined ? [] : provenanceReferrers(record, envelope))]
   })
   return images.length === 0 ? [] : renderLayout(entry.name, images, referrers)
 }

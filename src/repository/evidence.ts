@@ -1,7 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { canonicalJson } from '../core/canonical-json.ts'
-import { type Digest, digestOf } from '../core/digest.ts'
+import { digestOf } from '../core/digest.ts'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { envelopesType, openEnvelope, signStatement } from '../evidence/dsse.ts'
 import { type SbomSummary, summariseSbom } from '../evidence/sbom-summary.ts'
@@ -11,7 +10,7 @@ import { ociBlobKey, poolKey } from '../trust/layout.ts'
 import { artifactsOf } from './catalogue.ts'
 import type { ReadyRelease } from './dist.ts'
 import type { Document } from './document.ts'
-import type { Referrer } from './oci/layout.ts'
+import { provenanceParts } from './oci/referrers.ts'
 import type { TargetReader } from './target.ts'
 import type { TufSigner } from './tuf/signer.ts'
 
@@ -31,11 +30,6 @@ export interface SignedProvenance {
 }
 
 const maxEnvelopeBytes = 16 * 1024 * 1024
-const mediaTypes = {
-  manifest: 'application/vnd.oci.image.manifest.v1+json',
-  empty: 'application/vnd.oci.empty.v1+json',
-} as const
-const emptyConfig = Buffer.from('{}')
 
 /** The file that the signed envelope of a release's provenance is published as; undefined when it has none. */
 export function envelopeName(record: ReleaseRecord): string | undefined {
@@ -73,33 +67,13 @@ export function renderEvidence(
   record: ReleaseRecord,
   { name, envelope }: Pick<SignedProvenance, 'name' | 'envelope'>,
 ): readonly Document[] {
-  const blobs = [emptyConfig, envelope, ...provenanceReferrers(record, envelope).map(({ bytes }) => bytes)]
-  const isReferred = artifactsOf(record, 'oci').length > 0
+  const blobs = new Map(
+    provenanceParts(record, envelope).map(part => [ociBlobKey(record.name, digestOf(part.bytes)), part]),
+  )
   return [
     document(poolKey(record.name, record.version, name), envelope, envelopesType),
-    ...(isReferred ? blobs : []).map(bytes =>
-      document(ociBlobKey(record.name, digestOf(bytes)), bytes, 'application/octet-stream'),
-    ),
+    ...[...blobs].map(([key, { bytes, mediaType }]) => document(key, Buffer.from(bytes), mediaType)),
   ]
-}
-
-/** What refers to the images of a release with its signed provenance: a function of the record and the envelope. */
-export function provenanceReferrers(
-  record: ReleaseRecord,
-  envelope: Buffer,
-): readonly (Referrer & { readonly bytes: Buffer })[] {
-  return artifactsOf(record, 'oci').map(image => {
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: mediaTypes.manifest,
-      artifactType: envelopesType,
-      config: descriptor(emptyConfig, mediaTypes.empty),
-      layers: [descriptor(envelope, envelopesType)],
-      subject: { mediaType: image.mediaType, digest: image.digest, size: image.sizeBytes },
-    }
-    const bytes = Buffer.from(canonicalJson(manifest))
-    return { digest: digestOf(bytes), sizeBytes: bytes.byteLength, artifactType: envelopesType, bytes }
-  })
 }
 
 /**
@@ -155,10 +129,6 @@ export function assertProvenance(
   const summary = parseStatement(statement)
   assertSubjects(summary, record)
   return summary
-}
-
-function descriptor(bytes: Buffer, mediaType: string): { mediaType: string; digest: Digest; size: number } {
-  return { mediaType, digest: digestOf(bytes), size: bytes.byteLength }
 }
 
 function document(key: string, bytes: Buffer, mediaType: string): Document {

@@ -42,8 +42,8 @@ it.skipIf(!needTool('dpkg-deb'))('a release of several packages is cut, publishe
     expect.arrayContaining(['ping', 'source', 'tarball', 'manifest', 'sbom', 'deb', 'oci', 'provenance']),
   )
   expect(kinds.slice(1)).toEqual([
-    ['ping-greetings', 'tarball', 'manifest', 'sbom', 'deb'],
-    ['ping-client', 'tarball', 'manifest', 'sbom', 'deb'],
+    ['ping-greetings', 'tarball', 'manifest', 'deb', 'sbom'],
+    ['ping-client', 'tarball', 'manifest', 'deb', 'sbom'],
   ])
   const read = (...args: string[]) => execFileSync('dpkg-deb', args, { encoding: 'utf8' })
   expect(read('--contents', inRelease('ping-greetings_1.0.0~rc.1-1_all.deb'))).toContain(' ./usr/share/ping/en\n')

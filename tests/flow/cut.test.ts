@@ -62,9 +62,9 @@ describe('release cut', () => {
       'source ping-1.0.0-source.zip',
       'tarball ping-1.0.0.tar.zst',
       'manifest ping-1.0.0.manifest.json.zst',
-      'sbom ping-1.0.0.cdx.json',
       'deb ping_1.0.0-1_all.deb',
       'oci ping-1.0.0.oci',
+      'sbom ping-1.0.0.cdx.json',
       'provenance ping-1.0.0.provenance.json',
     ])
     execFileSync('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], {

@@ -3,19 +3,34 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Digest, digestOf, hexOf } from '../../src/core/digest.ts'
+import { readBase } from '../../src/envelope/oci-base.ts'
+import { debianComponents } from '../../src/evidence/debian.ts'
+import { describeBase } from '../../src/flow/base-evidence.ts'
 import { cut } from '../../src/flow/cut.ts'
+import { lockImages } from '../../src/flow/image-lock.ts'
 import { verifyRelease } from '../../src/flow/repository-verify.ts'
 import { upload } from '../../src/flow/upload.ts'
 import { parseReleaseRecord, type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
 import { artifactsOf } from '../../src/repository/catalogue.ts'
 import { envelopeName } from '../../src/repository/evidence.ts'
+import { baseLayout, TestLayout, type TestMember } from '../support/base-layout.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
 import { pingRepository } from '../support/ping-app.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
 import { tempFolder } from '../support/temp.ts'
 
 const base = tempFolder()
+const image = path.join(base, 'image')
+const debian: readonly TestMember[] = [
+  {
+    path: './var/lib/dpkg/status',
+    content: 'Package: tini\nStatus: install ok installed\nVersion: 0.19-3\nArchitecture: all\n',
+  },
+  { path: 'usr/lib/os-release', content: 'ID=debian\nVERSION_ID="13"\n' },
+  { path: 'etc/os-release', type: 'SymbolicLink', linkpath: '../usr/lib/os-release' },
+]
 const pool = 'pool/ping/1.0.0'
+let baseDigest: Digest
 let clone: ReturnType<typeof pingRepository>
 let published: MadeRepository
 let record: ReleaseRecord
@@ -30,8 +45,16 @@ beforeAll(async () => {
       'release.yaml': fs
         .readFileSync(path.join(pingRepository().folder, 'release.yaml'), 'utf8')
         .replace('entries: [', 'entries: [{ from: node_modules }, ')
-        .replace('source:\n', 'source:\n  repository: https://ada:secret@git.example.org/ping.git\n'),
+        .replace('source:\n', 'source:\n  repository: https://ada:secret@git.example.org/ping.git\n')
+        .replace('oci: { ', `oci: { base: "oci:${image}:stable", platforms: [linux/amd64, linux/arm64], `),
     },
+  })
+  const { folder: clonedTo, environment: mine } = clone
+  const index = baseLayout(image, { members: [...debian, { path: 'srv/', type: 'Directory' }] })
+  baseDigest = index.digest
+  await lockImages({ cwd: clonedTo, environment: mine, update: false, plainHttp: false }, recordedTools())
+  clone.commit('build: lock the base', {
+    'release.lock.json': fs.readFileSync(path.join(clonedTo, 'release.lock.json'), 'utf8'),
   })
   published = await makeRepository(base, { applications: ['ping'] })
   const tools = recordedTools()
@@ -81,8 +104,8 @@ const envelope = () => `${pool}/${envelopeName(record)}`
 describe('the evidence of a release', () => {
   it('is verified with it', async () => {
     expect(await verify()).toMatchObject({
-      'read the SBOM': 'ping: 1 package, 5 files',
-      'check the provenance': expect.stringMatching(/^7 subjects, 2 materials, by .*, the image refers to it$/),
+      'read the SBOM': 'ping: 5 packages, 5 files',
+      'check the provenance': expect.stringMatching(/^7 subjects, 4 materials, by .*, the image refers to it$/),
     })
   })
 
@@ -96,27 +119,44 @@ describe('the evidence of a release', () => {
     expect(buildDefinition.internalParameters.commands.tests).toEqual(['node --check server.js'])
     expect(buildDefinition.resolvedDependencies.map(({ name }: { name: string }) => name)).toEqual([
       'source',
+      `oci:${image}:stable`,
       'package-lock.json',
+      'release.lock.json',
     ])
+    expect(buildDefinition.resolvedDependencies[1].digest).toEqual({ sha256: hexOf(baseDigest) })
     expect(JSON.stringify(statement)).not.toContain('secret')
   })
 
   it('is found from the image, and the image is still the one of its version', () => {
-    const [image] = artifactsOf(record, 'oci')
+    const [made] = artifactsOf(record, 'oci')
     const { manifests } = readJson(copy, 'oci/ping/index.json')
-    expect(manifests[0]).toMatchObject({ digest: image!.digest })
-    const [referrer] = manifests
-      .filter(({ artifactType }: { artifactType?: string }) => artifactType !== undefined)
-      .slice(-1)
-    const manifest = readJson(copy, blobKey(referrer.digest))
-    expect(manifest.subject.digest).toBe(image!.digest)
-    const signed = fs.readFileSync(path.join(copy, blobKey(manifest.layers[0].digest)))
-    expect(signed.equals(fs.readFileSync(path.join(copy, envelope())))).toBe(true)
+    expect(manifests[0]).toMatchObject({ digest: made!.digest, annotations: expect.anything() })
+    const said = manifests.slice(1).map(({ artifactType, digest }: { artifactType: string; digest: Digest }) => {
+      const manifest = readJson(copy, blobKey(digest))
+      expect(manifest).toMatchObject({ artifactType, subject: { digest: made!.digest } })
+      return [artifactType, manifest.layers[0].digest]
+    })
+    expect(said).toEqual([
+      ['application/vnd.cutover.payload-manifest.v1+zstd', artifactsOf(record, 'manifest')[0]!.digest],
+      ['application/vnd.cyclonedx+json', artifactsOf(record, 'sbom')[0]!.digest],
+      ['application/vnd.in-toto.bundle', digestOf(fs.readFileSync(path.join(copy, envelope())))],
+    ])
+  })
+
+  it('tells what the base of the image brings, platform by platform', () => {
+    const { components } = readJson(copy, `${pool}/ping-1.0.0.cdx.json`)
+    const bases = components.filter(({ type }: { type: string }) => type === 'container')
+    expect(bases).toHaveLength(2)
+    for (const each of bases) {
+      expect(each.components.map(({ purl }: { purl: string }) => purl)).toEqual([
+        'pkg:deb/debian/tini@0.19-3?arch=all&distro=debian-13',
+      ])
+    }
   })
 
   it('is shown on the page of the release', () => {
     const page = fs.readFileSync(path.join(copy, 'pages/ping/1.0.0/index.html'), 'utf8')
-    expect(page).toContain('ping-1.0.0.cdx.json</a>: CycloneDX 1.6, 1 package, 5 files; licences: MIT (1)')
+    expect(page).toContain('ping-1.0.0.cdx.json</a>: CycloneDX 1.6, 5 packages, 5 files; licences: MIT (1)')
     expect(page).toContain(`href="../../../${envelope()}"`)
   })
 
@@ -126,6 +166,36 @@ describe('the evidence of a release', () => {
     expect(listed).toContain('ping-1.0.0.cdx.json: OK\n')
     expect(listed).toContain('ping-1.0.0.provenance.json: OK\n')
   })
+})
+
+it('reads the packages of a base as its layers leave them', async () => {
+  const layout = new TestLayout(path.join(tempFolder(), 'base'))
+  const layers = [
+    layout.layer(debian),
+    layout.layer([
+      { path: 'var/lib/dpkg/.wh.status' },
+      { path: 'var/lib/dpkg/status.d/base', content: 'Package: base-files\nVersion: 13\n' },
+      { path: 'var/lib/dpkg/status.d/tzdata', content: 'Package: tzdata\nVersion: 2026a\n' },
+      { path: 'var/lib/dpkg/status.d/base.md5sums', content: 'Package: none\nVersion: 1\n' },
+    ]),
+  ]
+  layout.finish([[layout.index([layout.image('linux/amd64', layers)])]])
+  const opened = await readBase({
+    folder: layout.folder,
+    name: 'base',
+    publicName: 'debian:13',
+    platforms: ['linux/amd64'],
+  })
+  const [described] = await describeBase(opened)
+  expect(described).toMatchObject({
+    reference: 'debian:13',
+    platform: 'linux/amd64',
+    osRelease: expect.stringContaining('ID=debian'),
+  })
+  expect(debianComponents(described!.dpkgStatus, { refPrefix: 'x' }).map(({ name }) => name)).toEqual([
+    'base-files',
+    'tzdata',
+  ])
 })
 
 describe('release verify', () => {

@@ -8,12 +8,12 @@ import { readCut } from '../../../src/repository/dist.ts'
 import {
   assertProvenance,
   envelopeName,
-  provenanceReferrers,
   readPublishedEnvelopes,
   renderEvidence,
   signEvidence,
 } from '../../../src/repository/evidence.ts'
 import { generateTufKey } from '../../../src/repository/keys/folder.ts'
+import { provenanceReferrers } from '../../../src/repository/oci/referrers.ts'
 import { openDirectory } from '../../../src/repository/targets/directory.ts'
 import { tufSigner } from '../../../src/repository/tuf/signer.ts'
 import { poolKey } from '../../../src/trust/layout.ts'
@@ -75,8 +75,8 @@ describe('renderEvidence', () => {
     expect(pool?.key).toBe('pool/notes/1.0.0/notes-1.0.0.provenance.intoto.jsonl')
     for (const { key, bytes } of blobs) expect(key).toBe(`oci/notes/blobs/sha256/${digestOf(bytes).slice(7)}`)
     const [referrer] = provenanceReferrers(record, provenance.envelope)
-    expect(blobs.some(({ bytes }) => bytes.equals(referrer!.bytes))).toBe(true)
-    const manifest = JSON.parse(referrer!.bytes.toString())
+    const stored = blobs.find(({ bytes }) => digestOf(bytes) === referrer!.digest)
+    const manifest = JSON.parse(stored!.bytes.toString())
     expect(manifest.subject.digest).toBe(artifactsOf(record, 'oci')[0]!.digest)
     expect(manifest.layers[0].digest).toBe(digestOf(provenance.envelope))
   })
