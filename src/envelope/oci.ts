@@ -1,15 +1,16 @@
 import path from 'node:path'
-import type { Digest } from '../core/digest.ts'
+import zlib from 'node:zlib'
+import { type Digest, digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
-import type { PayloadManifest } from '../payload/manifest.ts'
+import type { Codec, PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact } from '../payload/release-record.ts'
 import type { BaseImage, BasePlatform } from './oci-base.ts'
 import { effectiveUser, type ImageConfig, renderConfig } from './oci-config.ts'
 import { putReferrer } from './oci-referrer.ts'
-import { imageTypes, layerTypeOf } from './oci-types.ts'
+import { imageTypes } from './oci-types.ts'
 import { volumesTar } from './oci-volumes.ts'
 import { LayoutWriter, type WrittenDescriptor } from './oci-writer.ts'
-import type { TarballArtifact } from './tarball.ts'
+import { layerMediaType, type TarballArtifact } from './tarball.ts'
 
 /** What a release record says of an image. */
 export type OciArtifact = Artifact & { readonly kind: 'oci' }
@@ -99,11 +100,11 @@ function putManifest(
   const below = base === undefined ? undefined : platformOf(base, name)
   const user = effectiveUser(config, below?.config)
   const folders = volumesTar(config.volumes, user, manifest.sourceDateEpoch)
-  const volumes = folders === undefined ? [] : [layout.put(folders, layerTypeOf('none'))]
+  const volumes = folders === undefined ? [] : [putLayer(layout, folders, manifest.codec.name)]
   const rendered = renderConfig(config, {
     manifest,
     architecture,
-    volumesDiffId: volumes[0]?.digest,
+    volumesDiffId: folders && digestOf(folders),
     ...(below === undefined ? {} : { base: below }),
   })
   const document = {
@@ -118,6 +119,12 @@ function putManifest(
     ...layout.putJson(document, imageTypes.manifest),
     platform: { architecture, os, variant, 'os.version': osVersion },
   }
+}
+
+/** Compressed like the payload: what copies images would compress it on the way, and with it change every digest. */
+function putLayer(layout: LayoutWriter, tar: Buffer, codec: Codec['name']): WrittenDescriptor {
+  const bytes = codec === 'zstd' ? zlib.zstdCompressSync(tar) : zlib.gzipSync(tar)
+  return layout.put(bytes, layerMediaType(codec))
 }
 
 function platformOf(base: BaseImage, name: ImagePlatform): BasePlatform {

@@ -1,0 +1,31 @@
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { digestOf } from '../../src/core/digest.ts'
+import { TestLayout } from './base-layout.ts'
+
+/** Write an image layout with this machine's Node and the libraries that it needs, for this machine's architecture. */
+export function nodeBase(folder: string): void {
+  const root = path.join(folder, 'root')
+  const node = path.join(root, 'usr/local/bin/node')
+  fs.mkdirSync(path.dirname(node), { recursive: true })
+  fs.copyFileSync(process.execPath, node, fs.constants.COPYFILE_FICLONE)
+  for (const file of librariesOf(process.execPath)) {
+    fs.mkdirSync(path.join(root, path.dirname(file)), { recursive: true })
+    fs.copyFileSync(file, path.join(root, file))
+  }
+  const tar = path.join(folder, 'root.tar')
+  execFileSync('tar', ['--create', '--file', tar, '--owner=0', '--group=0', '--numeric-owner', '-C', root, '.'])
+  const layout = new TestLayout(path.join(folder, 'layout'))
+  const bytes = fs.readFileSync(tar)
+  const layer = { descriptor: layout.put(bytes, 'application/vnd.oci.image.layer.v1.tar'), diffId: digestOf(bytes) }
+  const config = { config: { Env: ['PATH=/usr/local/bin'] } }
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch
+  layout.finish([[layout.image(`linux/${architecture}`, [layer], { config }), 'node']])
+}
+
+/** Source: ldd(1): a path stands behind the arrow, or alone for the loader. */
+function librariesOf(file: string): readonly string[] {
+  const text = execFileSync('ldd', [file], { encoding: 'utf8' })
+  return [...text.matchAll(/(\/\S+) \(0x/g)].map(match => match[1]!)
+}
