@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { hexOf } from '../../src/core/digest.ts'
 import { cut } from '../../src/flow/cut.ts'
 import { lockImages } from '../../src/flow/image-lock.ts'
+import { rebuildRelease } from '../../src/flow/rebuild.ts'
 import { parseReleaseRecord } from '../../src/payload/release-record.ts'
 import type { ImageLock } from '../../src/recipe/image-lock.ts'
 import { baseLayout, type TestDescriptor, tarOf } from '../support/base-layout.ts'
@@ -137,7 +138,7 @@ describe('an image on an image layout', () => {
   })
 })
 
-it('an image on an archive is cut with its layers', async () => {
+it('an image on an archive is cut with its layers, and comes to the same bytes when it is built again', async () => {
   const folder = tempFolder()
   baseLayout(path.join(folder, 'base'))
   const members = fs.readdirSync(path.join(folder, 'base'), { recursive: true, withFileTypes: true })
@@ -148,12 +149,16 @@ it('an image on an archive is cut with its layers', async () => {
       .map(file => ({ path: path.relative(path.join(folder, 'base'), file), content: fs.readFileSync(file) })),
   )
   fs.writeFileSync(path.join(folder, 'base.tar'), archive)
-  const repository = repositoryOn(`archive:${folder}/base.tar:stable`, 'linux/arm64')
+  const repository = repositoryOn(`archive:../${path.basename(folder)}/base.tar:stable`, 'linux/arm64')
   const tools = await lock(repository)
   expect(tools.events.at(-1)).toMatchObject({ kind: 'run-done', changed: true })
   expect((await lock(repository)).events.at(-1)).toMatchObject({ kind: 'run-done', changed: false })
   repository.commit('chore: lock')
-  expect(layersOf(imageIn(await cutSnapshot(repository)))[0]).toHaveLength(3)
+  const release = await cutSnapshot(repository)
+  expect(layersOf(imageIn(release))[0]).toHaveLength(3)
+  const { folder: cwd, environment } = repository
+  const again = { cwd, environment, version: path.basename(release), distFolder: path.dirname(release) }
+  await expect(rebuildRelease(again, recordedTools())).resolves.toBeUndefined()
 })
 
 describe('an image on one at a registry', () => {
