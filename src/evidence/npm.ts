@@ -38,7 +38,8 @@ export function findNpmPackages(view: PayloadView, locks: NpmLocks): Findings {
       .map(link => link.target),
   )
   const projects = view
-    .files(file => path.posix.basename(file) === 'package.json')
+    .files('package.json')
+    .filter(file => path.posix.basename(file.path) === 'package.json')
     .flatMap(file => view.attempt(file.path, () => readProject(file, { view, locks, linked })) ?? [])
   const byFolder = new Map(projects.map(project => [project.folder, project.component]))
   const resolve = (project: Project) =>

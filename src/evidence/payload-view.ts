@@ -18,20 +18,24 @@ export class PayloadView {
   readonly problems: Problem[] = []
   /** What was read, to be compared with what was packed. */
   readonly digests = new Map<string, Digest>()
+  readonly #tree: Tree
   readonly #entries: ReadonlyMap<string, TreeEntry>
 
   constructor(tree: Tree) {
+    this.#tree = tree
     this.#entries = new Map(tree.entries.map(entry => [entry.path, entry]))
   }
 
-  /** List the files whose path fits, in the order of the tree. */
-  files(fits: (path: string) => boolean): readonly PayloadFile[] {
-    return [...this.#entries.values()].filter(entry => entry.type === 'file').filter(file => fits(file.path))
+  /** List the files whose path ends in one of some ways, in the order of the tree: the one question that is asked of all of them. */
+  files(...endings: readonly string[]): readonly PayloadFile[] {
+    return this.#tree.entries.filter((entry): entry is PayloadFile => {
+      return entry.type === 'file' && endings.some(ending => entry.path.endsWith(ending))
+    })
   }
 
   /** List the symbolic links with where each leads. */
   links(): readonly { readonly path: string; readonly target: string }[] {
-    const links = [...this.#entries.values()].filter(entry => entry.type === 'symlink')
+    const links = this.#tree.entries.filter(entry => entry.type === 'symlink')
     return links.map(link => ({ path: link.path, target: this.real(link.path) }))
   }
 

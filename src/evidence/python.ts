@@ -32,26 +32,23 @@ export async function findPythonPackages(view: PayloadView): Promise<Findings> {
 }
 
 function findInstalled(view: PayloadView): readonly Distribution[] {
-  const metadataFile = /\.(?:dist-info\/METADATA|egg-info\/PKG-INFO|egg-info)$/
-  return view
-    .files(file => metadataFile.test(file))
-    .flatMap(file => {
-      const metadata = view.attempt(file.path, () => {
-        const text = view.text(file)
-        return text === undefined ? undefined : parsePythonMetadata(text)
-      })
-      if (metadata === undefined) return []
-      const place = file.path.endsWith('.egg-info') ? file.path : path.posix.dirname(file.path)
-      const shelf = path.posix.dirname(place)
-      const folder = place === file.path ? {} : { folder: place }
-      const files = recordedFiles(view.textAt(`${place}/RECORD`), shelf).filter(owned => view.has(owned))
-      return [{ component: makeComponent(metadata, place), metadata, shelf, files, ...folder }]
+  return view.files('.dist-info/METADATA', '.egg-info/PKG-INFO', '.egg-info').flatMap(file => {
+    const metadata = view.attempt(file.path, () => {
+      const text = view.text(file)
+      return text === undefined ? undefined : parsePythonMetadata(text)
     })
+    if (metadata === undefined) return []
+    const place = file.path.endsWith('.egg-info') ? file.path : path.posix.dirname(file.path)
+    const shelf = path.posix.dirname(place)
+    const folder = place === file.path ? {} : { folder: place }
+    const files = recordedFiles(view.textAt(`${place}/RECORD`), shelf).filter(owned => view.has(owned))
+    return [{ component: makeComponent(metadata, place), metadata, shelf, files, ...folder }]
+  })
 }
 
 async function findArchives(view: PayloadView): Promise<readonly Distribution[]> {
   const found: Distribution[] = []
-  for (const file of view.files(isPythonArchive)) {
+  for (const file of view.files('.whl', '.tar.gz', '.zip').filter(({ path: name }) => isPythonArchive(name))) {
     const metadata = await view.attemptLater(file.path, async () => {
       const text = await readArchiveMetadata(file.source)
       return text === undefined ? undefined : parsePythonMetadata(text)
