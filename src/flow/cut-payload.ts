@@ -5,7 +5,6 @@ import { digestOf } from '../core/digest.ts'
 import { done, type Outcome } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
 import type { Tree } from '../core/tree.ts'
-import { collectMd5sums } from '../envelope/md5sums.ts'
 import { payloadManifestType } from '../envelope/oci.ts'
 import { createTarball } from '../envelope/tarball.ts'
 import { compressedManifest, type PayloadManifest } from '../payload/manifest.ts'
@@ -48,9 +47,8 @@ async function packComponent(state: CutState, component: RecipeComponent, tree: 
   const folder = known(state.output).partial
   const extension = payload.codec === 'zstd' ? 'zst' : 'gz'
   const tarball = createTarball(path.join(folder, `${name}-${wanted.version}.tar.${extension}`), payload.codec)
-  const md5sums = collectMd5sums()
   try {
-    const manifest = await packPayload({
+    const { manifest, md5sums } = await packPayload({
       tree,
       name,
       version: wanted.version,
@@ -59,7 +57,8 @@ async function packComponent(state: CutState, component: RecipeComponent, tree: 
       level: payload.level,
       // Only the application is installed into a prefix.
       recipe: component.isApplication ? nodeRecipeJson(loaded.raw) : null,
-      sinks: component.deb === undefined ? [tarball] : [tarball, md5sums],
+      sinks: [tarball],
+      withMd5: component.deb !== undefined,
       onProgress: (done, total) =>
         state.tools.emit({ kind: 'progress', step: 'payload', what: name, unit: 'bytes', done, total }),
       signal: state.tools.signal,
@@ -67,7 +66,7 @@ async function packComponent(state: CutState, component: RecipeComponent, tree: 
     const artifact = tarball.finish(manifest)
     const storedManifest = compressedManifest(manifest)
     const artifacts = [artifact, writeManifest(folder, storedManifest, manifest)]
-    return { component, tree, artifacts, manifest, storedManifest, tarball: artifact, md5sums: md5sums.sums }
+    return { component, tree, artifacts, manifest, storedManifest, tarball: artifact, md5sums }
   } catch (caught) {
     tarball.discard()
     throw caught

@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto'
 
+const mebibyte = 1024 * 1024
+
 /** Where a large file may be cut: no earlier, on average and no later than these bytes after the last cut. */
-export const chunkBytes = { min: 2 * 1024 * 1024, average: 4 * 1024 * 1024, max: 6 * 1024 * 1024 } as const
+export const chunkBytes = { min: 3 * mebibyte, average: 5.5 * mebibyte, max: 8 * mebibyte } as const
+
+/** Room for the tar of any segment that is made: the longest chunk, and a header with the longest names before it. */
+export const segmentRoomBytes = chunkBytes.max + 32 * 1024
+
+/** The largest segment that a reader accepts, compressed or not: it is held in memory. */
+export const largestSegmentBytes = 16 * mebibyte
 
 /** Cutting is harder before the average and easier after it, which keeps sizes together (FastCDC's normalisation). */
-const maskBefore = -1 << 10
-const maskAfter = -1 << 13
+const maskBefore = -1 << 9
+const maskAfter = -1 << 12
 
 /**
  * Find where the chunk that starts at `start` ends, by content: the same bytes are cut in the same places wherever they

@@ -1,4 +1,5 @@
 import zlib from 'node:zlib'
+import { segmentRoomBytes } from './chunk.ts'
 import type { Codec } from './manifest.ts'
 
 /** Name the codec with the library of this process. Source: ZSTD_versionString, zlibVersion as Node reports them. */
@@ -9,6 +10,9 @@ export function codecOf(name: Codec['name'], level: number): Codec {
 
 /** The window of every zstd payload: 8 MiB, the most that a decoder has to support, and more than any segment needs. */
 const windowLog = 23
+
+/** Counts up with every change of what {@link openEncoder} makes of the same bytes at the same level: what was kept before is of no use then. */
+export const segmentFormat = 1
 
 /**
  * What stands before the first segment in every envelope.
@@ -64,7 +68,7 @@ async function openZstdEncoder(level: number): Promise<Encoder> {
       [constants.ZSTD_c_windowLog]: windowLog,
       [constants.ZSTD_c_nbWorkers]: 1,
       [constants.ZSTD_c_overlapLog]: 1,
-      [constants.ZSTD_c_jobSize]: 2 ** windowLog,
+      [constants.ZSTD_c_jobSize]: segmentRoomBytes,
     },
   })
   let pieces: Buffer[] = []

@@ -4,6 +4,7 @@ import { type Digest, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { isRelativePath } from '../core/relative-path.ts'
 import { isVersion } from '../core/version.ts'
+import { largestSegmentBytes } from './chunk.ts'
 import { EntryOrder, linkProblem, type PayloadEntry } from './entry.ts'
 import { Fields } from './fields.ts'
 import { tarBlockBytes, tarEndBytes } from './tar.ts'
@@ -76,8 +77,6 @@ export interface PayloadManifest {
   readonly recipe: Json
 }
 
-/** The largest segment that a reader accepts, compressed or not: it is held in memory. */
-const largestSegmentBytes = 16 * 1024 * 1024
 /** The largest manifest that a reader unpacks: some two million files. */
 const largestManifestBytes = 512 * 1024 * 1024
 const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])

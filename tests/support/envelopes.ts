@@ -1,7 +1,6 @@
 import path from 'node:path'
 import { createDeb, type DebArtifact, type DebOptions } from '../../src/envelope/deb.ts'
 import { renderChangelog, renderCopyright } from '../../src/envelope/deb-documents.ts'
-import { collectMd5sums } from '../../src/envelope/md5sums.ts'
 import { createImage, type ImageOptions, type OciArtifact } from '../../src/envelope/oci.ts'
 import type { Codec } from '../../src/payload/manifest.ts'
 import { compressedManifest } from '../../src/payload/manifest.ts'
@@ -38,10 +37,9 @@ export async function testEnvelopes(
   files: TestFiles,
   options: { readonly codec?: Codec['name'] } = {},
 ): Promise<TestEnvelopes> {
-  const md5sums = collectMd5sums()
   const tree = testTree(path.join(folder, 'tree'), files)
-  const payload = await testPayload(folder, tree, { ...options, sinks: [md5sums] })
-  const { manifest, file, artifact } = payload
+  const payload = await testPayload(folder, tree, options)
+  const { manifest, file, artifact, md5sums } = payload
   const storedManifest = compressedManifest(manifest)
   const debOptions: DebOptions = {
     file: path.join(folder, 'app_1.0.0-1_all.deb'),
@@ -64,12 +62,12 @@ export async function testEnvelopes(
     },
     ...plainPackage,
     changelog: renderChangelog({
-      package: 'app',
+      source: 'app',
       maintainer,
       entries: [{ version: '1.0.0-1', timeSeconds: testEpoch, changes: '- One' }],
     }),
     copyright: renderCopyright({ name: 'app', licence: 'Apache-2.0', maintainer, sourceDateEpoch: testEpoch }),
-    md5sums: md5sums.sums,
+    md5sums,
   }
   const imageOptions: ImageOptions = {
     folder: path.join(folder, 'app-1.0.0.oci'),

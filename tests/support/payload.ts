@@ -43,6 +43,7 @@ export interface TestPayload {
   readonly manifest: PayloadManifest
   readonly file: string
   readonly artifact: TarballArtifact
+  readonly md5sums: ReadonlyMap<string, string>
   /** A new source that reads the tarball. */
   readonly source: () => SegmentSource
 }
@@ -51,12 +52,16 @@ export interface TestPayload {
 export async function testPayload(
   folder: string,
   tree: Tree,
-  options: { readonly codec?: Codec['name']; readonly sinks?: readonly SegmentSink[]; readonly epoch?: number } = {},
+  options: {
+    readonly codec?: Codec['name']
+    readonly sinks?: readonly SegmentSink[]
+    readonly epoch?: number
+  } = {},
 ): Promise<TestPayload> {
   const codec = options.codec ?? 'zstd'
   const file = path.join(folder, `app-1.0.0.tar.${codec === 'zstd' ? 'zst' : 'gz'}`)
   const tarball = createTarball(file, codec)
-  const manifest = await packPayload({
+  const { manifest, md5sums } = await packPayload({
     tree,
     name: 'app',
     version: '1.0.0',
@@ -65,11 +70,12 @@ export async function testPayload(
     level: 3,
     recipe: { schema: 1, name: 'app', node: {}, environments: {} },
     sinks: [tarball, ...(options.sinks ?? [])],
+    withMd5: true,
   })
   const artifact = tarball.finish(manifest)
   const url = pathToFileURL(file).href
   const source = () => openSegmentSource({ url, payloadOffset: artifact.payloadOffset, manifest })
-  return { manifest, file, artifact, source }
+  return { manifest, file, artifact, md5sums, source }
 }
 
 /** Bytes that look random but are the same in every run, and do not compress. */

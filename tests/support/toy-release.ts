@@ -93,7 +93,7 @@ export async function cutToyTree(
   fs.mkdirSync(folder, { recursive: true })
   const tarballName = `toy-${version}.tar.zst`
   const tarball = createTarball(path.join(folder, tarballName), 'zstd')
-  const manifest = await packPayload({
+  const { manifest } = await packPayload({
     tree,
     name: 'toy',
     version,

@@ -22,11 +22,11 @@ function packages(count: number): TreeEntry[] {
 }
 
 function names(group: PlannedGroup): string[] {
-  return group.kind === 'large' ? [group.entry.tar.name] : group.entries.map(entry => entry.tar.name)
+  return group.kind === 'large' ? [group.file.tar.name] : group.members.map(member => member.tar.name)
 }
 
 describe('planGroups', () => {
-  it('puts everything into groups, in order, each of 2 to 6 MiB', () => {
+  it('puts everything into groups, in order, each within the sizes of a chunk', () => {
     const groups = planGroups(tree(packages(100)))
     expect(groups.flatMap(names)).toEqual([
       './',
@@ -46,8 +46,8 @@ describe('planGroups', () => {
   })
 
   it('changes only the groups near a file that is new', () => {
-    const before = planGroups(tree(packages(200))).map(group => names(group).join('\n'))
-    const entries = packages(200)
+    const before = planGroups(tree(packages(300))).map(group => names(group).join('\n'))
+    const entries = packages(300)
     entries.splice(entries.findIndex(entry => entry.path === 'p050/f03') + 1, 0, file('p050/f03x', 900 * kib))
     const after = new Set(planGroups(tree(entries)).map(group => names(group).join('\n')))
     expect(before.length).toBeGreaterThan(12)
