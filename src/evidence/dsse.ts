@@ -9,7 +9,9 @@ export interface EnvelopeSigner {
 
 /** The type of an in-toto statement in an envelope, and the media type of one in a file. */
 export const statementType = 'application/vnd.in-toto+json'
-/** The media type of a file of envelopes, one a line. */
+/** The media type of one envelope, which tools for images look for. */
+export const envelopeType = 'application/vnd.dsse.envelope.v1+json'
+/** The media type of a file of envelopes, one a line. Source: in-toto attestation bundle v1, storage convention. */
 export const envelopesType = 'application/vnd.in-toto.bundle'
 
 const maxEnvelopeBytes = 16 * 1024 * 1024

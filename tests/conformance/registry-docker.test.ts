@@ -266,7 +266,7 @@ describe.skipIf(!needTool('docker-registry'))('release image', () => {
     expect((await cli(argv)).last).toMatchObject({ kind: 'run-done', changed: true })
     const reference = parseReference(`${host}/team/app:1.0.0-dev.1`)
     const { referrers } = await lookAtImage({ ...common, reference }, registryTools())
-    expect(referrers.map(({ artifactType }) => artifactType)).toContain('application/vnd.in-toto.bundle')
+    expect(referrers.map(({ artifactType }) => artifactType)).toContain('application/vnd.dsse.envelope.v1+json')
     makeRelease({ distFolder: vendor.distFolder, version: '1.0.0-dev.2' })
     expect((await cli([...argv.slice(0, 2), '1.0.0-dev.2', ...argv.slice(2)])).last).toMatchObject({
       error: { code: 'RELEASE_UNKNOWN' },

@@ -139,7 +139,7 @@ describe('the evidence of a release', () => {
     expect(said).toEqual([
       ['application/vnd.cutover.payload-manifest.v1+zstd', artifactsOf(record, 'manifest')[0]!.digest],
       ['application/vnd.cyclonedx+json', artifactsOf(record, 'sbom')[0]!.digest],
-      ['application/vnd.in-toto.bundle', digestOf(fs.readFileSync(path.join(copy, envelope())))],
+      ['application/vnd.dsse.envelope.v1+json', digestOf(fs.readFileSync(path.join(copy, envelope())))],
     ])
   })
 
@@ -274,7 +274,7 @@ describe('release upload', () => {
     await uploadVersion('1.1.0')
     const referrers = (folder: string) =>
       readJson(folder, 'oci/ping/index.json').manifests.filter(
-        ({ artifactType }: { artifactType?: string }) => artifactType === 'application/vnd.in-toto.bundle',
+        ({ artifactType }: { artifactType?: string }) => artifactType === 'application/vnd.dsse.envelope.v1+json',
       )
     expect(referrers(published.folder)).toHaveLength(2)
     expect(referrers(published.folder)[0]).toEqual(referrers(copy)[0])

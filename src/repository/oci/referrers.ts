@@ -1,5 +1,6 @@
 import { referrer, referrerManifest } from '../../envelope/oci-referrer.ts'
-import { envelopesType } from '../../evidence/dsse.ts'
+import { envelopeType } from '../../evidence/dsse.ts'
+import { predicateType } from '../../evidence/provenance.ts'
 import type { Artifact, ReleaseRecord } from '../../payload/release-record.ts'
 import type { ArtifactOf } from '../catalogue.ts'
 import type { Referrer } from './layout.ts'
@@ -23,7 +24,7 @@ export function cutReferrers(record: ReleaseRecord): readonly Referrer[] {
 
 /** What the signed provenance of a release is listed as, below each of its images. */
 export function provenanceReferrers(record: ReleaseRecord, envelope: Buffer): readonly Referrer[] {
-  return signedImages(record, envelope).map(({ manifest }) => listed(manifest, { mediaType: envelopesType }))
+  return signedImages(record, envelope).map(({ manifest }) => listed(manifest, { mediaType: envelopeType }))
 }
 
 /** What is published so that each image of a release is referred to by the signed provenance: blobs, then the documents that name them. */
@@ -34,7 +35,14 @@ export function provenanceParts(record: ReleaseRecord, envelope: Buffer): readon
 
 function signedImages(record: ReleaseRecord, envelope: Buffer) {
   return imagesOf(record).map(({ image }) =>
-    referrer({ subject: image, artifactType: envelopesType, mediaType: envelopesType, bytes: envelope }),
+    referrer({
+      subject: image,
+      artifactType: envelopeType,
+      mediaType: envelopeType,
+      bytes: envelope,
+      // As BuildKit and cosign name what an envelope holds.
+      annotations: { 'in-toto.io/predicate-type': predicateType },
+    }),
   )
 }
 
