@@ -44,11 +44,12 @@ export function accountsPart(options: AccountOptions): DebPart {
 
 function declared(name: string, kind: 'sysusers' | 'tmpfiles', text: string) {
   if (text === '') return undefined
-  const create = kind === 'tmpfiles' ? ' --create' : ''
+  // Without its user nothing works; folders are made again at boot, and some containers do not let systemd-tmpfiles do its work.
+  const [create, mayFail] = kind === 'tmpfiles' ? [' --create', ' || true'] : ['', '']
   return {
     path: `usr/lib/${kind}.d/${name}.conf`,
     text: text.endsWith('\n') ? text : `${text}\n`,
-    command: `systemd-${kind} \${DPKG_ROOT:+--root="$DPKG_ROOT"}${create} ${shellWord(`${name}.conf`)}`,
+    command: `systemd-${kind} \${DPKG_ROOT:+--root="$DPKG_ROOT"}${create} ${shellWord(`${name}.conf`)}${mayFail}`,
     depends: `systemd | systemd-standalone-${kind} | systemd-${kind}`,
   }
 }

@@ -4,6 +4,7 @@ import { isDebianVersion } from '../core/debian-version.ts'
 import { ReleaseError } from '../core/error.ts'
 import { compareBytes } from '../core/relative-path.ts'
 import type { TarEntry } from '../payload/tar.ts'
+import { wrapWords } from './wrap-words.ts'
 
 /** What a Debian package says of itself. Source: deb-control(5). */
 export interface DebControl {
@@ -95,12 +96,15 @@ function fieldLine(name: string, value: string): string {
   return `${name}: ${value}`
 }
 
-/** Lines of the extended description: one space before each, a dot for an empty one. */
+/** Lines of the extended description: one space before each, a dot for an empty one; long ones are broken, unless they are set in verbatim. */
 function descriptionLines(description: string): string[] {
   const text = description.trim()
   if (text === '') return []
   assertValue('Description', text, /^[^\u0000-\u0008\u000b-\u001f\u007f]*$/.test(text))
-  return text.split('\n').map(line => (line.trim() === '' ? ' .' : ` ${line.trimEnd()}`))
+  return text.split('\n').flatMap(line => {
+    if (line.trim() === '') return [' .']
+    return /^\s/.test(line) ? [` ${line.trimEnd()}`] : wrapWords(line.trimEnd(), 79).map(part => ` ${part}`)
+  })
 }
 
 function assertValue(name: string, value: string, isRight: boolean): void {

@@ -1,6 +1,7 @@
 import zlib from 'node:zlib'
 import { ReleaseError } from '../core/error.ts'
 import type { SmallEntry } from './small-tar.ts'
+import { wrapWords } from './wrap-words.ts'
 
 /** A version as a package's changelog tells of it. */
 export interface DebChange {
@@ -14,7 +15,8 @@ export interface DebChange {
 
 /** A package's changelog, newest version first. */
 export interface DebChangelog {
-  readonly package: string
+  /** The name of the source package. */
+  readonly source: string
   readonly maintainer: string
   readonly entries: readonly DebChange[]
 }
@@ -39,7 +41,7 @@ export function renderChangelog(changelog: DebChangelog): string {
 }
 
 function renderEntry(changelog: DebChangelog, { version, timeSeconds, changes }: DebChange): string {
-  const title = `${changelog.package} (${version}) unstable; urgency=medium`
+  const title = `${changelog.source} (${version}) unstable; urgency=medium`
   const trailer = ` -- ${changelog.maintainer}  ${mailDate(timeSeconds)}`
   return `${title}\n\n${changeLines(changes).join('\n')}\n\n${trailer}\n`
 }
@@ -55,18 +57,8 @@ function changeLines(changes: string): readonly string[] {
   return (items.length === 0 ? ['New release.'] : items).flatMap(itemLines)
 }
 
-/** Break an item into lines of 80 characters, where it has spaces. */
 function itemLines(item: string): readonly string[] {
-  const lines: string[] = []
-  let line = '  *'
-  for (const word of item.split(/ +/)) {
-    if (line.length + 1 + word.length > 80 && !/^[ *]+$/.test(line)) {
-      lines.push(line)
-      line = '   '
-    }
-    line += ` ${word}`
-  }
-  return [...lines, line]
+  return wrapWords(item, 76).map((line, index) => `${index === 0 ? '  * ' : '    '}${line}`)
 }
 
 /** The licences whose text every Debian system has, by SPDX identifier. Source: Debian policy §12.5; base-files. */

@@ -103,6 +103,19 @@ function textFile(path: string, text: string): SmallEntry {
 /** The entries of all parts as members. Errors: DEB_FIELD (one path from two sides), DEB_TOO_LARGE. */
 function tailMembers(parts: readonly DebPart[], payload: readonly TarEntry[]): readonly SmallMember[] {
   const entries = parts.flatMap(part => part.entries ?? [])
+  assertSmall(entries)
+  const folders = payload.flatMap(entry => (entry.type === 'directory' ? [entry.name] : []))
+  const tail = smallTarMembers(entries, new Set(folders))
+  const taken = new Set(payload.map(entry => withoutSlash(entry.name)))
+  for (const { entry } of tail) {
+    const path = withoutSlash(entry.name)
+    if (taken.has(path)) throw fieldError(`${path} comes into the package twice`, { path })
+    taken.add(path)
+  }
+  return tail
+}
+
+function assertSmall(entries: readonly SmallEntry[]): void {
   const files = new Set<string>()
   let sizeBytes = 0
   for (const entry of entries) {
@@ -111,19 +124,9 @@ function tailMembers(parts: readonly DebPart[], payload: readonly TarEntry[]): r
     files.add(entry.path)
     if (entry.type === 'file') sizeBytes += entry.bytes.byteLength
   }
-  if (sizeBytes > largestTailBytes) {
-    const message = `the files outside of the payload have ${sizeBytes} bytes, expected at most ${largestTailBytes}`
-    throw new ReleaseError('DEB_TOO_LARGE', message, { details: { sizeBytes }, hint: 'ship them in the payload' })
-  }
-  const there = new Map(payload.map(entry => [withoutSlash(entry.name), entry.type]))
-  const folders = payload.flatMap(entry => (entry.type === 'directory' ? [entry.name] : []))
-  const tail = smallTarMembers(entries, new Set(folders))
-  for (const { entry } of tail) {
-    const found = there.get(withoutSlash(entry.name))
-    if (found === undefined) continue
-    throw fieldError(`${entry.name} is in the payload, but the package brings its own`, { path: entry.name })
-  }
-  return tail
+  if (sizeBytes <= largestTailBytes) return
+  const message = `the files outside of the payload have ${sizeBytes} bytes, expected at most ${largestTailBytes}`
+  throw new ReleaseError('DEB_TOO_LARGE', message, { details: { sizeBytes }, hint: 'ship them in the payload' })
 }
 
 function withoutSlash(name: string): string {

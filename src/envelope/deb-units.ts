@@ -40,9 +40,12 @@ export function unitsPart(units: readonly DebUnit[]): DebPart {
   const own = units.filter(unit => !unit.name.includes('@.'))
   if (own.length === 0) return { entries }
   const installable = own.filter(unit => isInstallable(unit.text))
+  const early = own.filter(unit => unit.restart === 'stop-start')
   const scripts = {
-    postinst: whenConfigured([...installable.flatMap(enableLines), ...startLines(own)]),
-    prerm: stopText(own),
+    // By the new version, which knows what has to stop; the old one's prerm knows what it was.
+    ...(early.length === 0 ? {} : { preinst: stopText('upgrade', early) }),
+    postinst: whenConfigured([...enableLines(installable), ...startLines(own)]),
+    prerm: stopText('remove', own),
     postrm: forgetText(own),
   }
   return { entries, scripts }
@@ -53,48 +56,54 @@ function isInstallable(text: string): boolean {
   return /^[ \t]*(WantedBy|RequiredBy|UpheldBy|Alias|Also)[ \t]*=/m.test(text)
 }
 
-function enableLines(unit: DebUnit): string[] {
-  const helper = (verb: string) => `deb-systemd-helper ${verb} ${shellWord(unit.name)} >/dev/null || true`
-  const wasEnabled = `if deb-systemd-helper --quiet was-enabled ${shellWord(unit.name)}; then`
+function enableLines(units: readonly DebUnit[]): string[] {
+  const helper = (verb: string) => `deb-systemd-helper ${verb} "$unit" >/dev/null || true`
+  const each = (some: readonly DebUnit[], lines: readonly string[]) =>
+    some.length === 0 ? [] : [`for unit in ${names(some)}; do`, ...lines.map(line => `  ${line}`), 'done']
   // A removal by another package of that name, or by an old debhelper, may have left it masked.
-  const enable = [helper('unmask'), wasEnabled, `  ${helper('enable')}`]
-  if (unit.enable) return [...enable, 'else', `  ${helper('update-state')}`, 'fi']
-  // A unit that was never installed counts as enabled for was-enabled: ask first.
-  const known = `if deb-systemd-helper debian-installed ${shellWord(unit.name)}; then`
-  return [known, ...[...enable, 'fi'].map(line => `  ${line}`), 'fi', helper('update-state')]
+  const enable = [helper('unmask'), 'if deb-systemd-helper --quiet was-enabled "$unit"; then', `  ${helper('enable')}`]
+  // What was never installed counts as enabled for was-enabled: ask first.
+  const enableAgain = [
+    'if deb-systemd-helper debian-installed "$unit"; then',
+    ...enable.map(line => `  ${line}`),
+    '  fi',
+    'fi',
+  ]
+  return [
+    ...each(
+      units.filter(unit => unit.enable),
+      [...enable, 'else', `  ${helper('update-state')}`, 'fi'],
+    ),
+    ...each(
+      units.filter(unit => !unit.enable),
+      [...enableAgain, helper('update-state')],
+    ),
+  ]
 }
 
 function startLines(units: readonly DebUnit[]): string[] {
-  const invoke = (verb: string, some: readonly DebUnit[]) =>
-    `deb-systemd-invoke ${verb} ${names(some)} >/dev/null || true`
   const at = (restart: DebUnit['restart'], start: boolean) =>
     units.filter(unit => unit.restart === restart && unit.start === start)
-  const onInstallation = [...at('restart', true), ...at('none', true)]
-  const onUpgrade = at('restart', true)
-  const ifRunning = at('restart', false)
-  const always = at('stop-start', true)
-  const lines = (some: readonly DebUnit[], verb: string) => (some.length === 0 ? [] : [`    ${invoke(verb, some)}`])
-  const upgrade = [...lines(onUpgrade, 'restart'), ...lines(ifRunning, 'try-restart')]
-  const installation = lines(onInstallation, 'start')
+  const lines = (before: string, verb: string, some: readonly DebUnit[]) =>
+    some.length === 0 ? [] : [`  ${before}deb-systemd-invoke ${verb} ${names(some)} >/dev/null || true`]
   return [
     `if ${isRunning}; then`,
     '  systemctl --system daemon-reload >/dev/null || true',
-    ...(upgrade.length === 0 ? [] : ['  if [ -n "$2" ]; then', ...upgrade, '  fi']),
-    ...(installation.length === 0 ? [] : ['  if [ -z "$2" ]; then', ...installation, '  fi']),
-    ...(always.length === 0 ? [] : [`  ${invoke('start', always)}`]),
+    '  if [ -n "$2" ]; then action=restart; else action=start; fi',
+    ...lines('', '"$action"', at('restart', true)),
+    ...lines('[ -z "$2" ] || ', 'try-restart', at('restart', false)),
+    // After a removal without a purge `$2` names a version, too: a start does nothing to what runs already.
+    ...lines('', 'start', [...at('none', true), ...at('stop-start', true)]),
     'fi',
   ]
 }
 
-function stopText(units: readonly DebUnit[]): string {
-  const stop = (some: readonly DebUnit[]) => [
-    `if ${isRunning}; then`,
-    `  deb-systemd-invoke stop ${names(some)} >/dev/null || true`,
-    'fi',
-  ]
-  const early = units.filter(unit => unit.restart === 'stop-start')
-  const onRemoval = whenCalled(['remove'], stop(units))
-  return early.length === 0 ? onRemoval : `${onRemoval}${whenCalled(['upgrade', 'deconfigure'], stop(early))}`
+/** Stop units before their files are removed or replaced. */
+function stopText(call: 'remove' | 'upgrade', units: readonly DebUnit[]): string {
+  return whenCalled(
+    [call],
+    [`if ${isRunning}; then`, `  deb-systemd-invoke stop ${names(units)} >/dev/null || true`, 'fi'],
+  )
 }
 
 function forgetText(units: readonly DebUnit[]): string {

@@ -54,7 +54,7 @@ export function describeDeb(deb: RecipeDeb, sources: DebSources): DebDescription
     removedConffiles: deb.removedConffiles,
     manpages: deb.manpages.map(from => ({ name: path.basename(from), bytes: readShippedFile(checkout, from) })),
     changelog: renderChangelog({
-      package: control.package,
+      source: sources.recipe.name,
       maintainer: control.maintainer,
       entries: debChanges(deb, sources),
     }),

@@ -7,10 +7,15 @@ const packages: Readonly<Record<string, string>> = {
   'apt-ftparchive': 'apt-utils',
   'dpkg-deb': 'dpkg',
   bsdtar: 'libarchive-tools',
+  dh: 'debhelper',
+  diffoscope: 'diffoscope-minimal',
+  'dpkg-buildpackage': 'dpkg-dev',
   'dpkg-gencontrol': 'dpkg-dev',
   htpasswd: 'apache2-utils',
   ldd: 'libc-bin',
   md5sum: 'coreutils',
+  nsenter: 'util-linux',
+  'systemd-nspawn': 'systemd-container',
   taskset: 'util-linux',
   gpgv: 'gpgv',
   pip3: 'python3-pip',
@@ -18,6 +23,7 @@ const packages: Readonly<Record<string, string>> = {
   python3: 'python3-venv',
   mkfs: 'util-linux',
   unshare: 'util-linux',
+  xz: 'xz-utils',
 }
 
 /**

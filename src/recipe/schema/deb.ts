@@ -42,7 +42,7 @@ const unitLife = {
     .enum(['restart', 'stop-start', 'none'])
     .default('restart')
     .describe(
-      'On an upgrade: `restart` after it, `stop-start` stops it before the files change, `none` leaves it alone.',
+      'On an upgrade: `restart` after it, `stop-start` stops it before the files change, `none` leaves it running as it is.',
     ),
 }
 const startsAgain = (unit: { readonly start: boolean; readonly restart: string }) =>

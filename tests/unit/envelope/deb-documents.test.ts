@@ -8,7 +8,7 @@ const entry = {
   timeSeconds: 1_767_225_600,
   changes: '## 1.0.0\n\n### Features\n\n- Faster\n* Smaller,\n  and denser\n  - nested\n\nAnd nicer.\u001b[31m\n',
 }
-const changelog = { package: 'app', maintainer: 'Ada <ada@example.org>', entries: [entry] }
+const changelog = { source: 'app', maintainer: 'Ada <ada@example.org>', entries: [entry] }
 
 describe('renderChangelog', () => {
   it('makes an entry with an item for each item and paragraph', () => {

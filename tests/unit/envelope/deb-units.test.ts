@@ -109,20 +109,23 @@ describe('the scripts of a package with units', () => {
 
   it('stops before the files change and starts again afterwards', () => {
     const scripts = scriptsOf({}, [{ ...unit, restart: 'stop-start' }])
-    const running = (name: 'prerm' | 'postinst', ...args: string[]) =>
+    const running = (name: 'preinst' | 'prerm' | 'postinst', ...args: string[]) =>
       run(scripts.get(name)!, args).calls.filter(isAboutRunning)
-    expect(running('prerm', 'upgrade', '2.0.0-1')).toEqual(['deb-systemd-invoke stop app.service'])
+    expect(running('preinst', 'install', '1.0.0-1')).toEqual([])
+    expect(running('prerm', 'upgrade', '2.0.0-1')).toEqual([])
+    expect(running('preinst', 'upgrade', '1.0.0-1')).toEqual(['deb-systemd-invoke stop app.service'])
     expect(running('postinst', 'configure', '1.0.0-1')).toEqual(['deb-systemd-invoke start app.service'])
     expect(running('prerm', 'remove')).toEqual(['deb-systemd-invoke stop app.service'])
   })
 
   it('leaves a unit alone that an upgrade is not to touch', () => {
     const scripts = scriptsOf({}, [{ ...unit, restart: 'none' }])
+    expect(scripts.has('preinst')).toBe(false)
     const running = (name: 'prerm' | 'postinst', ...args: string[]) =>
       run(scripts.get(name)!, args).calls.filter(isAboutRunning)
     expect(running('prerm', 'upgrade', '2.0.0-1')).toEqual([])
-    expect(running('postinst', 'configure', '1.0.0-1')).toEqual([])
-    expect(running('postinst', 'configure', '')).toEqual(['deb-systemd-invoke start app.service'])
+    // A start does nothing to what runs; after a removal without a purge it is needed.
+    expect(running('postinst', 'configure', '1.0.0-1')).toEqual(['deb-systemd-invoke start app.service'])
   })
 
   it('does not enable what nothing could enable, and nothing of a template', () => {

@@ -1,0 +1,123 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { afterAll, onTestFinished, vi } from 'vitest'
+import { tempFolder } from './temp.ts'
+import { needTool } from './tools.ts'
+
+/** A root file system of Debian that a test may change. */
+export interface DebianRoot {
+  /** Where it is on this machine. */
+  readonly folder: string
+  /** Run a command in it with its own view of processes, as in a container that is being built. Returns what it says; both streams. */
+  run(...argv: string[]): string
+  /** Start its systemd. It is stopped after the test. */
+  boot(): Promise<BootedRoot>
+}
+
+/** A root whose systemd runs. */
+export interface BootedRoot {
+  run(...argv: string[]): string
+}
+
+const mounted: string[] = []
+
+// Registered when the file is loaded, after that of temp.ts and so called before it.
+afterAll(() => {
+  // Detached at once, for a process that is about to end may still be in it.
+  for (const folder of mounted.splice(0).reverse()) execFileSync('umount', ['--lazy', folder])
+})
+
+const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' }
+
+/** Tell whether roots can be made here: as root, with the tools. Errors: with CI set, what is missing. */
+export function needRoots(): boolean {
+  const isRoot = process.getuid?.() === 0
+  if (!isRoot && process.env['CI']) throw new Error('not root: tests with a root file system of their own need mounts')
+  return isRoot && needTool('mmdebstrap', 'systemd-nspawn', 'nsenter', 'unshare', 'mount')
+}
+
+/**
+ * Make a minimal Debian of this machine's release, with systemd, from the mirror that its apt is configured with.
+ *
+ * It takes some ten seconds and lies in memory; what is returned makes a copy-on-write view of it for a test.
+ */
+export function makeDebian(): () => DebianRoot {
+  const folder = tempFolder()
+  mount(['-t', 'tmpfs', '-o', 'size=1g,mode=0755', 'debian'], folder)
+  const base = path.join(folder, 'base')
+  const options = ['--quiet', '--variant=apt', '--include=systemd,systemd-sysv,dbus', '--dpkgopt=force-unsafe-io']
+  execFileSync('mmdebstrap', [...options, codename(), base, ...sources()], { stdio: 'pipe' })
+  let count = 0
+  return () => {
+    const parts = ['upper', 'work', 'root'].map(name => path.join(folder, `case-${count}`, name))
+    count += 1
+    for (const part of parts) fs.mkdirSync(part, { recursive: true })
+    const [upper, work, root] = parts as [string, string, string]
+    mount(['-t', 'overlay', '-o', `lowerdir=${base},upperdir=${upper},workdir=${work}`, 'overlay'], root)
+    return { folder: root, run: (...argv) => runIn(root, argv), boot: () => boot(root) }
+  }
+}
+
+function mount(what: readonly string[], folder: string): void {
+  execFileSync('mount', [...what, folder])
+  mounted.push(folder)
+}
+
+function codename(): string {
+  return /^VERSION_CODENAME=(\w+)$/m.exec(fs.readFileSync('/etc/os-release', 'utf8'))![1]!
+}
+
+/** The distribution's own sources, not those that were added to this machine. */
+function sources(): readonly string[] {
+  const files = ['sources.list', 'sources.list.d/debian.sources', 'sources.list.d/ubuntu.sources']
+  return files
+    .map(file => path.join('/etc/apt', file))
+    .filter(file => fs.existsSync(file) && fs.statSync(file).size > 0)
+}
+
+function runIn(root: string, argv: readonly string[]): string {
+  const options = ['--mount', '--pid', '--fork', `--mount-proc=${path.join(root, 'proc')}`]
+  return told('unshare', [...options, 'chroot', root, ...argv])
+}
+
+/** What a command says, complaints included, for it to be compared or shown. */
+function told(file: string, argv: readonly string[]): string {
+  const shell = ['-c', 'exec "$0" "$@" 2>&1', file, ...argv]
+  const { status, stdout } = spawnSync('sh', shell, { env: environment, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${argv.join(' ')} ended with ${status}:\n${stdout}`)
+  return stdout
+}
+
+async function boot(root: string): Promise<BootedRoot> {
+  const options = ['--register=no', '--keep-unit', '--private-network', '--console=pipe', '--boot']
+  const container = spawn('systemd-nspawn', ['--quiet', '--directory', root, ...options], { stdio: 'ignore' })
+  onTestFinished(() => stop(container))
+  const leader = await vi.waitFor(() => childOf(container.pid!), { timeout: 20_000 })
+  const run = (...argv: string[]) =>
+    told('nsenter', ['--target', leader, '--mount', '--pid', '--net', '--uts', '--ipc', '--cgroup', ...argv])
+  await vi.waitFor(
+    () => {
+      const state = run('sh', '-c', 'systemctl is-system-running || true').trim()
+      if (state !== 'running' && state !== 'degraded') throw new Error(`systemd is ${state}`)
+    },
+    { timeout: 60_000, interval: 100 },
+  )
+  return { run }
+}
+
+function childOf(parent: number): string {
+  return fs.readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ')[0] || fail('no child yet')
+}
+
+function fail(reason: string): never {
+  throw new Error(reason)
+}
+
+async function stop(container: ChildProcess): Promise<void> {
+  if (container.exitCode !== null) return
+  const exited = once(container, 'exit')
+  container.kill('SIGTERM')
+  await exited
+}
