@@ -14,6 +14,7 @@ import { pullImage } from '../registry/pull.ts'
 import { parseReference, renderReference } from '../registry/reference.ts'
 import { parsePlatform } from '../registry/walk.ts'
 import { readTextIfExists } from '../sys/files.ts'
+import { cacheFolder } from './cache-folder.ts'
 import { type RegistryOptions, registryTools, tellBytes } from './image-registry.ts'
 import type { FlowTools } from './tools.ts'
 
@@ -29,7 +30,7 @@ export interface OpenBaseOptions extends Omit<RegistryOptions, 'cwd'> {
   readonly step: string
 }
 
-type ImageFile = Exclude<Base, { kind: 'scratch' }>
+type PresentBase = Exclude<Base, { kind: 'scratch' }>
 
 /** Read the lock of a recipe; empty when there is none. Errors: BASE_LOCK_INVALID. */
 export function readImageLock(recipeFile: string): ImageLock {
@@ -65,7 +66,7 @@ export async function openLockedBase(options: OpenBaseOptions, tools: FlowTools)
   const { image, recipeFile } = options
   const locked = assertLocked(image, recipeFile)
   if (locked === undefined) return undefined
-  const base = parseBase(image.base) as ImageFile
+  const base = parseImage(image.base)
   const found =
     base.kind === 'registry' ? await openCached(options, locked.digest, tools) : await openFile(base, options)
   assertSame(found, locked, recipeFile)
@@ -74,16 +75,15 @@ export async function openLockedBase(options: OpenBaseOptions, tools: FlowTools)
 
 /** Open the base of an image as it is now, whatever was locked: a registry is asked for the tag. Errors: those of {@link openLockedBase}. */
 export async function openCurrentBase(options: OpenBaseOptions, tools: FlowTools): Promise<BaseImage> {
-  const base = parseBase(options.image.base) as ImageFile
+  const base = parseImage(options.image.base)
   if (base.kind !== 'registry') return await openFile(base, options)
   return await openCached(options, await currentDigest(options, tools), tools)
 }
 
-/** Tell where blobs of registries are kept. Source: XDG Base Directory Specification. */
-export function cacheFolder(environment: RegistryOptions['environment']): string | undefined {
-  const { XDG_CACHE_HOME, HOME } = environment
-  const caches = XDG_CACHE_HOME || (HOME && path.join(HOME, '.cache'))
-  return caches && path.isAbsolute(caches) ? path.join(caches, 'cutover') : undefined
+function parseImage(text: string): PresentBase {
+  const base = parseBase(text)
+  if (base.kind === 'scratch') throw new Error('an image from scratch is put on nothing')
+  return base
 }
 
 async function currentDigest(options: OpenBaseOptions, tools: FlowTools): Promise<Digest> {
@@ -95,7 +95,10 @@ async function currentDigest(options: OpenBaseOptions, tools: FlowTools): Promis
   return (await getManifest(client, known(tag))).digest
 }
 
-async function openFile(base: Exclude<ImageFile, { kind: 'registry' }>, options: OpenBaseOptions): Promise<BaseImage> {
+async function openFile(
+  base: Exclude<PresentBase, { kind: 'registry' }>,
+  options: OpenBaseOptions,
+): Promise<BaseImage> {
   const { image, folder, temporary } = options
   const place = path.resolve(folder, base.path)
   if (base.kind === 'archive') await unpackArchive(place, temporary)

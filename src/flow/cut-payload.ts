@@ -58,6 +58,7 @@ async function packComponent(state: CutState, component: RecipeComponent, tree: 
       // Only the application is installed into a prefix.
       recipe: component.isApplication ? nodeRecipeJson(loaded.raw) : null,
       sinks: [tarball],
+      cache: state.segmentCache,
       withMd5: component.deb !== undefined,
       onProgress: (done, total) =>
         state.tools.emit({ kind: 'progress', step: 'payload', what: name, unit: 'bytes', done, total }),

@@ -5,6 +5,7 @@ import type { BaseImage } from '../envelope/oci-base.ts'
 import type { TarballArtifact } from '../envelope/tarball.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact, ReleaseRecord } from '../payload/release-record.ts'
+import type { SegmentCachePlace } from '../payload/segment-cache.ts'
 import type { RecipeComponent } from '../recipe/components.ts'
 import type { LoadedRecipe } from '../recipe/load.ts'
 import type { ReleaseEdits } from '../source/edits.ts'
@@ -74,6 +75,8 @@ export interface CutState {
   readonly git: Git
   readonly places: RepositoryPlaces
   readonly dist: string
+  /** Where compressed segments are kept from one cut to the next; a rebuild compresses everything itself. */
+  readonly segmentCache?: SegmentCachePlace | undefined
   /** Artifacts of the release as a whole that are made before its payloads. */
   readonly early: Artifact[]
   /** preflight */

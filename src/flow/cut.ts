@@ -4,6 +4,7 @@ import { findRepository } from '../source/facts.ts'
 import { gitIn } from '../source/git.ts'
 import { lockFile } from '../source/publish.ts'
 import { takeLock } from '../sys/lock.ts'
+import { cacheFolder } from './cache-folder.ts'
 import { collectDistributions, makeEnvelopes, readBack, runBuild, runTests } from './cut-build.ts'
 import { makeDeltas } from './cut-deltas.ts'
 import { makeProvenance, makeSboms } from './cut-evidence.ts'
@@ -52,7 +53,9 @@ export async function cut(options: CutOptions, tools: FlowTools): Promise<void> 
   const places = await findRepository(gitIn(options.cwd, { environment, signal: tools.signal }))
   const git = gitIn(places.root, { environment, signal: tools.signal })
   const dist = options.output ?? path.join(places.root, 'dist')
-  const state: RequestedCut = { options, tools, git, places, dist, early: [] }
+  const cache = cacheFolder(environment)
+  const segmentCache = cache === undefined ? undefined : { folder: path.join(cache, 'segments') }
+  const state: RequestedCut = { options, tools, git, places, dist, segmentCache, early: [] }
   const run = { emit: tools.emit, nowMs: tools.clock.elapsedMs }
   const chosen = options.dryRun ? steps.slice(0, 1) : steps
   tools.emit({ kind: 'run-started', command: 'cut', subject: places.root, steps: chosen.map(step => step.name) })

@@ -72,6 +72,9 @@ describe('release cut', () => {
     })
     expect(fs.readdirSync(path.join(repository.folder, 'dist'))).toEqual(['1.0.0'])
     expect(leftovers(repository)).toEqual([])
+    // Compressed once: the next cut finds it.
+    const cache = path.join(repository.environment['HOME']!, '.cache/cutover/segments')
+    expect(fs.readdirSync(cache)).toHaveLength(1)
     const files = execFileSync(
       'tar',
       ['--zstd', '-xOf', 'ping-1.0.0.tar.zst', './opt/ping/built', './opt/ping/package.json'],
