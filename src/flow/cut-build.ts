@@ -5,12 +5,13 @@ import { pinnedEnvironment } from '../build/environment.ts'
 import { assertUnchanged, collectPython } from '../build/python.ts'
 import type { Digest } from '../core/digest.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
+import { known } from '../core/step.ts'
 import { proveEnvelope } from '../envelope/prove.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import type { RecipeCommand } from '../recipe/schema.ts'
 import { makeDeb } from './cut-deb.ts'
 import { makeImage } from './cut-image.ts'
-import { type CutState, known, packedApplication } from './cut-state.ts'
+import { type CutState, packedApplication } from './cut-state.ts'
 
 /** Run the tests of the recipe in a checkout of their own. Errors: BUILD_COMMAND, EXEC_TIMEOUT, EXEC_NOT_FOUND. */
 export async function runTests(state: CutState): Promise<Outcome<string>> {

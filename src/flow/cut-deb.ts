@@ -1,8 +1,9 @@
 import path from 'node:path'
+import { known } from '../core/step.ts'
 import { createDeb } from '../envelope/deb.ts'
 import type { Artifact } from '../payload/release-record.ts'
 import type { RecipeDeb } from '../recipe/schema.ts'
-import { type CutState, known, mainEnvironment, type PackedComponent } from './cut-state.ts'
+import { type CutState, mainEnvironment, type PackedComponent } from './cut-state.ts'
 import { describeDeb } from './describe-deb.ts'
 
 /** Make the Debian package of a component. Errors: DEB_FIELD, DEB_TOO_LARGE, RECIPE_PLACEHOLDER, those of build/shipped-file.ts. */

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { commandText } from '../build/commands.ts'
 import { type Digest, digestOf } from '../core/digest.ts'
 import { done, type Outcome } from '../core/outcome.ts'
+import { known } from '../core/step.ts'
 import { addReferrer } from '../envelope/oci-referrer.ts'
 import { statementType } from '../evidence/dsse.ts'
 import { createProvenance, type Material } from '../evidence/provenance.ts'
@@ -9,7 +10,7 @@ import { countText } from '../evidence/sbom-summary.ts'
 import type { Artifact } from '../payload/release-record.ts'
 import { readFile, writeFileAtomic } from '../sys/files.ts'
 import { describeBase } from './base-evidence.ts'
-import { artifactsOf, type CutState, known, type PackedComponent, packedApplication } from './cut-state.ts'
+import { artifactsOf, type CutState, type PackedComponent, packedApplication } from './cut-state.ts'
 
 /** Files that pin what a build fetches, by the names that their tools give them. */
 const lockFileName =

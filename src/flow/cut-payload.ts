@@ -4,6 +4,7 @@ import { buildTree } from '../build/tree.ts'
 import { digestOf } from '../core/digest.ts'
 import { done, type Outcome } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
+import { known } from '../core/step.ts'
 import type { Tree } from '../core/tree.ts'
 import { payloadManifestType } from '../envelope/oci.ts'
 import { createTarball } from '../envelope/tarball.ts'
@@ -13,7 +14,7 @@ import type { Artifact } from '../payload/release-record.ts'
 import { componentsOf, type RecipeComponent } from '../recipe/components.ts'
 import { nodeRecipeJson } from '../recipe/node.ts'
 import { writeFileAtomic } from '../sys/files.ts'
-import { type CutState, known, type PackedComponent } from './cut-state.ts'
+import type { CutState, PackedComponent } from './cut-state.ts'
 
 /** Collect what is shipped and pack it, component by component: tarball and manifest of each. */
 export async function packPayloads(state: CutState): Promise<Outcome<string>> {

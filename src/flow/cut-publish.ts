@@ -1,9 +1,10 @@
 import { done, type Outcome, skipped } from '../core/outcome.ts'
+import { known } from '../core/step.ts'
 import { gitIn } from '../source/git.ts'
 import { publishRelease } from '../source/publish.ts'
 import { leftWarning } from './cut-leftovers.ts'
 import { writeRecord } from './cut-record.ts'
-import { artifactsOf, type CutState, known, mainEnvironment } from './cut-state.ts'
+import { artifactsOf, type CutState, mainEnvironment } from './cut-state.ts'
 import { rehearse } from './rehearse.ts'
 
 /** Write the record and the checksums of what was made. */

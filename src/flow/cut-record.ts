@@ -2,10 +2,11 @@ import path from 'node:path'
 import { digestOf, hexOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { compareBytes } from '../core/relative-path.ts'
+import { known } from '../core/step.ts'
 import { toolVersion } from '../core/tool.ts'
 import { type Artifact, type ReleaseRecord, recordBytes } from '../payload/release-record.ts'
 import { writeFileAtomic } from '../sys/files.ts'
-import { artifactsOf, type CutState, known } from './cut-state.ts'
+import { artifactsOf, type CutState } from './cut-state.ts'
 
 /**
  * Write what was made: `release.json`, and `SHA256SUMS` for people.

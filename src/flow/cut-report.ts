@@ -1,9 +1,10 @@
 import path from 'node:path'
 import { commandText } from '../build/commands.ts'
 import { formatBytes } from '../core/quantity.ts'
+import { known } from '../core/step.ts'
 import { componentsOf } from '../recipe/components.ts'
 import type { PendingRelease } from '../source/publish.ts'
-import { artifactsOf, known, type RequestedCut } from './cut-state.ts'
+import { artifactsOf, type RequestedCut } from './cut-state.ts'
 
 /** What a cut hands to programs. */
 export interface CutResult {

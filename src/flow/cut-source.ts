@@ -1,6 +1,7 @@
 import { openOutput } from '../build/output.ts'
 import { openWorkspace } from '../build/workspace.ts'
 import { done, type Outcome } from '../core/outcome.ts'
+import { known } from '../core/step.ts'
 import { componentsOf } from '../recipe/components.ts'
 import { findRecipe } from '../recipe/find.ts'
 import { loadRecipe } from '../recipe/load.ts'
@@ -14,7 +15,7 @@ import { type CommitFacts, type RepositoryFacts, readFacts } from '../source/fac
 import { checkReady, planVersion, releasesBefore, type Wanted } from '../source/preflight.ts'
 import { openScratch, type Scratch } from '../source/scratch.ts'
 import { assertBasesLocked } from './cut-image.ts'
-import { type CutState, known, type PreparedCut, type RequestedCut } from './cut-state.ts'
+import type { CutState, PreparedCut, RequestedCut } from './cut-state.ts'
 
 /** Read recipe and repository, decide version and tag, and make sure that a release can be cut. Errors: those of the recipe and of preflight.ts. */
 export async function preflight(state: RequestedCut): Promise<Outcome<string>> {

@@ -1,5 +1,6 @@
 import type { ReleaseOutput } from '../build/output.ts'
 import type { Workspace } from '../build/workspace.ts'
+import { known } from '../core/step.ts'
 import type { Tree } from '../core/tree.ts'
 import type { BaseImage } from '../envelope/oci-base.ts'
 import type { TarballArtifact } from '../envelope/tarball.ts'
@@ -96,12 +97,6 @@ export interface CutState {
 /** What only a cut knows: who asked for it, and how. */
 export interface RequestedCut extends CutState {
   readonly options: CutOptions
-}
-
-/** What an earlier step found out. Its absence is a defect in the order of the steps. */
-export function known<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('a step runs before the one that it builds on')
-  return value
 }
 
 /** The component that is installed and run, with the artifacts of the release as a whole. */
