@@ -1,13 +1,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { Digester, digestOf } from '../core/digest.ts'
-import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
+import { isErrno, toReleaseError } from '../core/error.ts'
 import { decodeSegment } from './decode.ts'
-import type { FileEntry, PayloadManifest, Segment } from './manifest.ts'
+import { FileWriter } from './file-writer.ts'
+import type { PayloadManifest, Segment } from './manifest.ts'
+import { isPayloadFile, type PayloadFile } from './payload-file.ts'
 import type { SegmentSource } from './source.ts'
-
-/** A file of a payload. */
-export type PayloadFile = FileEntry & { readonly type: 'file' }
 
 export interface WriteFilesOptions {
   /** As {@link parseManifest} gave it. */
@@ -45,9 +43,7 @@ export function writeFolders(manifest: PayloadManifest, folder: string): void {
 /** Write the wanted files alone. Pre: their folders are there, made by {@link writeFolders}. */
 export async function writeFiles(options: WriteFilesOptions): Promise<void> {
   const { manifest, wanted } = options
-  const files = manifest.files.filter(
-    (entry): entry is PayloadFile => entry.type === 'file' && (wanted === 'all' || wanted.has(entry.path)),
-  )
+  const files = manifest.files.filter(isPayloadFile).filter(file => wanted === 'all' || wanted.has(file.path))
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
   const writer = new FilesWriter(files, options)
   try {
@@ -113,16 +109,15 @@ async function settled(each: { readonly segment: Segment; readonly tar: Promise<
 class FilesWriter {
   readonly #files: readonly PayloadFile[]
   readonly #folder: string
-  readonly #mtimeSeconds: number
-  readonly #mask = process.umask()
+  readonly #options: { readonly mtimeSeconds: number; readonly mask: number }
   #next = 0
-  #open: { readonly descriptor: number; readonly digester: Digester } | undefined
+  #open: FileWriter | undefined
   writtenBytes = 0
 
   constructor(files: readonly PayloadFile[], { folder, manifest }: WriteFilesOptions) {
     this.#files = files
     this.#folder = folder
-    this.#mtimeSeconds = manifest.sourceDateEpoch
+    this.#options = { mtimeSeconds: manifest.sourceDateEpoch, mask: process.umask() }
   }
 
   take(segment: Segment, tar: Buffer): void {
@@ -138,50 +133,15 @@ class FilesWriter {
     }
   }
 
+  /** Let nothing of a file stay that is not whole. */
   close(): void {
-    if (this.#open !== undefined) fs.closeSync(this.#open.descriptor)
-    this.#open = undefined
+    this.#open?.discard()
   }
 
   #write(file: PayloadFile, content: Buffer, isLast: boolean): void {
-    const isWhole = this.#open === undefined && isLast
-    this.#open ??= { descriptor: this.#create(file), digester: new Digester() }
-    const { descriptor, digester } = this.#open
-    writeAll(descriptor, content)
-    if (!isWhole) digester.update(content)
-    if (!isLast) return
-    if ((file.mode & this.#mask) !== 0) fs.fchmodSync(descriptor, file.mode)
-    fs.futimesSync(descriptor, this.#mtimeSeconds, this.#mtimeSeconds)
-    this.close()
-    const found = isWhole ? digestOf(content) : digester.digest()
-    if (found !== file.digest) throw this.#digestError(file, found)
-  }
-
-  #create(file: PayloadFile): number {
-    const name = path.join(this.#folder, file.path)
-    const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = fs.constants
-    const flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW
-    try {
-      return fs.openSync(name, flags, file.mode)
-    } catch (caught) {
-      if (!isErrno(caught, 'EEXIST')) throw caught
-      // Left by a run that was killed; written anew rather than into, for it may be a link to something else.
-      fs.unlinkSync(name)
-      return fs.openSync(name, flags, file.mode)
-    }
-  }
-
-  #digestError(file: PayloadFile, found: string): ReleaseError {
-    fs.unlinkSync(path.join(this.#folder, file.path))
-    const message = `${file.path} has ${found} in the payload, expected ${file.digest}`
-    return new ReleaseError('FILE_DIGEST', message, { details: { path: file.path, found, expected: file.digest } })
-  }
-}
-
-function writeAll(descriptor: number, content: Buffer): void {
-  let written = 0
-  while (written < content.byteLength) {
-    written += fs.writeSync(descriptor, content, written, content.byteLength - written)
+    this.#open ??= new FileWriter(file, path.join(this.#folder, file.path), this.#options)
+    this.#open.write(content, isLast)
+    if (isLast) this.#open = undefined
   }
 }
 

@@ -1,5 +1,8 @@
 import { ReleaseError } from '../core/error.ts'
 
+/** What a document that cannot be accepted is reported as. */
+type InvalidCode = 'MANIFEST_INVALID' | 'RECORD_INVALID' | 'DELTA_INVALID'
+
 /**
  * Read the members of an object that came from outside, one by one, each with its type and bounds.
  *
@@ -7,10 +10,10 @@ import { ReleaseError } from '../core/error.ts'
  */
 export class Fields {
   readonly #value: Readonly<Record<string, unknown>>
-  readonly #code: 'MANIFEST_INVALID' | 'RECORD_INVALID'
+  readonly #code: InvalidCode
   readonly #place: string
 
-  constructor(value: unknown, code: 'MANIFEST_INVALID' | 'RECORD_INVALID', place: string) {
+  constructor(value: unknown, code: InvalidCode, place: string) {
     this.#code = code
     this.#place = place
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.error('is not an object')
@@ -60,6 +63,15 @@ export class Fields {
     for (const [index, value] of list.entries()) {
       yield [new Fields(value, this.#code, `${this.#place}.${name}[${index}]`), index]
     }
+  }
+
+  /** A list of strings. */
+  texts(name: string): readonly string[] {
+    const list = this.#own(name)
+    if (!Array.isArray(list) || !list.every(text => typeof text === 'string')) {
+      throw this.unexpected(name, 'a list of strings')
+    }
+    return list
   }
 
   error(problem: string): ReleaseError {
