@@ -94,17 +94,18 @@ async function boot(root: string): Promise<BootedRoot> {
   const options = ['--register=no', '--keep-unit', '--private-network', '--console=pipe', '--boot']
   const container = spawn('systemd-nspawn', ['--quiet', '--directory', root, ...options], { stdio: 'ignore' })
   onTestFinished(() => stop(container))
-  const leader = await vi.waitFor(() => childOf(container.pid!), { timeout: 20_000 })
-  const run = (...argv: string[]) =>
-    told('nsenter', ['--target', leader, '--mount', '--pid', '--net', '--uts', '--ipc', '--cgroup', ...argv])
-  await vi.waitFor(
+  return vi.waitFor(
     () => {
+      // Its first child is gone once the one that becomes the container's first process is there.
+      const leader = childOf(container.pid!)
+      const run = (...argv: string[]) =>
+        told('nsenter', ['--target', leader, '--mount', '--pid', '--net', '--uts', '--ipc', '--cgroup', ...argv])
       const state = run('sh', '-c', 'systemctl is-system-running || true').trim()
       if (state !== 'running' && state !== 'degraded') throw new Error(`systemd is ${state}`)
+      return { run }
     },
     { timeout: 60_000, interval: 100 },
   )
-  return { run }
 }
 
 function childOf(parent: number): string {
