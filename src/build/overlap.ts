@@ -1,23 +1,20 @@
 import { ReleaseError } from '../core/error.ts'
-import type { Tree } from '../core/tree.ts'
 
-/** A package of a release with what it ships. */
-export interface ShippedTree {
+/** A package of a release with the files and links that it installs, as absolute paths. */
+export interface PackageFiles {
   readonly package: string
-  readonly tree: Tree
+  readonly files: readonly string[]
 }
 
 /**
- * Check that no two packages of a release ship the same file: dpkg would refuse the second on every server.
+ * Check that no two packages of a release install the same file: dpkg would refuse the second on every server.
  *
  * Errors: BUILD_OVERLAP (which file, and both packages).
  */
-export function assertDisjoint(shipped: readonly ShippedTree[]): void {
+export function assertDisjoint(packages: readonly PackageFiles[]): void {
   const owners = new Map<string, string>()
-  for (const { package: name, tree } of shipped) {
-    for (const entry of tree.entries) {
-      if (entry.type === 'directory') continue
-      const path = `/${tree.root}/${entry.path}`
+  for (const { package: name, files } of packages) {
+    for (const path of files) {
       const owner = owners.get(path)
       if (owner !== undefined) {
         throw new ReleaseError('BUILD_OVERLAP', `${path} is in the packages ${owner} and ${name}`, {

@@ -2,11 +2,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { commandText, runCommands } from '../build/commands.ts'
 import { pinnedEnvironment } from '../build/environment.ts'
+import { assertDisjoint, type PackageFiles } from '../build/overlap.ts'
 import { assertUnchanged, collectPython } from '../build/python.ts'
 import type { Digest } from '../core/digest.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { known } from '../core/step.ts'
 import { proveEnvelope } from '../envelope/prove.ts'
+import type { PayloadManifest } from '../payload/manifest.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import type { RecipeCommand } from '../recipe/schema.ts'
 import { makeDeb } from './cut-deb.ts'
@@ -69,20 +71,35 @@ function previousRecord(state: CutState): ReleaseRecord | undefined {
     : parseReleaseRecord(fs.readFileSync(file))
 }
 
-/** dpkg, aptly and reprepro publish packages that dpkg cannot unpack: each envelope is read as its readers will. */
+/**
+ * Read each envelope as its readers will: dpkg, aptly and reprepro publish packages that dpkg cannot unpack.
+ *
+ * Errors: ENVELOPE_MISMATCH and others of `proveEnvelope`; BUILD_OVERLAP.
+ */
 export async function readBack(state: CutState): Promise<Outcome<string>> {
   const counts: string[] = []
+  const packages: PackageFiles[] = []
   for (const { artifacts, manifest } of known(state.packed)) {
     const envelopes = artifacts.filter(({ kind }) => kind === 'tarball' || kind === 'deb' || kind === 'oci')
     const proven = new Set<Digest>()
-    for (const { kind, name, digest } of envelopes) {
-      await proveEnvelope(path.join(known(state.output).partial, name), manifest, proven)
+    for (const artifact of envelopes) {
+      const { added } = await proveEnvelope(path.join(known(state.output).partial, artifact.name), manifest, proven)
       // The layer of the image is the tarball.
-      if (kind === 'tarball') proven.add(digest)
+      if (artifact.kind === 'tarball') proven.add(artifact.digest)
+      if (artifact.kind === 'deb') packages.push({ package: artifact.package, files: installedFiles(manifest, added) })
     }
     counts.push(`${envelopes.length} envelopes hold the same ${manifest.files.length} entries`)
   }
+  assertDisjoint(packages)
   return done(counts.join('; '))
+}
+
+/** `added` are members of a package's tar, such as `./etc/notes.conf`; folders may be shared and end in a slash. */
+function installedFiles({ root, files }: PayloadManifest, added: readonly string[]): readonly string[] {
+  return [
+    ...files.flatMap(({ type, path: name }) => (type === 'directory' ? [] : [`/${root}/${name}`])),
+    ...added.flatMap(name => (name.endsWith('/') ? [] : [name.slice(1)])),
+  ]
 }
 
 async function runRecipeCommands(

@@ -1,5 +1,4 @@
 import path from 'node:path'
-import { assertDisjoint } from '../build/overlap.ts'
 import { buildTree } from '../build/tree.ts'
 import { digestOf } from '../core/digest.ts'
 import { done, type Outcome } from '../core/outcome.ts'
@@ -23,11 +22,6 @@ export async function packPayloads(state: CutState): Promise<Outcome<string>> {
     component,
     tree: buildTree(buildCheckout, component.payload),
   }))
-  assertDisjoint(
-    trees.flatMap(({ component: { deb, name }, tree }) =>
-      deb === undefined ? [] : [{ package: deb.package ?? name, tree }],
-    ),
-  )
   const packed: PackedComponent[] = []
   for (const { component, tree } of trees) packed.push(await packComponent(state, component, tree))
   state.packed = packed

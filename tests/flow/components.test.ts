@@ -66,3 +66,18 @@ it.skipIf(!needTool('dpkg-deb'))('a release of several packages is cut, publishe
   )
   expect(compared).toEqual([expect.stringMatching(/ of ping; 1 files .* of ping-greetings; .* of ping-client$/)])
 })
+
+it('a release whose packages would not install side by side is refused', async () => {
+  const shared = `components:
+  - name: ping-copy
+    summary: Ping a second time
+    payload: { root: opt, entries: [{ from: out, to: ping }] }
+    deb: {}
+`
+  const { folder: cwd, environment } = pingRepository({ recipe: shared })
+  const cutting = cut({ cwd, environment, version: '1.0.0', snapshot: false, dryRun: false }, recordedTools())
+  await expect(cutting).rejects.toMatchObject({
+    code: 'BUILD_OVERLAP',
+    details: { path: '/opt/ping/built', packages: ['ping', 'ping-copy'] },
+  })
+})
