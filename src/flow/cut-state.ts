@@ -71,7 +71,10 @@ export interface ReleaseSources extends ReleaseEdits {
  * that is named.
  */
 export interface CutState {
-  readonly options: Pick<CutOptions, 'environment' | 'repository'>
+  readonly options: Pick<CutOptions, 'environment' | 'repository'> & {
+    /** An address of the vendor repository, which goes before its folder. */
+    readonly url?: string | undefined
+  }
   readonly tools: FlowTools
   readonly git: Git
   readonly places: RepositoryPlaces

@@ -48,6 +48,7 @@ export function isUnusableBase(caught: unknown): caught is ReleaseError {
 }
 
 async function repositoryUrlOf(state: CutState): Promise<string | undefined> {
+  if (state.options.url !== undefined) return state.options.url
   const folder = state.options.repository ?? (await readSetting(state, cloneSettings.repository))
   return folder === undefined ? undefined : pathToFileURL(path.resolve(state.places.root, folder)).href
 }
