@@ -10,10 +10,14 @@ import type { RecipePayload } from '../recipe/schema.ts'
  *
  * Post: folders 0755; files 0755 when their owner may execute them, else 0644, or the mode of their recipe entry. Whether a link or a
  * name may be in a payload is for the packer to say.
- * Errors: BUILD_ENTRY_MISSING, BUILD_ENTRY_REPEATED, BUILD_ENTRY_KIND (a socket, device or pipe), BUILD_EMPTY, PATH_UNSAFE (no UTF-8).
+ * `onFile` hears of every file as it is found. Errors: BUILD_ENTRY_MISSING, BUILD_ENTRY_REPEATED, BUILD_ENTRY_KIND (a socket, device or pipe), BUILD_EMPTY, PATH_UNSAFE (no UTF-8).
  */
-export function buildTree(checkout: string, payload: Pick<RecipePayload, 'root' | 'entries' | 'exclude'>): Tree {
-  const collector = new Collector(payload.exclude)
+export function buildTree(
+  checkout: string,
+  payload: Pick<RecipePayload, 'root' | 'entries' | 'exclude'>,
+  onFile: (sizeBytes: number) => void = () => {},
+): Tree {
+  const collector = new Collector(payload.exclude, onFile)
   for (const entry of payload.entries) {
     const mode = entry.mode === undefined ? undefined : Number.parseInt(entry.mode, 8)
     const to = entry.to ?? entry.from
@@ -38,9 +42,11 @@ interface Placement {
 class Collector {
   readonly #entries = new Map<string, TreeEntry>()
   readonly #exclude: readonly string[]
+  readonly #onFile: (sizeBytes: number) => void
 
-  constructor(exclude: readonly string[]) {
+  constructor(exclude: readonly string[], onFile: (sizeBytes: number) => void) {
     this.#exclude = exclude
+    this.#onFile = onFile
   }
 
   add(source: string, placement: Placement): void {
@@ -58,17 +64,21 @@ class Collector {
     return [...this.#entries.values()].sort((a, b) => rank(a) - rank(b) || compareBytes(a.path, b.path))
   }
 
-  #walk(source: string, stat: fs.Stats, placement: Placement): void {
-    const { path: place } = placement
+  #walk(source: string, type: Pick<fs.Stats, 'isDirectory'>, placement: Placement): void {
+    const { path: place, mode, from } = placement
+    const isFolder = type.isDirectory()
     if (place !== '') {
       if (this.#exclude.some(pattern => path.matchesGlob(place, pattern))) return
-      this.#put(entryOf(source, stat, placement), placement)
+      const entry: TreeEntry = isFolder
+        ? { type: 'directory', path: place, mode: 0o755 }
+        : entryOf(source, fs.lstatSync(source), placement)
+      this.#put(entry, placement)
+      if (entry.type === 'file') this.#onFile(entry.sizeBytes)
     }
-    if (!stat.isDirectory()) return
-    for (const name of namesIn(source)) {
-      const inner = path.join(source, name)
-      const innerPath = place === '' ? name : `${place}/${name}`
-      this.#walk(inner, fs.lstatSync(inner), { ...placement, path: innerPath })
+    if (!isFolder) return
+    const below = place === '' ? '' : `${place}/`
+    for (const inner of entriesIn(source)) {
+      this.#walk(`${source}/${inner.name}`, inner, { path: `${below}${inner.name}`, mode, from })
     }
   }
 
@@ -96,7 +106,6 @@ class Collector {
 
 function entryOf(source: string, stat: fs.Stats, placement: Placement): TreeEntry {
   const place = placement.path
-  if (stat.isDirectory()) return { type: 'directory', path: place, mode: 0o755 }
   if (stat.isFile()) {
     const mode = placement.mode ?? ((stat.mode & 0o100) === 0 ? 0o644 : 0o755)
     return { type: 'file', path: place, mode, sizeBytes: stat.size, source }
@@ -107,13 +116,13 @@ function entryOf(source: string, stat: fs.Stats, placement: Placement): TreeEntr
   })
 }
 
-/** Names as text. One that is no UTF-8 cannot be written into a manifest. */
-function namesIn(folder: string): readonly string[] {
+/** What is in a folder, by names that are text: one that is no UTF-8 cannot be written into a manifest. */
+function entriesIn(folder: string): readonly fs.Dirent[] {
   try {
-    const names = fs.readdirSync(folder)
-    const damaged = names.find(name => name.includes('\ufffd'))
-    if (damaged === undefined) return names
-    throw new ReleaseError('PATH_UNSAFE', `${folder} has a name that is not UTF-8: ${damaged}`, {
+    const entries = fs.readdirSync(folder, { withFileTypes: true })
+    const damaged = entries.find(({ name }) => name.includes('\ufffd'))
+    if (damaged === undefined) return entries
+    throw new ReleaseError('PATH_UNSAFE', `${folder} has a name that is not UTF-8: ${damaged.name}`, {
       details: { path: folder },
     })
   } catch (caught) {

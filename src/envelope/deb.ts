@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { frameEnd, frameHeader, openEncoder } from '../payload/codec.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
@@ -7,6 +8,8 @@ import { arHeader, arMagic, arPadding } from './ar.ts'
 import { type DebDescription, type DebPlan, planDeb } from './deb-package.ts'
 import { OutputFile } from './output.ts'
 import { smallTar, tarEnd } from './small-tar.ts'
+
+const gzip = promisify(zlib.gzip)
 
 /** What a release record says of a Debian package. */
 export type DebArtifact = Artifact & { readonly kind: 'deb' }
@@ -41,8 +44,8 @@ export async function createDeb(options: DebOptions): Promise<DebArtifact> {
   try {
     output.write(Buffer.from(arMagic))
     writeMember(output, 'debian-binary', Buffer.from('2.0\n'), manifest)
-    writeMember(output, 'control.tar.gz', controlTar(plan, manifest), manifest)
-    const payloadOffset = writeData(output, tail, options)
+    writeMember(output, 'control.tar.gz', await controlTar(plan, manifest), manifest)
+    const payloadOffset = await writeData(output, tail, options)
     writeMember(output, manifestMember, options.storedManifest, manifest)
     return {
       kind: 'deb',
@@ -70,9 +73,9 @@ async function compressTail(tar: Buffer, manifest: PayloadManifest): Promise<Buf
   }
 }
 
-function controlTar(plan: DebPlan, { sourceDateEpoch }: PayloadManifest): Buffer {
+function controlTar(plan: DebPlan, { sourceDateEpoch }: PayloadManifest): Promise<Buffer> {
   const tar = smallTar(plan.control, sourceDateEpoch)
-  return zlib.gzipSync(Buffer.concat([tar, tarEnd]), { level: 6, chunkSize: 1024 * 1024 })
+  return gzip(Buffer.concat([tar, tarEnd]), { level: 6, chunkSize: 1024 * 1024 })
 }
 
 function writeMember(output: OutputFile, name: string, bytes: Uint8Array, manifest: PayloadManifest): void {
@@ -82,7 +85,7 @@ function writeMember(output: OutputFile, name: string, bytes: Uint8Array, manife
 }
 
 /** Write the data member; return where the payload's segments start in the file. */
-function writeData(output: OutputFile, tail: Uint8Array, { manifest, tarball }: DebOptions): number {
+async function writeData(output: OutputFile, tail: Uint8Array, { manifest, tarball }: DebOptions): Promise<number> {
   const header = frameHeader(manifest.codec.name)
   const end = frameEnd(manifest.codec)
   const sizeBytes = header.byteLength + manifest.segmentsSizeBytes + tail.byteLength + end.byteLength
@@ -90,7 +93,7 @@ function writeData(output: OutputFile, tail: Uint8Array, { manifest, tarball }: 
   output.write(arHeader(name, sizeBytes, manifest.sourceDateEpoch))
   output.write(header)
   const payloadOffset = output.sizeBytes
-  output.copy(tarball.file, tarball.payloadOffset, manifest.segmentsSizeBytes)
+  await output.copyLong(tarball.file, tarball.payloadOffset, manifest.segmentsSizeBytes)
   output.write(tail)
   output.write(end)
   output.write(Buffer.from(arPadding(sizeBytes)))

@@ -1,6 +1,10 @@
 import fs from 'node:fs'
+import { promisify } from 'node:util'
 import { type Digest, Digester } from '../core/digest.ts'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
+
+const pieceBytes = 1024 * 1024
+const writeAtOnce = promisify(fs.write)
 
 /** What was written: size and digest of the whole. */
 export interface Written {
@@ -11,7 +15,8 @@ export interface Written {
 /**
  * A file that is written from front to back and digested on the way.
  *
- * Post: after {@link finish} the bytes are under their name, and on disk unless it was told that they need not be. Crash: a `.part` file beside it, which nothing reads.
+ * Post: after {@link finish} the bytes are under their name; they are on disk when the file system is synced, as it is once for a whole
+ * release. Crash: a `.part` file beside it, which nothing reads.
  * Errors: FILE_IO, FILE_NO_SPACE, ENVELOPE_MISMATCH (a file to copy from is too short).
  */
 export class OutputFile {
@@ -41,27 +46,25 @@ export class OutputFile {
 
   /** Copy a stretch of another file, piece by piece. */
   copy(file: string, start: number, sizeBytes: number): void {
-    attempt(() => {
-      const descriptor = fs.openSync(file, 'r')
-      try {
-        const buffer = Buffer.allocUnsafeSlow(Math.min(sizeBytes, 1024 * 1024))
-        let copied = 0
-        while (copied < sizeBytes) {
-          const wanted = Math.min(buffer.byteLength, sizeBytes - copied)
-          const read = fs.readSync(descriptor, buffer, 0, wanted, start + copied)
-          if (read === 0) throw shortError(file, start + copied, sizeBytes - copied)
-          this.write(buffer.subarray(0, read))
-          copied += read
-        }
-      } finally {
-        fs.closeSync(descriptor)
-      }
-    })
+    for (const piece of piecesOf(file, start, sizeBytes)) this.write(piece)
   }
 
-  finish(options: { readonly durable?: boolean } = {}): Written {
+  /** Copy a long stretch of another file: one piece is digested while the one before is written. */
+  async copyLong(file: string, start: number, sizeBytes: number): Promise<void> {
+    let writing: Promise<void> = Promise.resolve()
+    try {
+      for (const piece of piecesOf(file, start, sizeBytes)) {
+        await writing
+        writing = writeAll(this.#descriptor, piece)
+        this.#digester.update(piece)
+      }
+    } finally {
+      await writing
+    }
+  }
+
+  finish(): Written {
     attempt(() => {
-      if (options.durable !== false) fs.fsyncSync(this.#descriptor)
       this.#close()
       fs.renameSync(`${this.#file}.part`, this.#file)
     })
@@ -77,6 +80,38 @@ export class OutputFile {
   #close(): void {
     if (this.#isOpen) fs.closeSync(this.#descriptor)
     this.#isOpen = false
+  }
+}
+
+/** Read a stretch of a file piece by piece. Each is the caller's until the next but one is asked for. */
+function* piecesOf(file: string, start: number, sizeBytes: number): Generator<Buffer> {
+  const descriptor = attempt(() => fs.openSync(file, 'r'))
+  try {
+    const buffers = [0, 1].map(() => Buffer.allocUnsafeSlow(Math.min(sizeBytes, pieceBytes)))
+    for (let readBytes = 0, turn = 0; readBytes < sizeBytes; turn = 1 - turn) {
+      const buffer = buffers[turn]!
+      const wanted = Math.min(buffer.byteLength, sizeBytes - readBytes)
+      const piece = buffer.subarray(
+        0,
+        attempt(() => fs.readSync(descriptor, buffer, 0, wanted, start + readBytes)),
+      )
+      if (piece.byteLength === 0) throw shortError(file, start + readBytes, sizeBytes - readBytes)
+      yield piece
+      readBytes += piece.byteLength
+    }
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+async function writeAll(descriptor: number, bytes: Buffer): Promise<void> {
+  try {
+    for (let written = 0; written < bytes.byteLength; ) {
+      const { bytesWritten } = await writeAtOnce(descriptor, bytes, written, bytes.byteLength - written, null)
+      written += bytesWritten
+    }
+  } catch (caught) {
+    throw toReleaseError(caught)
   }
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 const mebibyte = 1024 * 1024
 
 /** Where a large file may be cut: no earlier, on average and no later than these bytes after the last cut. */
-export const chunkBytes = { min: 3 * mebibyte, average: 5.5 * mebibyte, max: 8 * mebibyte } as const
+export const chunkBytes = { min: 4 * mebibyte, average: 6 * mebibyte, max: 8 * mebibyte } as const
 
 /** Room for the tar of any segment that is made: the longest chunk, and a header with the longest names before it. */
 export const segmentRoomBytes = chunkBytes.max + 32 * 1024

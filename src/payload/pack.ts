@@ -3,10 +3,11 @@ import type { Tree } from '../core/tree.ts'
 import { type Assembled, Assembly } from './assembly.ts'
 import { codecOf } from './codec.ts'
 import { openLanes } from './encode.ts'
-import { openFiller, threadsFor } from './filler.ts'
+import { FillThreads } from './fill-threads.ts'
+import { type FillSettings, inlineFiller } from './filler.ts'
 import { type Codec, type FileEntry, type PayloadManifest, segmentsOfContent } from './manifest.ts'
 import { contentOffsets, type PlannedGroup, planGroups } from './plan.ts'
-import { SegmentCache, type SegmentCachePlace } from './segment-cache.ts'
+import { openCache, type SegmentCachePlace } from './segment-cache.ts'
 import type { SegmentSink } from './sink.ts'
 
 export interface PackOptions {
@@ -26,8 +27,10 @@ export interface PackOptions {
   readonly withMd5?: boolean
   /** Where compressed segments are kept for the next time; nowhere when absent. */
   readonly cache?: SegmentCachePlace | undefined
-  /** How many threads read and digest, and how many compress; decided by size and cores when absent. */
-  readonly parallelism?: { readonly threads: number; readonly lanes: number }
+  /** Threads that read and digest, if any were worth starting; when absent, some that are started here when they are worth it. */
+  readonly threads?: FillThreads
+  /** How many segments are compressed at once; by the number of cores when absent. */
+  readonly lanes?: number
   readonly onProgress?: (doneTarBytes: number, totalTarBytes: number) => void
   readonly signal?: AbortSignal
 }
@@ -69,18 +72,20 @@ export async function packPayload(options: PackOptions): Promise<PackedPayload> 
 }
 
 async function packSegments(groups: readonly PlannedGroup[], codec: Codec, options: PackOptions): Promise<Assembled> {
-  const { withMd5 = false, cache, signal, parallelism, sinks, onProgress } = options
+  const { withMd5 = false, cache, signal, sinks, onProgress } = options
   signal?.throwIfAborted()
-  const settings = { mtimeSeconds: options.sourceDateEpoch, withMd5, codec, cache }
-  const filler = await openFiller(groups, settings, parallelism?.threads ?? threadsFor(groups))
+  const settings: FillSettings = { mtimeSeconds: options.sourceDateEpoch, withMd5, codec, cachePlace: cache }
+  const threads = options.threads ?? new FillThreads()
+  if (options.threads === undefined) threads.expect(tarBytes(groups))
+  const filler = threads.areStarted ? threads.fill(groups, settings) : inlineFiller(groups, settings)
   const abort = () => filler.fail(signal?.reason)
   signal?.addEventListener('abort', abort)
-  const lanes = await openLanes(codec, parallelism?.lanes)
-  const totalTarBytes = groups.reduce((sum, group) => sum + group.tarSizeBytes, 0)
+  const lanes = await openLanes(codec, options.lanes)
+  const totalTarBytes = tarBytes(groups)
   try {
     const assembly = new Assembly({
       lanes,
-      cache: cache === undefined ? undefined : new SegmentCache(cache, settings),
+      cache: openCache(settings),
       sinks,
       onSegment: segment => onProgress?.(segment.tarOffset + segment.tarSizeBytes, totalTarBytes),
     })
@@ -89,19 +94,25 @@ async function packSegments(groups: readonly PlannedGroup[], codec: Codec, optio
   } finally {
     signal?.removeEventListener('abort', abort)
     lanes.close()
-    await filler.close()
+    if (options.threads === undefined) await threads.close()
   }
 }
 
+function tarBytes(groups: readonly PlannedGroup[]): number {
+  return groups.reduce((sum, group) => sum + group.tarSizeBytes, 0)
+}
+
+/** Say of each entry what it is and where. Members come in the order of canonical JSON, which is then written without sorting them. */
 function fileEntries(tree: Tree, offsets: readonly number[], { segments, digests }: Assembled): FileEntry[] {
   let index = 0
   return tree.entries.map(entry => {
-    if (entry.type === 'directory') return { type: entry.type, path: entry.path, mode: entry.mode }
-    if (entry.type === 'symlink') return { type: entry.type, path: entry.path, linkTarget: entry.linkTarget }
-    const { path, mode, sizeBytes } = entry
+    const { type, path } = entry
+    if (type === 'directory') return { mode: entry.mode, path, type }
+    if (type === 'symlink') return { linkTarget: entry.linkTarget, path, type }
+    const { mode, sizeBytes } = entry
     const [digest, tarOffset] = [digests[index]!, offsets[index]!]
     index += 1
     const { firstSegment, lastSegment } = segmentsOfContent(segments, tarOffset, sizeBytes)
-    return { type: 'file', path, mode, sizeBytes, digest, tarOffset, firstSegment, lastSegment }
+    return { digest, firstSegment, lastSegment, mode, path, sizeBytes, tarOffset, type }
   })
 }

@@ -95,6 +95,16 @@ export class SegmentCache {
   }
 }
 
+/** Open the cache of a packing, if it has one. */
+export function openCache(made: {
+  readonly cachePlace: SegmentCachePlace | undefined
+  readonly codec: Codec
+  readonly withMd5: boolean
+}): SegmentCache | undefined {
+  const { cachePlace, codec, withMd5 } = made
+  return cachePlace === undefined ? undefined : new SegmentCache(cachePlace, { codec, withMd5 })
+}
+
 /** Read a whole file and set its time, by which {@link SegmentCache.prune} knows what is in use. */
 function readEntry(file: string): Buffer | undefined {
   let descriptor: number | undefined

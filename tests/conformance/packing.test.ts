@@ -3,6 +3,7 @@ import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { chunkBytes } from '../../src/payload/chunk.ts'
+import { FillThreads } from '../../src/payload/fill-threads.ts'
 import { type PackOptions, packPayload } from '../../src/payload/pack.ts'
 import { noise, type TestFiles, testEpoch, testTree } from '../support/payload.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -14,54 +15,66 @@ function options(files: TestFiles, more: Partial<PackOptions> = {}): PackOptions
   return { tree, name: 'app', version: '1.0.0', sourceDateEpoch: testEpoch, level: 1, recipe: {}, sinks: [], ...more }
 }
 
-const inline = { threads: 0, lanes: 1 }
+/** Pack in this thread alone, or in so many threads. */
+async function pack(packing: PackOptions, count: number) {
+  const threads = new FillThreads()
+  threads.start(count)
+  try {
+    return await packPayload({ ...packing, threads })
+  } finally {
+    await threads.close()
+  }
+}
 
-describe('filling in threads', () => {
-  it('makes what filling inline makes, whatever the number of threads and lanes', async () => {
+describe('packing in threads', () => {
+  it('makes what packing in one thread makes, whatever the number of threads and lanes', async () => {
     const names = fc.constantFrom('a', 'b', 'dir/c', 'dir/d', 'z/long.bin', 'z/zz')
     const sizes = fc.constantFrom(0, 1, 511, 512, 70_000, 3_000_000, large.byteLength, large.byteLength - 1_000_000)
     const trees = fc.dictionary(names, sizes, { minKeys: 1, maxKeys: 6 })
-    const parallelism = fc.record({ threads: fc.integer({ min: 1, max: 3 }), lanes: fc.integer({ min: 1, max: 3 }) })
+    const counts = fc.record({ threads: fc.integer({ min: 1, max: 3 }), lanes: fc.integer({ min: 1, max: 3 }) })
     await fc.assert(
-      fc.asyncProperty(trees, parallelism, async (sizesByName, threads) => {
-        const files = Object.fromEntries(
-          Object.entries(sizesByName).map(([name, size]) => [name, large.subarray(0, size)]),
-        )
-        const packing = options(files, { withMd5: true })
-        const a = await packPayload({ ...packing, parallelism: inline })
-        const b = await packPayload({ ...packing, parallelism: threads })
-        expect(b).toEqual(a)
+      fc.asyncProperty(trees, counts, async (sizeByName, { threads, lanes }) => {
+        const contents = Object.entries(sizeByName).map(([name, size]) => [name, large.subarray(0, size)] as const)
+        const packing = options(Object.fromEntries(contents), { withMd5: true })
+        expect(await pack({ ...packing, lanes }, threads)).toEqual(await pack({ ...packing, lanes: 1 }, 0))
       }),
       { numRuns: 4 },
     )
   })
 
+  it('lets the threads serve one packing after the other', async () => {
+    const threads = new FillThreads()
+    threads.start(2)
+    for (const files of [{ a: large }, { a: 'text' }, { 'b/c': large, d: large }]) {
+      const packing = options(files)
+      expect(await packPayload({ ...packing, threads })).toEqual(await pack(packing, 0))
+    }
+    await threads.close()
+  })
+
   it('tells of a file that changed with code and path', async () => {
-    const packing = options({ a: 'text', 'b/large': large }, { parallelism: { threads: 2, lanes: 1 } })
-    const file = packing.tree.entries.find(entry => entry.path === 'b/large')
-    const source = file?.type === 'file' ? file.source : ''
+    const packing = options({ a: 'text', 'b/large': large })
+    const source = packing.tree.entries.flatMap(entry =>
+      entry.path === 'b/large' && 'source' in entry ? entry.source : [],
+    )[0]!
     fs.truncateSync(source, large.byteLength - 1)
-    const failure = await packPayload(packing).catch(caught => caught)
+    const failure = await pack(packing, 2).catch(caught => caught)
     expect(failure).toMatchObject({ code: 'PAYLOAD_CHANGED', details: { path: source }, retryable: true })
     expect(failure.message).toContain('it shrank')
   })
 
-  it('ends when its signal says so, with its reason', async () => {
+  it.each([0, 2])('ends when its signal says so, with its reason (threads: %i)', async count => {
     const reason = new Error('enough')
     const abort = new AbortController()
     const sink = { segment: () => abort.abort(reason) }
     const files = Object.fromEntries(['a', 'b', 'c'].map(name => [name, large]))
-    for (const threads of [0, 2]) {
-      const packing = options(files, { sinks: [sink], signal: abort.signal, parallelism: { threads, lanes: 1 } })
-      await expect(packPayload(packing)).rejects.toBe(reason)
-    }
+    await expect(pack(options(files, { sinks: [sink], signal: abort.signal }), count)).rejects.toBe(reason)
   })
 
   it('ends with a sink’s error', async () => {
     const reason = new Error('enough')
     const sink = { segment: () => Promise.reject(reason) }
-    const packing = options({ a: large, b: large }, { sinks: [sink], parallelism: { threads: 2, lanes: 2 } })
-    await expect(packPayload(packing)).rejects.toBe(reason)
+    await expect(pack(options({ a: large, b: large }, { sinks: [sink] }), 2)).rejects.toBe(reason)
   })
 })
 
@@ -73,21 +86,18 @@ describe('packing with a segment cache', () => {
 
   it.each([0, 2])(
     'makes what packing without one makes, from nothing, from all and from parts (threads: %i)',
-    async threads => {
+    async count => {
       const cache = { folder: path.join(tempFolder(), 'segments') }
-      const parallelism = { threads, lanes: 1 }
       const packing = options(files, { withMd5: true })
-      const expected = await packPayload({ ...packing, parallelism: inline })
-      expect(await packPayload({ ...packing, cache, parallelism })).toEqual(expected)
+      const expected = await pack(packing, 0)
+      expect(await pack({ ...packing, cache }, count)).toEqual(expected)
       const kept = entries(cache.folder)
       expect(kept.length).toBe(expected.manifest.segments.length)
-      expect(await packPayload({ ...packing, cache, parallelism })).toEqual(expected)
+      expect(await pack({ ...packing, cache }, count)).toEqual(expected)
       expect(entries(cache.folder)).toEqual(kept)
 
       const next = options({ ...files, 'b/large': changed }, { withMd5: true })
-      expect(await packPayload({ ...next, cache, parallelism })).toEqual(
-        await packPayload({ ...next, parallelism: inline }),
-      )
+      expect(await pack({ ...next, cache }, count)).toEqual(await pack(next, 0))
       expect(entries(cache.folder)).toEqual(expect.arrayContaining(kept))
       const newOnes = entries(cache.folder).length - kept.length
       expect(newOnes).toBeGreaterThan(0)
