@@ -29,6 +29,10 @@ export const releaseExecutable: Executable = {
       summary: 'check a published release from its signatures to its bytes',
       load: async io => (await import('./release-verify.ts')).releaseVerifyCommand(io),
     },
+    inspect: {
+      summary: 'look into a tarball, package, image, manifest or delta pack',
+      load: async io => (await import('./release-inspect.ts')).releaseInspectCommand(io),
+    },
     serve: {
       summary: 'serve a vendor repository over HTTP',
       load: async io => (await import('./release-serve.ts')).releaseServeCommand(io),

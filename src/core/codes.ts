@@ -304,6 +304,16 @@ export const errorCodes = {
   DEB_INVALID: entry(3, 'A Debian package breaks the rules of deb(5).', 'do not use it; ask its maker'),
   DEB_FIELD: entry(1, 'A control field would break the package.', 'correct the recipe'),
   DEB_TOO_LARGE: entry(1, 'A Debian package cannot hold this much.', 'split the payload or ship a tarball'),
+  DELTA_INVALID: entry(
+    3,
+    'A delta pack cannot be trusted or read, or leads to another release.',
+    'fetch it again from another mirror; what it saves can be fetched from the tarball',
+  ),
+  DELTA_BASE_MISMATCH: entry(
+    1,
+    'A file of an earlier release is not the one that a delta pack starts from.',
+    'fetch the files from an envelope of the release instead; `cutover verify` tells what was changed',
+  ),
   IMAGE_INVALID: entry(3, 'An image layout breaks the rules of the OCI image specification.', 'do not use it'),
   IMAGE_ARCHIVE_INVALID: entry(
     3,
@@ -335,6 +345,29 @@ export const errorCodes = {
     1,
     'An envelope does not hold the payload that it was made from.',
     'report it with the output of the same command and --json',
+  ),
+
+  // inspect
+  INSPECT_UNKNOWN: entry(
+    1,
+    'There is nothing at a place that `release cut` could have written.',
+    'name a tarball, a .deb, an image layout, a payload manifest or a delta pack: see dist/VERSION',
+  ),
+  INSPECT_NO_MANIFEST: entry(
+    1,
+    'What is in a file is only known with the payload manifest, which is not there.',
+    'name it with --manifest; `release cut` writes it beside the tarball as NAME-VERSION.manifest.json.zst',
+  ),
+  INSPECT_NO_FILE: entry(1, 'A path is no file of a payload.', 'run the same command with --list to see its files'),
+  INSPECT_DIFFERS: entry(
+    1,
+    'A folder is not what a payload unpacks to.',
+    'unpack it anew, or see what changed it; the paths are in the message',
+  ),
+  INSPECT_NO_CONTENT: entry(
+    1,
+    'A manifest or delta pack does not hold the files that it names.',
+    'run the same command on the tarball, package or image of the release',
   ),
 
   // prefix and install
