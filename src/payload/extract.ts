@@ -22,8 +22,9 @@ export interface WriteFilesOptions {
 /**
  * Write a payload's folders, the files that are wanted, and its links, fetching only the segments that these need.
  *
- * Post: every file written has the digest of the manifest, and its time, so that all servers tell clients the same of it; content never goes through a symbolic link, for folders are made
- * first and links last. Nothing is synced: see sys/files.ts. Crash: some files; run again, it writes them anew.
+ * Post: every file written has the digest of the manifest, and its time, so that all servers tell clients the same of it; content
+ * never goes through a symbolic link, for folders are made first and links last. Nothing is synced: see sys/files.ts.
+ * Crash: some files; run again, it writes them anew.
  * Errors: those of the source, SEGMENT_DECODE, FILE_DIGEST, FILE_IO, FILE_NO_SPACE.
  */
 export async function extractPayload(options: WriteFilesOptions): Promise<void> {

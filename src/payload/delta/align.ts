@@ -19,6 +19,9 @@ export interface Region {
 const smallestAnchorBits = 12
 const mostAnchors = 2 ** 18
 
+/** What repeats itself may be nothing but anchors: so many say enough of where a piece comes from. */
+const mostAnchorsInPiece = pieceBytes / 2 ** 8
+
 /** How much is read between two turns of the event loop. */
 const readBytes = 1024 * 1024
 /** An anchor is found by so many bytes before it. */
@@ -39,7 +42,8 @@ export async function alignPieces(old: StoredFile, next: StoredFile, signal?: Ab
   const found: number[][] = Array.from({ length: Math.ceil(next.sizeBytes / pieceBytes) }, () => [])
   for await (const { key, offset } of anchors(next, bits, signal)) {
     const place = places.get(key)
-    if (place !== undefined && place !== ambiguous) found[Math.floor(offset / pieceBytes)]!.push(place)
+    const inPiece = found[Math.floor(offset / pieceBytes)]!
+    if (place !== undefined && place !== ambiguous && inPiece.length < mostAnchorsInPiece) inPiece.push(place)
   }
   const regions: Region[] = []
   let expected = 0

@@ -30,8 +30,9 @@ const piecesAhead = 2
 const copiedBytes = 4 * 1024 * 1024
 
 /**
- * Write the files that a delta pack brings, and return their paths: all others are the same in the earlier release.
+ * Write the files that a delta pack brings, and return their paths: all others have the same content in the earlier release.
  *
+ * Pre: the earlier release is the one whose manifest's digest is the delta's `fromManifest`.
  * Post: every base had its digest before anything was written; every file has the digest, mode and time of the manifest before it gets
  * its name. Nothing is read or written through a symbolic link. Crash: whole files, and a `.delta-XXXX` in the folder; run again.
  * Errors: DELTA_BASE_MISMATCH (nothing was written, or whole files only: take the rest from segments), DELTA_INVALID, FILE_DIGEST, FILE_IO,
@@ -39,9 +40,9 @@ const copiedBytes = 4 * 1024 * 1024
  */
 export async function applyDelta(options: ApplyDeltaOptions): Promise<ReadonlySet<string>> {
   const bases = new BaseFiles(options.oldFolder)
-  for (const base of options.delta.index.bases) await bases.verify(base, options.signal)
   const writer = new DeltaWriter(options)
   try {
+    for (const base of options.delta.index.bases) await bases.verify(base, options.signal)
     for (const { file, base } of options.delta.copies) await copyBase(bases.fileOf(base), file, writer, options.signal)
     await writePieces(bases, writer, options)
     return writer.written

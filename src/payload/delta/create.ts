@@ -86,8 +86,10 @@ async function storeFiles(plan: DeltaPlan, options: CreateDeltaOptions, work: st
   )
   const newFiles = new Map(plan.files.map(({ file }, index) => [file.path, index]))
   const folders = { old: path.join(work, 'old'), new: path.join(work, 'new') }
-  await storeSide(options.old, oldFiles, folders.old, options.signal)
-  await storeSide(options.new, newFiles, folders.new, options.signal)
+  await settleAll([
+    storeSide(options.old, oldFiles, folders.old, options.signal),
+    storeSide(options.new, newFiles, folders.new, options.signal),
+  ])
   const oldFile = (base: number) => path.join(folders.old, String(base))
   const newFile = (file: number) => path.join(folders.new, String(file))
   return {
@@ -100,6 +102,11 @@ async function storeFiles(plan: DeltaPlan, options: CreateDeltaOptions, work: st
       return regions.map(region => ({ base, ...region }))
     },
   }
+}
+
+/** Wait for the end of all, and fail with the first failure: nothing is being written any more then. */
+async function settleAll(running: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(running)) if (result.status === 'rejected') throw result.reason
 }
 
 /** Write files of a payload under their numbers instead of their paths: no folders are needed, and no path can matter. */

@@ -32,8 +32,8 @@ export interface DeltaPiece {
  * What a delta pack holds: how the files come to be that are new or changed since an earlier release.
  *
  * Shape: `files` are written from the content of the pieces, one file's after the other's, in the order of the manifest; a piece
- * may hold several small files or a part of a large one. `copies` have the content of a base. What is in neither is the same
- * in both releases. Unknown members are kept.
+ * may hold several small files or a part of a large one. `copies` have the content of a base. What is in neither has the same content
+ * in both releases, under the same path; its mode is the manifest's. Unknown members are kept.
  */
 export interface DeltaIndex {
   readonly schema: 1

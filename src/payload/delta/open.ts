@@ -46,6 +46,7 @@ export function readDelta(from: string | Uint8Array): Delta {
   }
   const indexSizeBytes = head.readUInt32LE(deltaMagic.byteLength)
   if (deltaHeaderBytes + indexSizeBytes > stored.sizeBytes) throw invalid('ends inside its index')
+  if (indexSizeBytes > largestIndexBytes) throw invalid(`has an index of ${indexSizeBytes} bytes`)
   const index = parseIndex(stored.read(deltaHeaderBytes, indexSizeBytes))
   const offsets: number[] = []
   let end = deltaHeaderBytes + indexSizeBytes
@@ -67,7 +68,7 @@ export function readDelta(from: string | Uint8Array): Delta {
 /**
  * Open a delta pack that leads to a release.
  *
- * Post: it writes nothing but files of the manifest, each once, and holds as many bytes as they have.
+ * Post: it writes nothing but files of the manifest, each once, and holds as many bytes as they have, in no more pieces than they need.
  * Errors: those of {@link readDelta}; DELTA_INVALID also when it was made for another manifest.
  */
 export function openDelta(from: string | Uint8Array, manifest: PayloadManifest): OpenedDelta {
@@ -86,6 +87,11 @@ export function openDelta(from: string | Uint8Array, manifest: PayloadManifest):
   const contentBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
   const piecesBytes = index.pieces.reduce((sum, piece) => sum + piece.contentSizeBytes, 0)
   if (contentBytes !== piecesBytes) throw invalid(`holds ${piecesBytes} bytes of content, expected ${contentBytes}`)
+  const mostPieces = files.reduce((sum, file) => sum + Math.ceil(file.sizeBytes / pieceBytes), 0)
+  // Each may have a whole dictionary read.
+  if (index.pieces.length > mostPieces) {
+    throw invalid(`has ${index.pieces.length} pieces, expected ${mostPieces} at most`)
+  }
   const copies = index.copies.map(copy => ({ file: take(copy.path), base: index.bases[copy.base]! }))
   const other = copies.find(({ file, base }) => file.digest !== base.digest || file.sizeBytes !== base.sizeBytes)
   if (other !== undefined) throw invalid(`copies ${other.file.path} from ${other.base.path}, which is another content`)
@@ -113,8 +119,10 @@ function parseIndex(compressed: Buffer): DeltaIndex {
 
 function checkBases(fields: Fields): readonly { readonly sizeBytes: number }[] {
   const bases: { readonly sizeBytes: number }[] = []
+  const paths = new Set<string>()
   for (const [base] of fields.objects('bases')) {
-    base.text('path', isRelativePath)
+    // Each is read as a whole before anything is written: once is enough.
+    paths.add(base.text('path', path => isRelativePath(path) && !paths.has(path)))
     base.text('digest', isDigest)
     bases.push({ sizeBytes: base.integer('sizeBytes', 0, Number.MAX_SAFE_INTEGER) })
   }
@@ -135,7 +143,8 @@ function checkPiece(piece: Fields, bases: readonly { readonly sizeBytes: number 
 
 function unpack(compressed: Buffer): Buffer {
   try {
-    return zlib.zstdDecompressSync(compressed, { maxOutputLength: largestIndexBytes })
+    const params = { [zlib.constants.ZSTD_d_windowLogMax]: Math.log2(largestIndexBytes) }
+    return zlib.zstdDecompressSync(compressed, { maxOutputLength: largestIndexBytes, params })
   } catch (caught) {
     throw invalid('has an index that does not decompress', caught)
   }

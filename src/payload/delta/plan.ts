@@ -39,9 +39,15 @@ export function planDelta(old: PayloadManifest, next: PayloadManifest): DeltaPla
     if (before?.digest === file.digest) continue
     const same = byDigest.get(file.digest)
     if (same !== undefined) copies.push({ path: file.path, base: bases.add(same) })
-    else files.push({ file, base: file.sizeBytes === 0 ? undefined : bases.addAny(before ?? gone.nearest(file)) })
+    else files.push({ file, base: bases.addAny(likeliest(file, before, gone)) })
   }
   return { bases: bases.list, copies, files }
+}
+
+/** Find what a file's content most likely comes from. What is empty has nothing to compress against. */
+function likeliest(file: PayloadFile, before: PayloadFile | undefined, gone: GoneFiles): PayloadFile | undefined {
+  if (file.sizeBytes === 0) return undefined
+  return before === undefined || before.sizeBytes === 0 ? gone.nearest(file) : before
 }
 
 /** The bases of a plan, each once, numbered as they are needed. */
