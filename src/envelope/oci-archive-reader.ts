@@ -4,8 +4,8 @@ import type { ReadEntry } from 'tar'
 import type { Digest } from '../core/digest.ts'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { parseRelativePath } from '../core/relative-path.ts'
+import { layoutBlob } from '../registry/layout.ts'
 import { readRange } from './input.ts'
-import { blobFile } from './oci-writer.ts'
 import { OutputFile } from './output.ts'
 
 /** A file of an archive, unpacked under the name of its digest. */
@@ -36,7 +36,7 @@ export function readDocument(archive: ImageArchive, name: string): Buffer {
   if (found === undefined) throw archiveError(archive.file, `holds no ${name}`)
   if (found.sizeBytes > largestDocumentBytes)
     throw archiveError(archive.file, `holds ${found.sizeBytes} bytes as ${name}`)
-  return readRange({ file: blobFile(archive.folder, found.digest), offset: 0, sizeBytes: found.sizeBytes })
+  return readRange({ file: layoutBlob(archive.folder, found.digest), offset: 0, sizeBytes: found.sizeBytes })
 }
 
 /** Make an error of an archive. */
@@ -158,8 +158,8 @@ class Members implements ImageArchive {
     entry.on('data', piece => this.#guard(() => output.write(piece)))
     entry.on('end', () =>
       this.#guard(() => {
-        const { digest, sizeBytes } = output.finish({ durable: false })
-        fs.renameSync(file, blobFile(this.folder, digest))
+        const { digest, sizeBytes } = output.finish()
+        fs.renameSync(file, layoutBlob(this.folder, digest))
         this.#members.set(name, { kind: 'file', digest, sizeBytes })
       }),
     )

@@ -2,13 +2,12 @@ import fs from 'node:fs'
 import { type Digest, digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { type Descriptor, type Platform, renderPlatform, type StoredDocument } from '../registry/document.ts'
-import { readLayout, readLayoutDocument } from '../registry/layout.ts'
+import { layoutBlob, readLayout, readLayoutDocument } from '../registry/layout.ts'
 import { isSamePlatform, walkImage } from '../registry/walk.ts'
 import { readRange } from './input.ts'
 import type { ImagePlatform } from './oci.ts'
 import { parseStoredConfig, type StoredConfig } from './oci-stored-config.ts'
 import { assertConfigType, type LayerCodec, parseLayerType } from './oci-types.ts'
-import { blobFile } from './oci-writer.ts'
 
 /** An image that others are put on, on disk. */
 export interface BaseImage {
@@ -134,7 +133,7 @@ function platformOfName(name: ImagePlatform): Platform {
 }
 
 function readConfig(folder: string, { digest, sizeBytes }: Descriptor): Buffer {
-  const file = blobFile(folder, digest)
+  const file = layoutBlob(folder, digest)
   assertBlob(file, sizeBytes)
   if (sizeBytes > largestConfigBytes) throw invalid(file, `is a configuration of ${sizeBytes} bytes`)
   const bytes = readRange({ file, offset: 0, sizeBytes })
@@ -149,7 +148,7 @@ function locateLayer(
   { diffId, place }: { readonly diffId: Digest; readonly place: string },
 ): ImageLayer {
   const { mediaType, codec } = parseLayerType(stated, place)
-  const file = blobFile(folder, digest)
+  const file = layoutBlob(folder, digest)
   assertBlob(file, sizeBytes)
   return { file, digest, sizeBytes, mediaType, codec, diffId }
 }

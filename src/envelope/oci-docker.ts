@@ -1,9 +1,9 @@
 import { canonicalJson } from '../core/canonical-json.ts'
 import { digestOf } from '../core/digest.ts'
+import { layoutBlob } from '../registry/layout.ts'
 import { readRange } from './input.ts'
 import { type ArchivedFile, archiveError, type ImageArchive, readDocument } from './oci-archive-reader.ts'
 import { imageTypes, type LayerCodec, layerTypeOf } from './oci-types.ts'
-import { blobFile } from './oci-writer.ts'
 import { OutputFile } from './output.ts'
 
 /** One image as `manifest.json` of an archive has it. */
@@ -41,15 +41,15 @@ function writeManifest(archive: ImageArchive, { config, layers }: ArchivedImage)
   }
   const bytes = Buffer.from(canonicalJson(document))
   const manifest = digestOf(bytes)
-  const output = new OutputFile(blobFile(archive.folder, manifest))
+  const output = new OutputFile(layoutBlob(archive.folder, manifest))
   output.write(bytes)
-  output.finish({ durable: false })
+  output.finish()
   return { mediaType: imageTypes.manifest, digest: manifest, size: bytes.byteLength }
 }
 
 /** Docker saves plain tars; others put what they had into the same form. */
 function codecOf(archive: ImageArchive, { digest }: ArchivedFile): LayerCodec {
-  const magic = readRange({ file: blobFile(archive.folder, digest), offset: 0, sizeBytes: 4 }).toString('hex')
+  const magic = readRange({ file: layoutBlob(archive.folder, digest), offset: 0, sizeBytes: 4 }).toString('hex')
   if (magic.startsWith('1f8b')) return 'gzip'
   return magic === '28b52ffd' ? 'zstd' : 'none'
 }

@@ -1,9 +1,10 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { canonicalJson } from '../core/canonical-json.ts'
-import { type Digest, digestOf, hexOf } from '../core/digest.ts'
+import { type Digest, digestOf } from '../core/digest.ts'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import type { OciBlob } from '../payload/release-record.ts'
+import { layoutBlob } from '../registry/layout.ts'
 import { imageTypes } from './oci-types.ts'
 import { OutputFile } from './output.ts'
 import type { TarballArtifact } from './tarball.ts'
@@ -21,11 +22,6 @@ export interface BlobFile {
   readonly digest: Digest
   readonly sizeBytes: number
   readonly mediaType: string
-}
-
-/** Tell where a layout has a blob. Source: OCI image-spec image-layout.md. */
-export function blobFile(folder: string, digest: Digest): string {
-  return path.join(folder, 'blobs', 'sha256', hexOf(digest))
 }
 
 /**
@@ -63,7 +59,7 @@ export class LayoutWriter {
 
   put(bytes: Uint8Array, mediaType: string): WrittenDescriptor {
     const digest = digestOf(bytes)
-    attempt(() => fs.writeFileSync(blobFile(this.#folder, digest), bytes))
+    attempt(() => fs.writeFileSync(layoutBlob(this.#folder, digest), bytes))
     return this.#add({ digest, sizeBytes: bytes.byteLength, mediaType })
   }
 
@@ -73,7 +69,7 @@ export class LayoutWriter {
 
   /** Let a file of the release be a blob: a hard link where the file system has them, else a copy. */
   link(file: string, { digest, sizeBytes, mediaType, name }: Omit<TarballArtifact, 'kind'>): WrittenDescriptor {
-    const blob = blobFile(this.#folder, digest)
+    const blob = layoutBlob(this.#folder, digest)
     try {
       fs.rmSync(blob, { force: true })
       fs.linkSync(file, blob)
@@ -87,10 +83,10 @@ export class LayoutWriter {
   /** Copy a blob that somebody else made, digesting it on the way: never a link, for the file stays its owner's. */
   copy({ file, digest, sizeBytes, mediaType }: BlobFile): WrittenDescriptor {
     if (!this.#blobs.has(digest)) {
-      const output = new OutputFile(blobFile(this.#folder, digest))
+      const output = new OutputFile(layoutBlob(this.#folder, digest))
       try {
         output.copy(file, 0, sizeBytes)
-        const written = output.finish({ durable: false })
+        const written = output.finish()
         if (written.digest !== digest) throw damaged(file, `has ${written.digest}, expected ${digest}`)
       } finally {
         output.discard()

@@ -30,7 +30,7 @@ export interface OpenBaseOptions extends Omit<RegistryOptions, 'cwd'> {
   readonly step: string
 }
 
-type PresentBase = Exclude<Base, { kind: 'scratch' }>
+type ImageBase = Exclude<Base, { kind: 'scratch' }>
 
 /** Read the lock of a recipe; empty when there is none. Errors: BASE_LOCK_INVALID. */
 export function readImageLock(recipeFile: string): ImageLock {
@@ -80,7 +80,7 @@ export async function openCurrentBase(options: OpenBaseOptions, tools: FlowTools
   return await openCached(options, await currentDigest(options, tools), tools)
 }
 
-function parseImage(text: string): PresentBase {
+function parseImage(text: string): ImageBase {
   const base = parseBase(text)
   if (base.kind === 'scratch') throw new Error('an image from scratch is put on nothing')
   return base
@@ -95,10 +95,7 @@ async function currentDigest(options: OpenBaseOptions, tools: FlowTools): Promis
   return (await getManifest(client, known(tag))).digest
 }
 
-async function openFile(
-  base: Exclude<PresentBase, { kind: 'registry' }>,
-  options: OpenBaseOptions,
-): Promise<BaseImage> {
+async function openFile(base: Exclude<ImageBase, { kind: 'registry' }>, options: OpenBaseOptions): Promise<BaseImage> {
   const { image, folder, temporary } = options
   const place = path.resolve(folder, base.path)
   if (base.kind === 'archive') await unpackArchive(place, temporary)
