@@ -1,195 +1,120 @@
 /*
  * node scripts/bench/payload.ts FOLDER [RUNS]
  *
- * Pack a folder, wrap it, unpack it; beside it, in the same session, what tar, zstd and dpkg-deb take for the same folder.
- * Times are medians; work happens in a temporary folder below TMPDIR: use a tmpfs or a fresh file system for steady figures.
+ * Time what `release cut` makes of a folder (envelopes.ts, bundled as it is shipped), once and with a segment cache, beside the peers that
+ * make the same three envelopes one after the other. All take turns, in a temporary folder below TMPDIR: use a tmpfs or a fresh file system.
  */
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { formatBytes } from '../../src/core/quantity.ts'
-import { compareBytes } from '../../src/core/relative-path.ts'
-import type { Tree, TreeEntry } from '../../src/core/tree.ts'
-import { createDeb } from '../../src/envelope/deb.ts'
-import { collectMd5sums } from '../../src/envelope/md5sums.ts'
-import { createImage } from '../../src/envelope/oci.ts'
-import { proveEnvelope } from '../../src/envelope/prove.ts'
-import { createTarball, type TarballArtifact } from '../../src/envelope/tarball.ts'
-import { extractPayload } from '../../src/payload/extract.ts'
-import { compressedManifest, type PayloadManifest } from '../../src/payload/manifest.ts'
-import { packPayload } from '../../src/payload/pack.ts'
-import { openSegmentSource } from '../../src/payload/source.ts'
-import { verifyTree } from '../../src/payload/verify.ts'
-import { systemClock } from '../../src/sys/clock.ts'
-import { execute } from '../../src/sys/exec.ts'
+import { bundle } from '../lib/bundle.ts'
 
-interface Row {
+/** A command that makes envelopes of a tree in `$OUT`. */
+interface Case {
   readonly what: string
-  readonly durationMs: number
-  readonly outputBytes?: number
+  readonly tree: string
+  readonly argv: readonly string[]
+  /** Left by a cut of the first tree. */
+  readonly needsCache?: boolean
 }
 
-const [folder, runsText = '5'] = process.argv.slice(2)
+interface Run {
+  readonly wallMs: number
+  readonly peakMib: number
+  readonly outputBytes: number
+}
+
+const [folder, runsText = '3'] = process.argv.slice(2)
 if (folder === undefined) throw new Error('usage: node scripts/bench/payload.ts FOLDER [RUNS]')
 const source = path.resolve(folder)
-const runs = Number(runsText)
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-bench-'))
 const at = (...names: string[]) => path.join(work, ...names)
 try {
-  const tree = readTree(source)
-  const tarBytes = tree.entries.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.sizeBytes : 0), 0)
-  print([...(await ours(tree)), ...(await peers())], { tree, tarBytes })
+  await bundle({ envelopes: 'scripts/bench/envelopes.ts' }, at('bundle'))
+  stageForDpkg()
+  const near = changedCopy('near', files => files.slice(Math.floor(files.length / 3)).slice(0, files.length / 100))
+  const spread = changedCopy('spread', files => files.filter((_, index) => (index * 7919) % 100 === 0))
+  const make = [process.execPath, at('bundle/envelopes.js'), '$TREE', '$OUT', '--times']
+  const cached = [...make, '--cache', at('cache')]
+  const peers = `tar -C "$1" -cf - . | zstd -q -3 -T2 -o "$2/peer.tar.zst" &&
+    dpkg-deb --root-owner-group -Zzstd -z3 -b "$3" "$2/peer.deb" && umoci init --layout "$2/image" &&
+    umoci new --image "$2/image:latest" && umoci insert --image "$2/image:latest" "$1" /opt/bench && umoci gc --layout "$2/image"`
+  const cases: readonly Case[] = [
+    {
+      what: 'tar | zstd, dpkg-deb, umoci',
+      tree: source,
+      argv: ['sh', '-c', peers, 'sh', '$TREE', '$OUT', at('stage')],
+    },
+    { what: 'cutover', tree: source, argv: make },
+    { what: 'cutover, filling the cache', tree: source, argv: cached },
+    { what: 'cutover, cached, nothing new', tree: source, argv: cached, needsCache: true },
+    { what: 'cutover, cached, 1 % new, side by side', tree: near, argv: cached, needsCache: true },
+    { what: 'cutover, cached, 1 % new, all over', tree: spread, argv: cached, needsCache: true },
+  ]
+  run({ what: 'the first cut', tree: source, argv: cached })
+  fs.renameSync(at('cache'), at('cache-of-first'))
+  const runs = new Map<Case, Run[]>(cases.map(each => [each, []]))
+  for (let round = 0; round < Number(runsText); round += 1) {
+    for (const each of cases) runs.get(each)!.push(run(each))
+  }
+  for (const [{ what }, measured] of runs) print(what, measured)
 } finally {
   fs.rmSync(work, { recursive: true, force: true })
 }
 
-async function ours(tree: Tree): Promise<Row[]> {
-  const packed = await median(() => pack(tree, []))
-  const md5sums = collectMd5sums()
-  const { manifest, artifact } = await pack(tree, [md5sums])
-  const storedManifest = compressedManifest(manifest)
-  const tarball = { file: at('app.tar.zst'), payloadOffset: artifact.payloadOffset }
-  const debOptions = {
-    file: at('app.deb'),
-    tarball,
-    manifest,
-    storedManifest,
-    control: {
-      package: 'app',
-      version: '1.0.0-1',
-      architecture: 'all',
-      maintainer: 'A <a@example.org>',
-      summary: 'x',
-      fields: { Section: 'misc', Priority: 'optional' },
-    },
-    scripts: {},
-    units: [],
-    accounts: {},
-    alternatives: [],
-    triggers: [],
-    files: [],
-    conffiles: [],
-    removedConffiles: [],
-    manpages: [],
-    overrides: [],
-    changelog: 'x\n',
-    copyright: 'x\n',
-    md5sums: md5sums.sums,
-  }
-  const imageOptions = {
-    folder: at('app.oci'),
-    tarball: { file: tarball.file, artifact },
-    manifest,
-    storedManifest,
-    platforms: ['linux/amd64'] as const,
-    config: { entrypoint: [], cmd: [], user: '0:0', environment: {}, ports: [], volumes: [], labels: {} },
-    annotations: {},
-  }
-  const extract = () => {
-    const url = pathToFileURL(tarball.file).href
-    const segments = openSegmentSource({ url, payloadOffset: tarball.payloadOffset, manifest })
-    return extractPayload({ manifest, wanted: 'all', source: segments, folder: at('out') })
-  }
-  return [
-    { what: 'cutover: pack to a tarball', durationMs: packed, outputBytes: artifact.sizeBytes },
-    { what: 'cutover: the same, with md5sums', durationMs: await median(() => pack(tree, [collectMd5sums()])) },
-    {
-      what: 'cutover: compress the manifest',
-      durationMs: await median(async () => compressedManifest(manifest)),
-      outputBytes: storedManifest.byteLength,
-    },
-    {
-      what: 'cutover: .deb around it',
-      durationMs: await median(() => createDeb(debOptions)),
-      outputBytes: fs.statSync(debOptions.file).size,
-    },
-    { what: 'cutover: image around it', durationMs: await median(async () => createImage(imageOptions)) },
-    { what: 'cutover: prove the .deb', durationMs: await median(() => proveEnvelope(debOptions.file, manifest)) },
-    { what: 'cutover: extract, every file verified', durationMs: await median(extract, freshOut) },
-    { what: 'cutover: verify the tree', durationMs: await median(() => verifyTree(at('out'), manifest)) },
-  ]
-}
-
-async function peers(): Promise<Row[]> {
-  const parent = path.dirname(source)
-  const name = path.basename(source)
-  const shell = (script: string) => () => execute(['/bin/sh', '-c', script, 'sh', parent, name, work])
-  fs.mkdirSync(at('tree/DEBIAN'), { recursive: true })
-  fs.writeFileSync(
-    at('tree/DEBIAN/control'),
-    'Package: app\nVersion: 1.0.0-1\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: x\n',
-  )
-  await shell('cp -a "$1/$2" "$3/tree/app"')()
-  const tar = await median(shell('tar -C "$1" -cf - "$2" | zstd -q -3 -T2 -f -o "$3/peer.tar.zst"'))
-  const deb = await median(shell('dpkg-deb --root-owner-group -Zzstd -z3 -b "$3/tree" "$3/peer.deb"'))
-  return [
-    { what: 'tar | zstd -3 -T2', durationMs: tar, outputBytes: fs.statSync(at('peer.tar.zst')).size },
-    { what: 'dpkg-deb -Zzstd -z3 (no md5sums)', durationMs: deb, outputBytes: fs.statSync(at('peer.deb')).size },
-    {
-      what: 'tar -x --zstd',
-      durationMs: await median(shell('tar -C "$3/out" --zstd -xf "$3/peer.tar.zst"'), freshOut),
-    },
-    { what: 'dpkg-deb -x', durationMs: await median(shell('dpkg-deb -x "$3/peer.deb" "$3/out"'), freshOut) },
-  ]
-}
-
-async function pack(
-  tree: Tree,
-  sinks: Parameters<typeof packPayload>[0]['sinks'],
-): Promise<{ readonly manifest: PayloadManifest; readonly artifact: TarballArtifact }> {
-  const tarball = createTarball(at('app.tar.zst'))
-  const manifest = await packPayload({
-    tree,
-    name: 'app',
-    version: '1.0.0',
-    sourceDateEpoch: 1_767_225_600,
-    level: 3,
-    recipe: {},
-    sinks: [tarball, ...sinks],
-  })
-  return { manifest, artifact: tarball.finish(manifest) }
-}
-
-function freshOut(): void {
-  fs.rmSync(at('out'), { recursive: true, force: true })
+function run({ argv, tree, needsCache = false }: Case): Run {
+  for (const name of ['out', 'cache']) fs.rmSync(at(name), { recursive: true, force: true })
   fs.mkdirSync(at('out'))
+  if (needsCache) spawnSync('cp', ['-al', at('cache-of-first'), at('cache')])
+  const [command = '', ...args] = fill(argv, tree)
+  const startMs = performance.now()
+  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' })
+  const wallMs = performance.now() - startMs
+  if (status !== 0) throw new Error(`${command} failed: ${stderr}`)
+  const peakMib = Number(/(\d+) MiB at most/.exec(stderr)?.[1] ?? 0)
+  return { wallMs, peakMib, outputBytes: largest(at('out')) }
 }
 
-async function median(run: () => Promise<unknown>, prepare: () => void = () => {}): Promise<number> {
-  const durations: number[] = []
-  for (let index = 0; index < runs; index += 1) {
-    prepare()
-    const startMs = systemClock.elapsedMs()
-    await run()
-    durations.push(systemClock.elapsedMs() - startMs)
+function fill(argv: readonly string[], tree: string): string[] {
+  return argv.map(word => (word === '$TREE' ? tree : word === '$OUT' ? at('out') : word))
+}
+
+/** The size of the largest file at the top: the package, which has the tarball's bytes and some more. */
+function largest(out: string): number {
+  const files = fs.readdirSync(out, { withFileTypes: true }).filter(entry => entry.isFile())
+  return Math.max(...files.map(({ name }) => fs.statSync(path.join(out, name)).size))
+}
+
+function stageForDpkg(): void {
+  fs.mkdirSync(at('stage/DEBIAN'), { recursive: true })
+  fs.mkdirSync(at('stage/opt'))
+  spawnSync('cp', ['-a', source, at('stage/opt/bench')])
+  const control = 'Package: bench\nVersion: 1\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: x\n'
+  fs.writeFileSync(at('stage/DEBIAN/control'), control)
+}
+
+/** Copy the tree and add a line to some of its files. */
+function changedCopy(name: string, choose: (files: readonly string[]) => readonly string[]): string {
+  const copy = at(name)
+  spawnSync('cp', ['-a', source, copy])
+  const entries = fs.readdirSync(copy, { withFileTypes: true, recursive: true }).filter(entry => entry.isFile())
+  for (const file of choose(entries.map(entry => path.join(entry.parentPath, entry.name)).sort())) {
+    fs.appendFileSync(file, '\n')
   }
-  return durations.toSorted((a, b) => a - b)[runs >> 1]!
+  return copy
 }
 
-function readTree(root: string): Tree {
-  const entries = fs.readdirSync(root, { withFileTypes: true, recursive: true }).flatMap((entry): TreeEntry[] => {
-    const file = path.join(entry.parentPath, entry.name)
-    const name = path.relative(root, file)
-    if (entry.isDirectory()) return [{ type: 'directory', path: name, mode: 0o755 }]
-    if (entry.isSymbolicLink()) return [{ type: 'symlink', path: name, linkTarget: fs.readlinkSync(file) }]
-    const { size, mode } = fs.statSync(file)
-    return [{ type: 'file', path: name, mode: mode & 0o111 ? 0o755 : 0o644, sizeBytes: size, source: file }]
-  })
-  const isLink = (entry: TreeEntry) => Number(entry.type === 'symlink')
-  return { root: 'app', entries: entries.sort((a, b) => isLink(a) - isLink(b) || compareBytes(a.path, b.path)) }
+function print(what: string, runs: readonly Run[]): void {
+  const [wallMs, least] = [median(runs.map(each => each.wallMs)), Math.min(...runs.map(each => each.wallMs))]
+  const peak = Math.max(...runs.map(each => each.peakMib))
+  const memory = peak === 0 ? '' : `${peak} MiB`
+  const size = formatBytes(runs[0]!.outputBytes)
+  const text = `${wallMs.toFixed(0).padStart(6)} ms (least ${least.toFixed(0)})  ${memory.padStart(8)}  .deb ${size}`
+  process.stdout.write(`${what.padEnd(40)} ${text}\n`)
 }
 
-function print(rows: readonly Row[], { tree, tarBytes }: { readonly tree: Tree; readonly tarBytes: number }): void {
-  process.stdout.write(
-    `${tree.entries.length} entries, ${formatBytes(tarBytes)}, medians of ${runs} runs, ${os.availableParallelism()} cores\n\n`,
-  )
-  for (const { what, durationMs, outputBytes } of rows) {
-    const speed = `${(tarBytes / 1000 / durationMs).toFixed(0)} MB/s`
-    const size =
-      outputBytes === undefined ? '' : `${formatBytes(outputBytes)} ${((outputBytes / tarBytes) * 100).toFixed(1)} %`
-    process.stdout.write(
-      `${what.padEnd(40)} ${`${durationMs.toFixed(0)} ms`.padStart(9)} ${speed.padStart(10)}  ${size}\n`,
-    )
-  }
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }

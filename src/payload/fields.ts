@@ -3,6 +3,16 @@ import { ReleaseError } from '../core/error.ts'
 /** What a document that cannot be accepted is reported as. */
 type InvalidCode = 'MANIFEST_INVALID' | 'RECORD_INVALID' | 'DELTA_INVALID'
 
+/** Nobody's recipe goes so deep. */
+const deepestLevel = 100
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels === 0) return true
+  for (const name in value) if (isDeeper((value as Record<string, unknown>)[name], levels - 1)) return true
+  return false
+}
+
 /**
  * Read the members of an object that came from outside, one by one, each with its type and bounds.
  *
@@ -13,9 +23,13 @@ export class Fields {
   readonly #code: InvalidCode
   readonly #place: string
 
-  constructor(value: unknown, code: InvalidCode, place: string) {
+  /** `parent` is given for a member: how deep it nests was looked at with its document. */
+  constructor(value: unknown, code: InvalidCode, place: string, parent?: Fields) {
     this.#code = code
     this.#place = place
+    // JSON is parsed without recursion, but whatever is done with it later recurses.
+    if (parent === undefined && isDeeper(value, deepestLevel))
+      throw this.error(`nests deeper than ${deepestLevel} levels`)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.error('is not an object')
     this.#value = value as Readonly<Record<string, unknown>>
   }
@@ -53,15 +67,16 @@ export class Fields {
 
   /** An object of its own. */
   object(name: string): Fields {
-    return new Fields(this.#own(name), this.#code, `${this.#place}.${name}`)
+    return new Fields(this.#own(name), this.#code, `${this.#place}.${name}`, this)
   }
 
-  /** A list of objects, each with its index. */
-  *objects(name: string): Generator<[Fields, number]> {
+  /** A list of objects, no longer than it may be, each with its index. */
+  *objects(name: string, most = Number.POSITIVE_INFINITY): Generator<[Fields, number]> {
     const list = this.#own(name)
     if (!Array.isArray(list)) throw this.unexpected(name, 'a list')
+    if (list.length > most) throw this.error(`has ${list.length} ${name}, expected at most ${most}`)
     for (const [index, value] of list.entries()) {
-      yield [new Fields(value, this.#code, `${this.#place}.${name}[${index}]`), index]
+      yield [new Fields(value, this.#code, `${this.#place}.${name}[${index}]`, this), index]
     }
   }
 

@@ -36,7 +36,8 @@ export class FillThreads {
   expect(sizeBytes: number): void {
     this.#expectedBytes += sizeBytes
     if (this.areStarted || this.#expectedBytes < threadsFromBytes) return
-    this.start(Math.min(os.availableParallelism(), mostThreads))
+    // The compressors and the main thread keep the other core busy.
+    this.start(Math.min(Math.max(1, os.availableParallelism() - 1), mostThreads))
   }
 
   /** Have at least so many threads. */

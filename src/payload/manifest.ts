@@ -79,6 +79,9 @@ export interface PayloadManifest {
 
 /** The largest manifest that a reader unpacks: some two million files. */
 const largestManifestBytes = 512 * 1024 * 1024
+const mostFiles = 2_000_000
+/** A terabyte in the smallest segments that are made. */
+const mostSegments = 250_000
 const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
 
 /** Write a manifest as canonical JSON: what its digest in records and annotations is taken of. */
@@ -88,7 +91,7 @@ export function manifestBytes(manifest: PayloadManifest): Buffer {
 
 /** Write a manifest as it is stored and sent: canonical JSON, zstd. It is a third to a fifth of the size. */
 export function compressedManifest(manifest: PayloadManifest): Buffer {
-  return zlib.zstdCompressSync(manifestBytes(manifest), { params: { [zlib.constants.ZSTD_c_compressionLevel]: 6 } })
+  return zlib.zstdCompressSync(manifestBytes(manifest), { params: { [zlib.constants.ZSTD_c_compressionLevel]: 3 } })
 }
 
 /**
@@ -163,7 +166,7 @@ function checkSegments(fields: Fields, tarSizeBytes: number): Segment[] {
   const segments: Segment[] = []
   let offset = 0
   let tarOffset = 0
-  for (const [segment, index] of fields.objects('segments')) {
+  for (const [segment, index] of fields.objects('segments', mostSegments)) {
     segment.integer('index', index, index)
     segment.integer('offset', offset, offset)
     segment.integer('tarOffset', tarOffset, tarOffset)
@@ -184,7 +187,7 @@ function checkSegments(fields: Fields, tarSizeBytes: number): Segment[] {
 function checkFiles(fields: Fields, tarSizeBytes: number, segments: readonly Segment[]): void {
   const order = new EntryOrder()
   let tarOffset = 0
-  for (const [file] of fields.objects('files')) {
+  for (const [file] of fields.objects('files', mostFiles)) {
     const entry = payloadEntry(file)
     const problem = order.problem(entry)
     if (problem !== undefined) throw file.error(`cannot be accepted: ${problem}`)

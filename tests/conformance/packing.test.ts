@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
@@ -5,8 +6,10 @@ import { describe, expect, it } from 'vitest'
 import { chunkBytes } from '../../src/payload/chunk.ts'
 import { FillThreads } from '../../src/payload/fill-threads.ts'
 import { type PackOptions, packPayload } from '../../src/payload/pack.ts'
+import { type TarEntry, tarEndBytes, tarHeaderBytes, tarMemberBytes, writeTarHeader } from '../../src/payload/tar.ts'
 import { noise, type TestFiles, testEpoch, testTree } from '../support/payload.ts'
 import { tempFolder } from '../support/temp.ts'
+import { needTool } from '../support/tools.ts'
 
 const large = noise(chunkBytes.max * 3)
 
@@ -114,5 +117,31 @@ describe('packing with a segment cache', () => {
     fs.truncateSync(file, whole.byteLength - 1)
     expect(await packPayload({ ...packing, cache })).toEqual(expected)
     expect(fs.readFileSync(file)).toEqual(whole)
+  })
+})
+
+describe('a member of 8 GiB and more', () => {
+  it.skipIf(!needTool('tar'))('is read by GNU tar, and what comes behind it', () => {
+    const sizeBytes = 9 * 1024 ** 3 + 5
+    const file = path.join(tempFolder(), 'large.tar')
+    const members: readonly TarEntry[] = [
+      { type: 'file', name: './large', mode: 0o644, sizeBytes },
+      { type: 'file', name: `./${'behind'.repeat(30)}`, mode: 0o600, sizeBytes: 0 },
+    ]
+    const descriptor = fs.openSync(file, 'w')
+    let at = 0
+    for (const member of members) {
+      const header = Buffer.alloc(tarHeaderBytes(member))
+      writeTarHeader(header, 0, member, testEpoch)
+      fs.writeSync(descriptor, header, 0, header.byteLength, at)
+      at += tarMemberBytes(member)
+    }
+    // The content is a hole, which takes no room.
+    fs.ftruncateSync(descriptor, at + tarEndBytes)
+    fs.closeSync(descriptor)
+    const listed = execFileSync('tar', ['--list', '--verbose', '--seek', '--file', file], { encoding: 'utf8' })
+    expect(listed).toMatch(
+      new RegExp(`^-rw-r--r-- root/root +${sizeBytes} .* \\./large\n-rw------- .* \\./(behind){30}\n$`),
+    )
   })
 })

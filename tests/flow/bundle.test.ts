@@ -47,6 +47,32 @@ it('every part loads without node_modules', () => {
   expect(loaded.status).toBe(0)
 })
 
+it('the threads that fill segments start from it, and fill', () => {
+  const tree = path.join(path.dirname(folder), 'content')
+  fs.writeFileSync(tree, 'content')
+  const group = {
+    kind: 'whole',
+    members: [{ tar: { type: 'file', name: './content', mode: 0o644, sizeBytes: 7 }, source: tree }],
+    tarSizeBytes: 1024,
+  }
+  const settings = { mtimeSeconds: 1, withMd5: true, codec: { name: 'zstd', level: 3, encoder: 'zstd' } }
+  const program = `
+    const { Worker } = await import('node:worker_threads')
+    const file = import.meta.resolve('#fill-thread')
+    const worker = new Worker(new URL(file), { workerData: { buffers: [new SharedArrayBuffer(1 << 20)] } })
+    worker.postMessage({ kind: 'settings', settings: ${JSON.stringify(settings)} })
+    worker.postMessage({ kind: 'group', index: 0, json: ${JSON.stringify(JSON.stringify(group))} })
+    const [report] = await (await import('node:events')).once(worker, 'message')
+    process.stdout.write(JSON.stringify(report.segment.sums.md5s ?? report))
+    await worker.terminate()`
+  const script = path.join(folder, 'parts', 'start-thread.js')
+  fs.writeFileSync(script, program)
+  const ended = spawnSync(process.execPath, [script], { encoding: 'utf8' })
+  fs.rmSync(script)
+  expect(ended.stderr).toBe('')
+  expect(JSON.parse(ended.stdout)).toEqual(['9a0364b9e99bb480dd25e1f0284c8555'])
+})
+
 it('a whole command runs from it, dependencies with native parts of Node included', () => {
   const made = run('release.js', 'init', 'repository', '--keys', 'keys', '--application', 'notes', '--json')
   expect(made.stderr).toBe('')

@@ -94,6 +94,17 @@ describe('parseManifest', () => {
     expect(() => parseManifest(changed(change))).toThrow(invalid)
   })
 
+  it('refuses more files or segments than it would look at', () => {
+    const many = Array.from({ length: 2_000_001 }, () => 0)
+    for (const list of ['files', 'segments']) {
+      const bytes = changed(document => Object.assign(document, { [list]: many }))
+      expect(() => parseManifest(bytes)).toThrow(
+        expect.objectContaining({ message: expect.stringContaining('at most') }),
+      )
+      expect(() => parseManifest(bytes)).toThrow(invalid)
+    }
+  })
+
   it('throws nothing but its own error at any JSON', () => {
     fc.assert(
       fc.property(fc.json(), text => {
