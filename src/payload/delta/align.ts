@@ -9,7 +9,7 @@ export interface StoredFile {
   readonly sizeBytes: number
 }
 
-/** Where in the old file a piece of the new one most likely comes from. */
+/** A stretch of the old file that a piece of the new one most likely comes from. */
 export interface Region {
   readonly offset: number
   readonly sizeBytes: number
@@ -22,20 +22,43 @@ const mostAnchors = 2 ** 18
 /** What repeats itself may be nothing but anchors: so many say enough of where a piece comes from. */
 const mostAnchorsInPiece = pieceBytes / 2 ** 8
 
+/** A piece is compressed against one stretch of a dictionary's length, or two of half of it that lie apart. */
+const halfBytes = dictionaryBytes / 2
+
 /** How much is read between two turns of the event loop. */
 const readBytes = 1024 * 1024
 /** An anchor is found by so many bytes before it. */
 const windowBytes = 32
 
 /**
- * Find for each piece of a new file the region of the old one that has most in common with it.
+ * Find for each piece of a new file the regions of the old one that have most in common with it.
  *
  * Both are sampled where their content says so (a rolling hash with zeros at its top), so that a place is found again wherever it has
- * moved to; the region of a piece is the stretch of a dictionary's length in which most of its places are. A piece without any goes on
- * where the one before it ended.
+ * moved to; the regions of a piece are where most of its places are. A piece without any goes on where the one before it ended.
  * Pre: the old file is longer than a dictionary. Errors: FILE_IO, the signal's reason.
  */
-export async function alignPieces(old: StoredFile, next: StoredFile, signal?: AbortSignal): Promise<readonly Region[]> {
+export async function alignPieces(
+  old: StoredFile,
+  next: StoredFile,
+  signal?: AbortSignal,
+): Promise<readonly (readonly Region[])[]> {
+  const regions: (readonly Region[])[] = []
+  let expected = halfBytes / 2
+  for (const offsets of await placesOfPieces(old, next, signal)) {
+    const middle = densest(offsets) ?? expected
+    const other = densest(offsets.filter(offset => Math.abs(offset - middle) > halfBytes / 2)) ?? middle
+    regions.push(regionsAround(middle, other, old.sizeBytes))
+    expected = middle + pieceBytes
+  }
+  return regions
+}
+
+/** Find for each piece where its anchors are in the old file, ascending. */
+async function placesOfPieces(
+  old: StoredFile,
+  next: StoredFile,
+  signal: AbortSignal | undefined,
+): Promise<readonly (readonly number[])[]> {
   const bits = Math.max(smallestAnchorBits, Math.ceil(Math.log2(Math.max(old.sizeBytes, next.sizeBytes) / mostAnchors)))
   const places = new Map<number, number>()
   for await (const { key, offset } of anchors(old, bits, signal)) places.set(key, places.has(key) ? ambiguous : offset)
@@ -45,29 +68,31 @@ export async function alignPieces(old: StoredFile, next: StoredFile, signal?: Ab
     const inPiece = found[Math.floor(offset / pieceBytes)]!
     if (place !== undefined && place !== ambiguous && inPiece.length < mostAnchorsInPiece) inPiece.push(place)
   }
-  const regions: Region[] = []
-  let expected = 0
-  for (const offsets of found) {
-    const middle = densest(offsets.sort((a, b) => a - b)) ?? expected + pieceBytes / 2
-    const offset = Math.round(Math.min(Math.max(0, middle - dictionaryBytes / 2), old.sizeBytes - dictionaryBytes))
-    regions.push({ offset, sizeBytes: dictionaryBytes })
-    expected = middle + pieceBytes / 2
-  }
-  return regions
+  return found.map(offsets => offsets.sort((a, b) => a - b))
 }
 
 /** The content around an anchor is in the old file more than once: it says nothing of where a piece comes from. */
 const ambiguous = -1
 
-/** The middle of those offsets that are most within a dictionary's length. */
+/** The middle of those offsets that are most within half a dictionary's length. */
 function densest(sorted: readonly number[]): number | undefined {
   let best: { readonly count: number; readonly middle: number } | undefined
   for (let first = 0, last = 0; last < sorted.length; last += 1) {
-    while (sorted[last]! - sorted[first]! > dictionaryBytes) first += 1
+    while (sorted[last]! - sorted[first]! > halfBytes) first += 1
     const count = last - first + 1
     if (best === undefined || count > best.count) best = { count, middle: (sorted[first]! + sorted[last]!) / 2 }
   }
   return best?.middle
+}
+
+/** What is around one place, or around two when one stretch does not reach from the one to the other. */
+function regionsAround(middle: number, other: number, oldSizeBytes: number): readonly Region[] {
+  const around = (place: number, sizeBytes: number): Region => {
+    const offset = Math.round(Math.min(Math.max(0, place - sizeBytes / 2), oldSizeBytes - sizeBytes))
+    return { offset, sizeBytes }
+  }
+  if (Math.abs(middle - other) <= halfBytes) return [around((middle + other) / 2, dictionaryBytes)]
+  return [around(Math.min(middle, other), halfBytes), around(Math.max(middle, other), halfBytes)]
 }
 
 async function* anchors(

@@ -99,7 +99,7 @@ async function storeFiles(plan: DeltaPlan, options: CreateDeltaOptions, work: st
       const old = { file: oldFile(base), sizeBytes: plan.bases[base]!.sizeBytes }
       const next = { file: newFile(file), sizeBytes: plan.files[file]!.file.sizeBytes }
       const regions = await alignPieces(old, next, options.signal)
-      return regions.map(region => ({ base, ...region }))
+      return regions.map(ofPiece => ofPiece.map(region => ({ base, ...region })))
     },
   }
 }

@@ -12,13 +12,13 @@ export interface PlannedPiece {
 }
 
 /**
- * Cut the content of the files into pieces. Small files share one; a large file is cut, each part with a region of its base.
+ * Cut the content of the files into pieces. Small files share one; a large file is cut, each part with regions of its base.
  *
- * `regionsOf` says for a file and a base longer than a dictionary which region belongs to each of the file's parts.
+ * `regionsOf` says for a file and a base longer than a dictionary which regions belong to each of the file's parts.
  */
 export async function* planPieces(
   { files, bases }: DeltaPlan,
-  regionsOf: (file: number, base: number) => Promise<readonly BaseRange[]>,
+  regionsOf: (file: number, base: number) => Promise<readonly (readonly BaseRange[])[]>,
 ): AsyncGenerator<PlannedPiece> {
   let shared = new SharedPiece()
   for (const [index, { file, base }] of files.entries()) {
@@ -37,9 +37,8 @@ export async function* planPieces(
     const whole = base === undefined ? [] : [{ base, offset: 0, sizeBytes: baseBytes }]
     for (let offset = 0, part = 0; offset < file.sizeBytes; offset += pieceBytes, part += 1) {
       const sizeBytes = Math.min(pieceBytes, file.sizeBytes - offset)
-      const region = regions[part]
-      const dictionary = region === undefined ? whole : [region]
-      yield { content: [{ file: index, offset, sizeBytes }], contentSizeBytes: sizeBytes, dictionary }
+      const content = [{ file: index, offset, sizeBytes }]
+      yield { content, contentSizeBytes: sizeBytes, dictionary: regions[part] ?? whole }
     }
   }
   if (shared.contentSizeBytes > 0) yield shared
