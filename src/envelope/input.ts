@@ -13,10 +13,23 @@ export interface FileRange {
   readonly sizeBytes: number
 }
 
+/** Open for reading what is a file: a pipe would be waited for, and a device never ends. Errors: FILE_IO. */
+function openFile(file: string): number {
+  const { O_RDONLY, O_NONBLOCK } = fs.constants
+  try {
+    const descriptor = fs.openSync(file, O_RDONLY | O_NONBLOCK)
+    if (fs.fstatSync(descriptor).isFile()) return descriptor
+    fs.closeSync(descriptor)
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+  throw new ReleaseError('FILE_IO', `${file} is no regular file`, { details: { path: file } })
+}
+
 /** Read a stretch of a file, or as much of it as is there. Errors: FILE_IO. */
 export function readRange({ file, offset, sizeBytes }: FileRange): Buffer {
   try {
-    const descriptor = fs.openSync(file, 'r')
+    const descriptor = openFile(file)
     try {
       const bytes = Buffer.alloc(sizeBytes)
       return bytes.subarray(0, fs.readSync(descriptor, bytes, 0, sizeBytes, offset))
@@ -32,7 +45,7 @@ export function readRange({ file, offset, sizeBytes }: FileRange): Buffer {
 export function fileDigest(file: string): Digest {
   const digester = new Digester()
   try {
-    const descriptor = fs.openSync(file, 'r')
+    const descriptor = openFile(file)
     try {
       const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
       for (let read = -1; read !== 0; ) {
@@ -59,6 +72,7 @@ export async function decompressRange(
   codec: Codec['name'],
   take: (bytes: Buffer) => void,
 ): Promise<void> {
+  if (range.sizeBytes === 0) throw streamError(range, 'holds no bytes to decompress')
   if (codec === 'zstd') assertOneFrame(range)
   const chunkSize = 1024 * 1024
   const source = fs.createReadStream(range.file, {
@@ -80,7 +94,7 @@ export async function decompressRange(
 
 /** Walk a frame from block to block. Source: RFC 8878 §3.1.1.2. */
 function assertOneFrame(range: FileRange): void {
-  const descriptor = fs.openSync(range.file, 'r')
+  const descriptor = openFile(range.file)
   const end = range.offset + range.sizeBytes
   const header = frameHeader('zstd')
   const bytes = Buffer.alloc(header.byteLength)

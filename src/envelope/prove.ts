@@ -11,6 +11,9 @@ import { decompressRange, type FileRange, readRange } from './input.ts'
 import { MemberComparison } from './members.ts'
 import { proveImage } from './prove-image.ts'
 
+/** A stored manifest is at most so long: what two million files take. */
+const largestStoredBytes = 128 * 1024 * 1024
+
 /** What reading an envelope back has shown. */
 export interface EnvelopeProof {
   readonly kind: 'tarball' | 'deb' | 'oci'
@@ -49,6 +52,7 @@ async function proveDeb(file: string, manifest: PayloadManifest): Promise<Envelo
   const { members, data } = readDeb(file)
   const member = members.find(each => each.name === manifestMember)
   if (member === undefined) throw mismatch(file, `has no member ${manifestMember}`)
+  if (member.sizeBytes > largestStoredBytes) throw mismatch(file, `has ${member.sizeBytes} bytes in ${manifestMember}`)
   if (!manifestJson(readRange({ file, ...member })).equals(manifestBytes(manifest))) {
     throw mismatch(file, `holds another manifest in ${manifestMember}`)
   }

@@ -9,6 +9,9 @@ export interface TarHandler {
   readonly content: (bytes: Uint8Array) => void
 }
 
+/** Tools fill a tar up to a full record, of 1 MiB at most; more is there to keep its reader busy. Source: GNU tar manual "Blocking Factor". */
+const mostZeroBlocks = (1024 * 1024) / tarBlockBytes
+
 /** The longest name or link target that a long-name record may hold. */
 const longestName = 16 * 1024
 
@@ -80,6 +83,7 @@ export class TarReader {
   #takeEndBlock(): void {
     if (this.#longName !== undefined || this.#longLink !== undefined) throw this.#error('a long name has no member')
     this.#zeroBlocks += 1
+    if (this.#zeroBlocks > mostZeroBlocks) throw this.#error('it does not end')
   }
 
   #takeHeader(): void {

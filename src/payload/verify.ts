@@ -39,9 +39,14 @@ export async function verifyTree(
   const missing: string[] = []
   const changed: string[] = []
   const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
+  const links = new Set<string>()
   let bytesLeft = bytesPerTurn
   for (const [index, entry] of manifest.files.entries()) {
-    const state = entryState(path.join(folder, entry.path), entry, buffer)
+    const isBelowLink = links.has(path.dirname(entry.path))
+    const state = isBelowLink ? 'missing' : entryState(path.join(folder, entry.path), entry, buffer)
+    if (entry.type === 'directory' && (isBelowLink || (state === 'changed' && isLink(path.join(folder, entry.path))))) {
+      links.add(entry.path)
+    }
     if (state === 'missing') missing.push(entry.path)
     if (state === 'changed') changed.push(entry.path)
     bytesLeft -= 4096 + (entry.type === 'file' ? entry.sizeBytes : 0)
@@ -54,6 +59,11 @@ export async function verifyTree(
   options.onProgress?.(manifest.files.length, manifest.files.length)
   const extra = extraPaths(folder, manifest, options.ignore ?? (() => false))
   return { missing: missing.sort(compareBytes), changed: changed.sort(compareBytes), extra }
+}
+
+/** What is below a link is somewhere else, and not asked for. */
+function isLink(name: string): boolean {
+  return fs.lstatSync(name, { throwIfNoEntry: false })?.isSymbolicLink() === true
 }
 
 function entryState(name: string, entry: FileEntry, buffer: Buffer): 'same' | 'changed' | 'missing' {
@@ -73,8 +83,10 @@ function entryState(name: string, entry: FileEntry, buffer: Buffer): 'same' | 'c
   }
 }
 
+/** What became a link or a pipe since it was looked at is neither followed nor waited for. */
 function fileDigest(name: string, buffer: Buffer): string {
-  const descriptor = fs.openSync(name, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
+  const descriptor = fs.openSync(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
     const digest = createHash('sha256')
     for (;;) {

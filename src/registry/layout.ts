@@ -80,16 +80,23 @@ export function writeLayoutIndex(folder: string, root: StoredDocument, tag: stri
 
 function listDocuments(folder: string): readonly StoredDocument[] {
   const blobs = path.join(folder, 'blobs', 'sha256')
-  return fs
-    .readdirSync(blobs)
-    .sort()
-    .flatMap(name => {
-      const file = path.join(blobs, name)
-      const { size } = fs.statSync(file)
-      const document = size > largestDocumentBytes || !startsLikeJson(file) ? undefined : readDocument(folder, file)
-      // A file under another name than its digest is nobody's blob.
-      return document === undefined || hexOf(document.digest) !== name ? [] : [document]
-    })
+  return listNames(folder, blobs).flatMap(name => {
+    const file = path.join(blobs, name)
+    const stat = fs.statSync(file, { throwIfNoEntry: false })
+    if (stat?.isFile() !== true || stat.size > largestDocumentBytes || !startsLikeJson(file)) return []
+    const document = readDocument(folder, file)
+    // A file under another name than its digest is nobody's blob.
+    return document === undefined || hexOf(document.digest) !== name ? [] : [document]
+  })
+}
+
+function listNames(folder: string, blobs: string): readonly string[] {
+  try {
+    return fs.readdirSync(blobs).sort()
+  } catch (caught) {
+    if (isErrno(caught, 'ENOENT', 'ENOTDIR')) throw invalid(folder, `is no complete image layout: ${blobs} is missing`)
+    throw toReleaseError(caught)
+  }
 }
 
 /** Layers and other blobs are told from documents by their first byte, without reading them. */
@@ -123,7 +130,10 @@ function parseObject(folder: string, name: string): Readonly<Record<string, unkn
 
 function readSmall(folder: string, file: string): Buffer {
   try {
-    if (fs.statSync(file).size > largestDocumentBytes) throw invalid(folder, `has too long a document: ${file}`)
+    const stat = fs.statSync(file)
+    // A pipe would be waited for, and a device never ends.
+    if (!stat.isFile()) throw invalid(folder, `has something else than a file: ${file}`)
+    if (stat.size > largestDocumentBytes) throw invalid(folder, `has too long a document: ${file}`)
     return fs.readFileSync(file)
   } catch (caught) {
     if (isErrno(caught, 'ENOENT', 'ENOTDIR')) throw invalid(folder, `is no complete image layout: ${file} is missing`)

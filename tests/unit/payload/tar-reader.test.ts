@@ -106,6 +106,11 @@ describe('TarReader', () => {
     expect(() => read(forged(link, block => block.write('00000000001', 124)))).toThrow(invalid)
   })
 
+  it('accepts the zeros of a full record behind the end, and refuses more than any has', () => {
+    expect(read(Buffer.concat([tar, Buffer.alloc(1024 * 1024 - 1024)])).entries).toEqual(entries)
+    expect(() => read(Buffer.concat([tar, Buffer.alloc(1024 * 1024)]))).toThrow(invalid)
+  })
+
   it('refuses a long name without a member, and bytes after the end', () => {
     const long: TarEntry = { type: 'file', name: `./${'a/'.repeat(60)}b`, mode: 0o644, sizeBytes: 0 }
     expect(() => read(Buffer.concat([tarOf([long]).subarray(0, 1024), Buffer.alloc(1024)]))).toThrow(invalid)

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -82,7 +83,14 @@ describe('verifyTree', () => {
     fs.renameSync(at('b'), at('elsewhere'))
     fs.symlinkSync('elsewhere', at('b'))
     const found = await verifyTree(folder, manifest)
-    expect(found.changed).toContain('b')
+    expect(found.changed).toEqual(['b'])
+    expect(found.missing).toEqual(['b/c', 'b/c/deep', 'b/link'])
     expect(found.extra).toEqual(['elsewhere'])
+  })
+
+  it('does not wait for a pipe in place of a file', async () => {
+    fs.rmSync(at('a/text'))
+    execFileSync('mkfifo', ['-m', '0644', at('a/text')])
+    expect((await verifyTree(folder, manifest)).changed).toEqual(['a/text'])
   })
 })
