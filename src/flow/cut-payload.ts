@@ -7,6 +7,7 @@ import { known } from '../core/step.ts'
 import type { Tree } from '../core/tree.ts'
 import { payloadManifestType } from '../envelope/oci.ts'
 import { createTarball } from '../envelope/tarball.ts'
+import { FillThreads } from '../payload/fill-threads.ts'
 import { compressedManifest, type PayloadManifest } from '../payload/manifest.ts'
 import { packPayload } from '../payload/pack.ts'
 import type { Artifact } from '../payload/release-record.ts'
@@ -17,16 +18,32 @@ import type { CutState, PackedComponent } from './cut-state.ts'
 
 /** Collect what is shipped and pack it, component by component: tarball and manifest of each. */
 export async function packPayloads(state: CutState): Promise<Outcome<string>> {
-  const { buildCheckout } = known(state.workspace)
-  const trees = componentsOf(known(state.prepared).loaded.recipe).map(component => ({
-    component,
-    tree: buildTree(buildCheckout, component.payload),
-  }))
+  const threads = new FillThreads()
   const packed: PackedComponent[] = []
-  for (const { component, tree } of trees) packed.push(await packComponent(state, component, tree))
+  try {
+    for (const { component, tree } of shippedTrees(state, threads)) {
+      packed.push(await packComponent(state, { component, tree, threads }))
+    }
+  } finally {
+    await threads.close()
+  }
   state.packed = packed
   packed[0]!.artifacts.unshift(...state.early)
   return done(packed.map(packedText).join('; '))
+}
+
+/** Collect what every component ships, while threads are started if that comes to much. */
+function shippedTrees(state: CutState, threads: FillThreads): readonly ShippedTree[] {
+  const { buildCheckout } = known(state.workspace)
+  return componentsOf(known(state.prepared).loaded.recipe).map(component => ({
+    component,
+    tree: buildTree(buildCheckout, component.payload, sizeBytes => threads.expect(sizeBytes)),
+  }))
+}
+
+interface ShippedTree {
+  readonly component: RecipeComponent
+  readonly tree: Tree
 }
 
 function packedText({ component, manifest, tarball }: PackedComponent): string {
@@ -36,7 +53,10 @@ function packedText({ component, manifest, tarball }: PackedComponent): string {
 }
 
 /** Pack a tree: tarball and manifest in one pass over its files. Post: both are on disk and among the artifacts. */
-async function packComponent(state: CutState, component: RecipeComponent, tree: Tree): Promise<PackedComponent> {
+async function packComponent(
+  state: CutState,
+  { component, tree, threads }: ShippedTree & { readonly threads: FillThreads },
+): Promise<PackedComponent> {
   const { loaded, facts, wanted } = known(state.prepared)
   const { name, payload } = component
   const folder = known(state.output).partial
@@ -54,6 +74,7 @@ async function packComponent(state: CutState, component: RecipeComponent, tree: 
       recipe: component.isApplication ? nodeRecipeJson(loaded.raw) : null,
       sinks: [tarball],
       cache: state.segmentCache,
+      threads,
       withMd5: component.deb !== undefined,
       onProgress: (done, total) =>
         state.tools.emit({ kind: 'progress', step: 'payload', what: name, unit: 'bytes', done, total }),
