@@ -26,6 +26,8 @@ import { openSegmentSource } from '../../src/payload/source.ts'
 /** What a process tells of its work. */
 interface Measured {
   readonly durationMs: number
+  /** Of all threads: it says more than the duration where others are at work. */
+  readonly cpuMs: number
   readonly maxRssBytes: number
 }
 
@@ -33,6 +35,7 @@ interface Row {
   readonly what: string
   readonly sizeBytes: number
   readonly durationMs?: number
+  readonly cpuMs?: number
   readonly maxRssBytes?: number
 }
 
@@ -49,9 +52,13 @@ if (first === '--make' || first === '--apply') {
   process.chdir(second)
   const run = first === '--make' ? make : () => apply(third!)
   const startMs = performance.now()
+  const startCpu = process.cpuUsage()
   await run()
   const durationMs = performance.now() - startMs
-  process.stdout.write(JSON.stringify({ durationMs, maxRssBytes: process.resourceUsage().maxRSS * 1024 }))
+  const { user, system } = process.cpuUsage(startCpu)
+  process.stdout.write(
+    JSON.stringify({ durationMs, cpuMs: (user + system) / 1000, maxRssBytes: process.resourceUsage().maxRSS * 1024 }),
+  )
 } else {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-bench-'))
   try {
@@ -123,8 +130,10 @@ function measure(runs: number, argv: readonly string[]): Measured {
     const stdout = execFileSync(process.execPath, [import.meta.filename, ...argv], { encoding: 'utf8' })
     return JSON.parse(stdout)
   })
+  const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[runs >> 1]!
   return {
-    durationMs: results.map(({ durationMs }) => durationMs).toSorted((a, b) => a - b)[runs >> 1]!,
+    durationMs: median(results.map(({ durationMs }) => durationMs)),
+    cpuMs: median(results.map(({ cpuMs }) => cpuMs)),
     maxRssBytes: Math.max(...results.map(({ maxRssBytes }) => maxRssBytes)),
   }
 }
@@ -157,11 +166,14 @@ function peers(pairs: readonly { readonly next: string; readonly old: string | u
 
 /** The first row is what the others are compared with. */
 function print(rows: readonly Row[]): void {
-  for (const { what, sizeBytes, durationMs, maxRssBytes } of rows) {
+  for (const { what, sizeBytes, durationMs, cpuMs, maxRssBytes } of rows) {
     const ratio = (sizeBytes / rows[0]!.sizeBytes).toFixed(3)
     const time = durationMs === undefined ? '' : `${durationMs.toFixed(0)} ms`
+    const cpu = cpuMs === undefined ? '' : `CPU ${cpuMs.toFixed(0)} ms`
     const memory = maxRssBytes === undefined ? '' : `RSS ${formatBytes(maxRssBytes)}`
     const size = formatBytes(sizeBytes).padStart(10)
-    process.stdout.write(`${what.padEnd(42)}${size} ${ratio.padStart(7)} ${time.padStart(9)}  ${memory}\n`)
+    process.stdout.write(
+      `${what.padEnd(42)}${size} ${ratio.padStart(7)} ${time.padStart(9)}  ${cpu.padStart(12)}  ${memory}\n`,
+    )
   }
 }
