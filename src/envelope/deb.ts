@@ -37,14 +37,17 @@ export const manifestMember = '_manifest.zst'
  * Errors: DEB_FIELD, DEB_TOO_LARGE, FILE_IO. Source: deb(5).
  */
 export async function createDeb(options: DebOptions): Promise<DebArtifact> {
-  const { manifest, control } = options
+  const { manifest } = options
   const plan = planDeb(options, manifest, options.md5sums)
-  const tail = await compressTail(smallTar(plan.tail, manifest.sourceDateEpoch), manifest)
+  const [tail, control] = await Promise.all([
+    compressTail(smallTar(plan.tail, manifest.sourceDateEpoch), manifest),
+    compressControl(plan, manifest),
+  ])
   const output = new OutputFile(options.file)
   try {
     output.write(Buffer.from(arMagic))
     writeMember(output, 'debian-binary', Buffer.from('2.0\n'), manifest)
-    writeMember(output, 'control.tar.gz', await controlTar(plan, manifest), manifest)
+    writeMember(output, 'control.tar.gz', control, manifest)
     const payloadOffset = await writeData(output, tail, options)
     writeMember(output, manifestMember, options.storedManifest, manifest)
     return {
@@ -53,9 +56,9 @@ export async function createDeb(options: DebOptions): Promise<DebArtifact> {
       ...output.finish(),
       mediaType: 'application/vnd.debian.binary-package',
       payloadOffset,
-      package: control.package,
-      debianVersion: control.version,
-      architecture: control.architecture,
+      package: options.control.package,
+      debianVersion: options.control.version,
+      architecture: options.control.architecture,
       control: plan.controlText,
     }
   } catch (caught) {
@@ -73,7 +76,7 @@ async function compressTail(tar: Buffer, manifest: PayloadManifest): Promise<Buf
   }
 }
 
-function controlTar(plan: DebPlan, { sourceDateEpoch }: PayloadManifest): Promise<Buffer> {
+function compressControl(plan: DebPlan, { sourceDateEpoch }: PayloadManifest): Promise<Buffer> {
   const tar = smallTar(plan.control, sourceDateEpoch)
   return gzip(Buffer.concat([tar, tarEnd]), { level: 6, chunkSize: 1024 * 1024 })
 }

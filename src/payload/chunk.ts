@@ -2,7 +2,25 @@ import { createHash } from 'node:crypto'
 
 const mebibyte = 1024 * 1024
 
-/** Where a large file may be cut: no earlier, on average and no later than these bytes after the last cut. */
+/**
+ * Where a large file may be cut: no earlier, on average and no later than these bytes after the last cut. Groups of small files have the
+ * same bounds.
+ *
+ * Larger segments compress better, smaller ones leave less to fetch by an upgrade that has no delta pack. In MB, for parse-server with its
+ * dependencies (141 MB) and for a Node distribution (215 MB), zstd 1.5.7, beside one stream of `tar | zstd`; what an upgrade from the release
+ * before fetches is at level 3:
+ *
+ *     MiB      level 3       level 9       fetched
+ *     0.5-1.5  21.5   58.0   18.6   53.3   1.9   35.0
+ *     1-2-3    19.4   50.7   16.5   46.5   2.4   36.1
+ *     2-4-6    17.1   48.9   14.5   44.6   3.0   36.1
+ *     4-6-8    16.7   47.8   14.0   43.1   2.8   40.3
+ *     4-8-12   16.3   47.2   13.7   42.5   3.5   40.4
+ *     6-12-16  16.2   47.1   13.5   42.2   4.3   35.7
+ *     stream   18.1   48.1   13.8   41.7
+ *
+ * 4-6-8 are the smallest that stay within 6 % of the stream at level 9; larger ones cost memory in every thread and lane, and gain little.
+ */
 export const chunkBytes = { min: 4 * mebibyte, average: 6 * mebibyte, max: 8 * mebibyte } as const
 
 /** Room for the tar of any segment that is made: the longest chunk, and a header with the longest names before it. */

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import os from 'node:os'
-import { Worker } from 'node:worker_threads'
+import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { ReleaseError } from '../core/error.ts'
 import { segmentRoomBytes } from './chunk.ts'
 import type { FillOrder, FillReport, FillThreadData } from './fill-thread.ts'
@@ -70,7 +70,10 @@ export class FillThreads {
     const program = createRequire(import.meta.url).resolve('#fill-thread')
     const shared = Array.from({ length: buffersPerThread }, () => new SharedArrayBuffer(segmentRoomBytes))
     const data: FillThreadData = { buffers: shared }
-    const thread = { worker: new Worker(program, { workerData: data }), buffers: shared.map(each => Buffer.from(each)) }
+    const thread = {
+      worker: new Worker(program, { workerData: data, env: SHARE_ENV }),
+      buffers: shared.map(each => Buffer.from(each)),
+    }
     thread.worker.on('message', (report: FillReport) => this.#filling?.take(thread, report))
     thread.worker.on('error', reason => {
       this.#failure = { reason }
