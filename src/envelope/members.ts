@@ -13,11 +13,13 @@ interface Expected {
 /**
  * Compare the members of a tar, as they are read, with what a manifest says of them; those after the payload are kept.
  *
- * Errors: ENVELOPE_MISMATCH.
+ * Post: nothing after the payload takes the place of a part of it. Errors: ENVELOPE_MISMATCH.
  */
 export class MemberComparison implements TarHandler {
   readonly #place: string
   readonly #expected: Iterator<Expected>
+  /** The names that were there already, folders with their slash. */
+  readonly #names = new Set<string>()
   #open: { readonly name: string; readonly digest: Digest; readonly digester: Digester } | undefined
   /** The members after the payload's. */
   readonly tail: TarEntry[] = []
@@ -30,6 +32,7 @@ export class MemberComparison implements TarHandler {
   readonly member = (found: TarEntry, contentOffset: number): void => {
     this.#closeFile()
     const next = this.#expected.next()
+    this.#assertNew(found)
     if (next.done === true) {
       this.tail.push(found)
       return
@@ -52,6 +55,13 @@ export class MemberComparison implements TarHandler {
     this.#closeFile()
     const next = this.#expected.next()
     if (next.done !== true) throw this.#error(`ends before ${describe(next.value.entry)}`)
+  }
+
+  /** A reader would take the later of two members of one name. */
+  #assertNew({ name }: TarEntry): void {
+    const other = name.endsWith('/') ? name.slice(0, -1) : `${name}/`
+    if (this.#names.has(name) || this.#names.has(other)) throw this.#error(`holds ${name} a second time`)
+    this.#names.add(name)
   }
 
   #closeFile(): void {
