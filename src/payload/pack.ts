@@ -53,8 +53,7 @@ export async function packPayload(options: PackOptions): Promise<PackedPayload> 
   const groups = planGroups(options.tree)
   const codec = codecOf(options.codec ?? 'zstd', options.level)
   const assembled = await packSegments(groups, codec, options)
-  const { segments, tar, md5s } = assembled
-  const paths = options.tree.entries.flatMap(entry => (entry.type === 'file' ? [entry.path] : []))
+  const { segments, tar } = assembled
   const manifest: PayloadManifest = {
     schema: 1,
     name: options.name,
@@ -68,7 +67,7 @@ export async function packPayload(options: PackOptions): Promise<PackedPayload> 
     files: fileEntries(options.tree, contentOffsets(groups), assembled),
     recipe: options.recipe,
   }
-  return { manifest, md5sums: new Map(md5s.map((md5, index) => [paths[index]!, md5])) }
+  return { manifest, md5sums: md5sumsByPath(options.tree, assembled) }
 }
 
 async function packSegments(groups: readonly PlannedGroup[], codec: Codec, options: PackOptions): Promise<Assembled> {
@@ -96,6 +95,13 @@ async function packSegments(groups: readonly PlannedGroup[], codec: Codec, optio
     lanes.close()
     if (options.threads === undefined) await threads.close()
   }
+}
+
+function md5sumsByPath(tree: Tree, { md5s }: Assembled): ReadonlyMap<string, string> {
+  const sums = new Map<string, string>()
+  if (md5s.length === 0) return sums
+  for (const entry of tree.entries) if (entry.type === 'file') sums.set(entry.path, md5s[sums.size]!)
+  return sums
 }
 
 function tarBytes(groups: readonly PlannedGroup[]): number {
