@@ -1,0 +1,45 @@
+import { type ErrorEntries, entry } from './entry.ts'
+
+/** Errors of gate, service and serve. */
+export const gateCodes = {
+  GATE_STATE_INVALID: entry(
+    1,
+    'The stored state of a gate cannot be read.',
+    'nothing to do: the gate passes requests on and writes its state anew',
+  ),
+  GATE_ADDRESS_INVALID: entry(
+    2,
+    'An address cannot be listened on.',
+    'write it as HOST:PORT, [HOST]:PORT or unix:PATH, on an interface of this machine',
+  ),
+  GATE_ADDRESS_IN_USE: entry(
+    1,
+    'Another process listens on the address.',
+    'find it with `ss -ltnp` and end it, or choose another address',
+  ),
+  GATE_REQUEST_INVALID: entry(
+    1,
+    'A serving process was asked something that it does not understand.',
+    'use the same version of cutover for both',
+  ),
+  GATE_UNREACHABLE: entry(
+    1,
+    'A serving process did not answer.',
+    'look at its log and run the same command again',
+    true,
+  ),
+  HANDOVER_UNSUPPORTED: entry(
+    1,
+    'This Node cannot hold a listening socket without accepting on it.',
+    'use Node 26.4 or newer, let systemd hand over the socket (LISTEN_FDS), or use mode proxy',
+  ),
+  SERVE_BUSY: entry(5, 'Another process already serves the prefix.', 'use it, or end it first', true),
+  SERVE_NOT_RUNNING: entry(1, 'Nothing serves the prefix.', 'start it with `cutover serve PREFIX`'),
+  SERVE_NO_RELEASE: entry(1, 'The release to start is not in the prefix.', 'install it first'),
+  SERVICE_START_FAILED: entry(
+    1,
+    'A service cannot be started.',
+    'look at its command in the recipe and at its log in run/log',
+    true,
+  ),
+} as const satisfies ErrorEntries

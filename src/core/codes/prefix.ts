@@ -1,0 +1,76 @@
+import { type ErrorEntries, entry } from './entry.ts'
+
+/** Errors of prefix and install. */
+export const prefixCodes = {
+  PREFIX_UNKNOWN: entry(2, 'A folder is not a prefix.', 'run `cutover init` for it, or name another with --prefix'),
+  PREFIX_DAMAGED: entry(
+    4,
+    'A prefix does not look as its journal says.',
+    'put back what the message names, then run `cutover recover`',
+  ),
+  PREFIX_MISMATCH: entry(
+    2,
+    'A prefix exists already for another application or repository.',
+    'choose another folder: a prefix stays with its application and repository',
+  ),
+  JOURNAL_DAMAGED: entry(
+    4,
+    'The journal of a prefix is damaged in its middle.',
+    'restore journal/journal.ndjson from a backup; what runs is not touched',
+  ),
+  JOURNAL_SEQUENCE: entry(
+    4,
+    'The journal of a prefix has a gap, a repetition or a record that cannot follow.',
+    'restore journal/journal.ndjson from a backup; what runs is not touched',
+  ),
+  JOURNAL_FULL: entry(
+    1,
+    'There is no room for the journal of a prefix.',
+    'make room on the file system of the prefix and run the same command again',
+    true,
+  ),
+  RELEASE_CHANGED: entry(
+    3,
+    'A release is not what it was when it was signed, fetched or staged.',
+    'run `cutover verify` to see what differs',
+  ),
+  RUNTIME_MISSING: entry(1, 'The interpreter that a release needs is not installed.', 'install it'),
+  RUNTIME_VERSION: entry(1, 'No interpreter of this machine has the version that a release needs.', 'install one'),
+  SETUP_FAILED: entry(
+    1,
+    'A release could not be set up; the active version was not touched.',
+    'look at the output in the message; it is tried again when the version is named with --version',
+  ),
+  MIGRATION_FAILED: entry(
+    1,
+    'A data migration failed; the version before serves.',
+    'look at the output in the message; it is tried again when the version is named with --version',
+  ),
+  INSTALL_UNHEALTHY: entry(
+    1,
+    'A version did not start, become healthy or stay so; the version before serves again.',
+    'look at the logs below run/log of the prefix, then cut a new version',
+  ),
+  ROLLBACK_NONE: entry(1, 'There is no version to go back to.', 'install the version that you want with --version'),
+  ROLLBACK_FLOOR: entry(
+    1,
+    'A version is older than the data allows after a forward-only migration.',
+    'choose a later version, or restore the data by hand',
+  ),
+  VERIFY_NONE: entry(1, 'There is no such installed version to verify.', 'install a version first'),
+  VERIFY_FAILED: entry(
+    3,
+    'An installed release is not what was signed.',
+    'do not trust what runs; install another version, remove this one, and install it again',
+  ),
+  RECOVERY_INCOMPLETE: entry(
+    4,
+    'An interrupted or failed change could be neither finished nor undone.',
+    'see to what the message names, then run `cutover recover`',
+  ),
+  ENVIRONMENT_UNKNOWN: entry(
+    2,
+    'A release knows nothing of the environment of the prefix.',
+    'run `cutover init` on the prefix again with another --environment, or add this one to the recipe and cut a new version',
+  ),
+} as const satisfies ErrorEntries

@@ -1,0 +1,66 @@
+import { type ErrorEntries, entry } from './entry.ts'
+
+/** Errors of repository. */
+export const repositoryCodes = {
+  LISTEN_FAILED: entry(
+    1,
+    'A repository cannot be served at an address.',
+    'choose another address with --listen, or end the process that has it (`ss -ltnp` finds it)',
+  ),
+  REPOSITORY_UNKNOWN: entry(
+    1,
+    'There is no repository at an address.',
+    'check the address; `release init DIR` makes a repository',
+  ),
+  REPOSITORY_CONFLICT: entry(
+    1,
+    'Something that must never change is there already with other content.',
+    'releases are immutable: cut a new version',
+  ),
+  REPOSITORY_CHANGED: entry(
+    5,
+    'Somebody else published in the meantime.',
+    'run the same command again: it starts from what is there now',
+    true,
+  ),
+  REPOSITORY_DAMAGED: entry(
+    1,
+    'A repository does not hold what it should.',
+    'look at its storage; `release verify VERSION` tells what can be read',
+  ),
+  RELEASE_NOT_CUT: entry(1, 'There is no such release in dist.', 'run `release cut VERSION` first'),
+  RELEASE_DAMAGED: entry(
+    1,
+    'A file of a release is not what its record says.',
+    'put the file back from where the release was cut, or cut the next version',
+  ),
+  RELEASE_UNTAGGED: entry(
+    1,
+    'A release has no tag in the git repository, or the tag marks other content.',
+    'fetch the tags, or cut the release again',
+  ),
+  TAG_PUSH: entry(
+    1,
+    'The tag of a release could not be pushed, and nothing was published.',
+    'look at the remote, then run the same command again',
+    true,
+  ),
+  PACKAGE_INVALID: entry(
+    1,
+    'A Debian or Python package cannot be listed in an index.',
+    'correct the recipe and cut the release again',
+  ),
+  KEY_MISSING: entry(1, 'A signing key is not in the keys folder.', 'give the folder that has it with --keys'),
+  KEY_PERMISSIONS: entry(3, 'Others than you may read a signing key.', 'set the mode that the message names'),
+  KEY_INVALID: entry(1, 'A key file cannot be read.', 'restore it from a backup'),
+  KEY_MISMATCH: entry(
+    3,
+    'A signing key is not the one that the repository trusts for this.',
+    'give the keys folder of this repository with --keys',
+  ),
+  KEY_PLACE: entry(
+    2,
+    'Signing keys would be published together with the repository.',
+    'choose a keys folder outside of the repository with --keys',
+  ),
+} as const satisfies ErrorEntries
