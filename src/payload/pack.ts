@@ -4,7 +4,7 @@ import { type Assembled, Assembly } from './assembly.ts'
 import { codecOf } from './codec.ts'
 import { openLanes } from './encode.ts'
 import { FillThreads } from './fill-threads.ts'
-import { type FillSettings, inlineFiller } from './filler.ts'
+import { type Filler, type FillSettings, inlineFiller } from './filler.ts'
 import { type Codec, type FileEntry, type PayloadManifest, segmentsOfContent } from './manifest.ts'
 import { contentOffsets, type PlannedGroup, planGroups } from './plan.ts'
 import { openCache, type SegmentCachePlace } from './segment-cache.ts'
@@ -71,7 +71,7 @@ export async function packPayload(options: PackOptions): Promise<PackedPayload> 
 }
 
 async function packSegments(groups: readonly PlannedGroup[], codec: Codec, options: PackOptions): Promise<Assembled> {
-  const { withMd5 = false, cache, signal, sinks, onProgress } = options
+  const { withMd5 = false, cache, signal } = options
   signal?.throwIfAborted()
   const settings: FillSettings = { mtimeSeconds: options.sourceDateEpoch, withMd5, codec, cachePlace: cache }
   const threads = options.threads ?? new FillThreads()
@@ -79,21 +79,31 @@ async function packSegments(groups: readonly PlannedGroup[], codec: Codec, optio
   const filler = threads.areStarted ? threads.fill(groups, settings) : inlineFiller(groups, settings)
   const abort = () => filler.fail(signal?.reason)
   signal?.addEventListener('abort', abort)
-  const lanes = await openLanes(codec, options.lanes)
-  const totalTarBytes = tarBytes(groups)
+  try {
+    return await assemble(filler, { settings, totalTarBytes: tarBytes(groups), options })
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    if (options.threads === undefined) await threads.close()
+  }
+}
+
+async function assemble(
+  filler: Filler,
+  packing: { readonly settings: FillSettings; readonly totalTarBytes: number; readonly options: PackOptions },
+): Promise<Assembled> {
+  const { settings, totalTarBytes, options } = packing
+  const lanes = await openLanes(settings.codec, options.lanes)
   try {
     const assembly = new Assembly({
       lanes,
       cache: openCache(settings),
-      sinks,
-      onSegment: segment => onProgress?.(segment.tarOffset + segment.tarSizeBytes, totalTarBytes),
+      sinks: options.sinks,
+      onSegment: segment => options.onProgress?.(segment.tarOffset + segment.tarSizeBytes, totalTarBytes),
     })
     for await (const filled of filler.segments()) await assembly.add(filled)
     return await assembly.finish()
   } finally {
-    signal?.removeEventListener('abort', abort)
     lanes.close()
-    if (options.threads === undefined) await threads.close()
   }
 }
 
