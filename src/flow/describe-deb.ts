@@ -75,7 +75,7 @@ function debControl(deb: RecipeDeb, { recipe, component, version: releaseVersion
     architecture: deb.architecture,
     maintainer: recipe.maintainer,
     summary: component.summary,
-    description: component.description,
+    description: component.description ?? plainDescription(recipe, version),
     fields: {
       ...text('Source', name === recipe.name ? undefined : recipe.name),
       'Pre-Depends': relations(deb.preDepends),
@@ -175,4 +175,13 @@ function copyright(deb: RecipeDeb, { recipe, checkout, sourceDateEpoch }: DebSou
   if (deb.copyright !== undefined) return readShippedFile(checkout, deb.copyright).toString()
   const { name, licence, maintainer, homepage } = recipe
   return renderCopyright({ name, licence, maintainer, homepage, sourceDateEpoch })
+}
+
+/** Debian wants more than one line of every package (policy §3.4.2); who reads it may at least know where it comes from. */
+function plainDescription({ name, summary, maintainer, homepage }: Recipe, version: string): string {
+  const more =
+    homepage === undefined
+      ? `${maintainer} answers for it.`
+      : `There is more at ${homepage}, and ${maintainer} answers for it.`
+  return `It comes with ${name}, whose makers say in short: ${summary}.\nThis is ${version}. ${more}`
 }

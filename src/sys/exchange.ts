@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { ReleaseError } from '../core/error.ts'
+import { readWhole } from './http.ts'
 
 /** A body that is sent as it is read. `pieces` starts anew whenever it is called, so that a request can be made again. */
 export interface StreamedBody {
@@ -68,18 +69,8 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Answ
 }
 
 /** Read the whole of a small body. Errors: HTTP_TOO_LARGE beyond `maxBytes`, HTTP_FAILED. */
-export async function readAnswer(answer: Answer, maxBytes: number, place: string): Promise<Buffer> {
-  const pieces: Uint8Array[] = []
-  let sizeBytes = 0
-  for await (const piece of answer.body) {
-    sizeBytes += piece.byteLength
-    if (sizeBytes > maxBytes)
-      throw new ReleaseError('HTTP_TOO_LARGE', `${place} is longer than the ${maxBytes} bytes that it may have`, {
-        details: { place, maxBytes },
-      })
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces, sizeBytes)
+export function readAnswer(answer: Answer, maxBytes: number, place: string): Promise<Buffer> {
+  return readWhole(answer.body, maxBytes, place)
 }
 
 /** Write an address for people: without its query and without a user, which may be secrets. */

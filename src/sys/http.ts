@@ -51,10 +51,14 @@ export async function open(url: string, options: OpenOptions = {}): Promise<Open
 /** Read the whole of something small. Errors: those of {@link open}, HTTP_TOO_LARGE beyond `maxBytes`. */
 export async function readBytes(url: string, maxBytes: number, options: OpenOptions = {}): Promise<Buffer | undefined> {
   const opened = await open(url, options)
-  if (opened === undefined) return undefined
+  return opened === undefined ? undefined : await readWhole(opened.body, maxBytes, url)
+}
+
+/** Read the whole of a body from a place. Errors: HTTP_TOO_LARGE beyond `maxBytes`; the body's own. */
+export async function readWhole(body: AsyncIterable<Uint8Array>, maxBytes: number, url: string): Promise<Buffer> {
   const pieces: Uint8Array[] = []
   let sizeBytes = 0
-  for await (const piece of opened.body) {
+  for await (const piece of body) {
     sizeBytes += piece.byteLength
     if (sizeBytes > maxBytes)
       throw new ReleaseError('HTTP_TOO_LARGE', `${url} is longer than the ${maxBytes} bytes that it may have`, {

@@ -50,6 +50,8 @@ it.skipIf(!needTool('dpkg-deb'))('a release of several packages is cut, publishe
   const client = inRelease('ping-client_1.0.0~rc.1-1_all.deb')
   expect(read('--field', client, 'Depends')).toBe('ping-greetings (= 1.0.0~rc.1-1)\n')
   expect(fs.existsSync(inRelease(`ping-greetings-${version}.tar.gz`))).toBe(true)
+  // The recipe describes nothing at length, which Debian wants.
+  expect(read('--field', client, 'Description').split('\n').length).toBeGreaterThan(2)
 
   const { folder: repository, keys } = await makeRepository(tempFolder(), { applications: ['ping'] })
   await upload({ cwd, environment, repository, keys, version, remote: 'origin', planOnly: false }, recordedTools())
