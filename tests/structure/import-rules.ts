@@ -17,7 +17,8 @@ const domainEdges: Readonly<Record<string, readonly string[]>> = {
   comparison: ['payload', 'envelope', 'evidence'],
   // What trust hands out is the release record, and that is payload's document.
   trust: ['payload'],
-  repository: ['payload', 'envelope', 'evidence', 'trust'],
+  // A registry of images is one of the places that a release is published to.
+  repository: ['payload', 'envelope', 'evidence', 'trust', 'registry'],
   registry: [],
   prefix: ['recipe', 'payload', 'trust'],
   gate: ['recipe'],
