@@ -28,6 +28,13 @@ export const repositoryCodes = {
     'A repository does not hold what it should.',
     'look at its storage; `release verify VERSION` tells what can be read',
   ),
+  CHANNEL_UNKNOWN: entry(1, 'A repository has no such channel.', 'choose one of those that the message names'),
+  CHANNEL_SNAPSHOT: entry(
+    1,
+    'A snapshot cannot be offered by the most stable channel.',
+    'cut a release from its commit, and upload that',
+  ),
+  RELEASE_YANKED: entry(1, 'A release that is yanked cannot be offered.', 'run `release unyank VERSION` first'),
   RELEASE_NOT_CUT: entry(1, 'There is no such release in dist.', 'run `release cut VERSION` first'),
   RELEASE_DAMAGED: entry(
     1,
