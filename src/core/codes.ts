@@ -5,6 +5,7 @@ import { evidenceCodes } from './codes/evidence.ts'
 import { gateCodes } from './codes/gate.ts'
 import { generalCodes } from './codes/general.ts'
 import { inspectCodes } from './codes/inspect.ts'
+import { outletCodes } from './codes/outlet.ts'
 import { payloadCodes } from './codes/payload.ts'
 import { prefixCodes } from './codes/prefix.ts'
 import { rebuildCodes } from './codes/rebuild.ts'
@@ -21,6 +22,7 @@ export const errorAreas = {
   'Core and sys': generalCodes,
   Trust: trustCodes,
   Repository: repositoryCodes,
+  Outlets: outletCodes,
   Evidence: evidenceCodes,
   Registry: registryCodes,
   Recipe: recipeCodes,
@@ -39,6 +41,7 @@ export const errorCodes = {
   ...generalCodes,
   ...trustCodes,
   ...repositoryCodes,
+  ...outletCodes,
   ...evidenceCodes,
   ...registryCodes,
   ...recipeCodes,
