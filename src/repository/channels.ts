@@ -1,4 +1,5 @@
 import { ReleaseError } from '../core/error.ts'
+import { compareBytes } from '../core/relative-path.ts'
 import { compareVersions, isPreRelease } from '../core/version.ts'
 import { type ChannelDocument, type ListedRelease, type ReleaseIndex, recordKey } from '../trust/layout.ts'
 import { nearVersions } from '../trust/release-index.ts'
@@ -159,10 +160,12 @@ function withMember(index: ReleaseIndex, channel: string, version: string): Rele
     : withChannel(index, channel, [...versions, version].toSorted(compareVersions))
 }
 
-/** A channel that has nothing is not written down, so that equal lists are equal bytes. */
+/** Channels are kept by name, and one that has nothing is not kept, so that equal lists are equal whatever led to them. */
 function withChannel(index: ReleaseIndex, channel: string, versions: readonly string[]): ReleaseIndex {
-  const { [channel]: _, ...others } = index.channels
-  return { ...index, channels: versions.length === 0 ? others : { ...others, [channel]: versions } }
+  const changed = Object.entries({ ...index.channels, [channel]: versions })
+    .filter(([, members]) => members.length > 0)
+    .toSorted(([a], [b]) => compareBytes(a, b))
+  return { ...index, channels: Object.fromEntries(changed) }
 }
 
 function withRelease(index: ReleaseIndex, release: ListedRelease): ReleaseIndex {
