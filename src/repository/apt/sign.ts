@@ -10,13 +10,14 @@ export interface SignedRelease {
 }
 
 /**
- * Sign a Release file. Pre: the text ends with a line break and no line has trailing blanks.
+ * Sign a Release file with every key: while keys are exchanged, a client that knows one of them is content.
  *
+ * Pre: the text ends with a line break and no line has trailing blanks; no key was made after `nowMs`.
  * Shape: ed25519 in OpenPGP version 4 with SHA-512, which gpgv since 2.1 and sqv both accept.
  * Source: RFC 9580 §7 (cleartext signatures), apt's SplitClearSignedFile.
  */
-export async function signRelease(text: string, key: AptKeyFile, nowMs: number): Promise<SignedRelease> {
-  const signingKeys = await readPrivateKey({ armoredKey: key.privateKey })
+export async function signRelease(text: string, keys: readonly AptKeyFile[], nowMs: number): Promise<SignedRelease> {
+  const signingKeys = await Promise.all(keys.map(key => readPrivateKey({ armoredKey: key.privateKey })))
   const date = new Date(nowMs)
   const config = { preferredHashAlgorithm: enums.hash.sha512 }
   const inRelease = await sign({ message: await createCleartextMessage({ text }), signingKeys, date, config })

@@ -2,9 +2,20 @@ import type { Digest } from '../../core/digest.ts'
 
 /** What the ledger remembers of a suite, so that one package can be added without reading the others. */
 export interface SuiteState {
+  /** When the newest Release file says that it was made: the next one says something later. */
+  readonly dateMs: number
+  /** Whether nothing of it is installed unless asked for: never changed, for apt takes such a change for an attack. */
+  readonly notAutomatic: boolean
+  /** The newest of each file that carries or is a signature. */
+  readonly release: Readonly<Record<ReleaseFileName, IndexFile>>
   /** By path without compression, relative to the suite: `main/binary-amd64/Packages`, `main/Contents-amd64`. */
   readonly indexes: Readonly<Record<string, IndexState>>
 }
+
+/** The files of a suite that apt reads first. */
+export const releaseFileNames = ['Release', 'Release.gpg', 'InRelease'] as const
+/** One of {@link releaseFileNames}. */
+export type ReleaseFileName = (typeof releaseFileNames)[number]
 
 /** An index in its forms. */
 export interface IndexState {

@@ -3,10 +3,7 @@ import { readCleartextMessage, readKey, verify } from 'openpgp'
 import { digestOf, hexOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
 import type { DebArtifact } from './control.ts'
-import type { Suite } from './suite.ts'
-
-/** Fetch a file of the repository. Errors: REPOSITORY_DAMAGED when it is missing or longer than `maxBytes`. */
-export type FetchFile = (key: string, maxBytes: number) => Promise<Buffer>
+import type { ReadFile } from './suite.ts'
 
 const maxReleaseBytes = 1024 * 1024
 const maxIndexBytes = 256 * 1024 * 1024
@@ -17,8 +14,15 @@ const maxIndexBytes = 256 * 1024 * 1024
  * Errors: TRUST_SIGNATURE, TRUST_MISMATCH (the index does not list the package as the record does), REPOSITORY_DAMAGED.
  */
 export async function verifyListed(
-  fetchFile: FetchFile,
-  options: { readonly suite: Suite; readonly deb: DebArtifact; readonly filename: string; readonly aptKey: string },
+  fetchFile: ReadFile,
+  options: {
+    readonly suite: string
+    readonly component: string
+    readonly deb: DebArtifact
+    readonly filename: string
+    /** One or several armoured public keys; the signature of one is enough. */
+    readonly aptKey: string
+  },
 ): Promise<void> {
   const { suite, deb } = options
   const release = await readInRelease(
@@ -38,7 +42,7 @@ export async function verifyListed(
   throw mismatch(`${key} does not list ${options.filename} with ${deb.digest}`)
 }
 
-async function readInRelease(bytes: Buffer, aptKey: string, suite: Suite): Promise<string> {
+async function readInRelease(bytes: Buffer, aptKey: string, suite: string): Promise<string> {
   const place = `dists/${suite}/InRelease`
   try {
     const message = await readCleartextMessage({ cleartextMessage: bytes.toString('utf8') })
