@@ -12,18 +12,27 @@ export interface Representation {
 
 /** How a GET or HEAD is to be answered: the bytes from `start` up to but without `end`. */
 export interface Selection {
-  readonly status: 200 | 206 | 304 | 416
+  readonly status: 200 | 206 | 304 | 412 | 416
   readonly start: number
   readonly end: number
 }
 
 /** Weigh a request's conditions and its range. Source: RFC 9110 §13.2.2 (their order), §14.2 (ranges). */
 export function select(headers: IncomingHttpHeaders, representation: Representation): Selection {
+  if (isRefused(headers, representation)) return { status: 412, start: 0, end: 0 }
   if (isUnchanged(headers, representation)) return { status: 304, start: 0, end: 0 }
   const { sizeBytes } = representation
   const range = isRangeValid(headers, representation) ? parseRange(headers.range, sizeBytes) : undefined
   if (range === 'unsatisfiable') return { status: 416, start: 0, end: 0 }
   return range === undefined ? { status: 200, start: 0, end: sizeBytes } : { status: 206, ...range }
+}
+
+/** The client wants these bytes or none. */
+function isRefused(headers: IncomingHttpHeaders, { etag, modified }: Representation): boolean {
+  const tags = headers['if-match']
+  if (tags !== undefined) return !tags.split(',').some(tag => tag.trim() === '*' || tag.trim() === etag)
+  const since = headers['if-unmodified-since']
+  return since !== undefined && modified.getTime() > Date.parse(since)
 }
 
 function isUnchanged(headers: IncomingHttpHeaders, { etag, modified }: Representation): boolean {

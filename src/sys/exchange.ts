@@ -9,7 +9,7 @@ export interface StreamedBody {
 }
 
 export interface ExchangeOptions {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'MKCOL' | 'MOVE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | StreamedBody | undefined
   readonly signal?: AbortSignal

@@ -24,11 +24,11 @@ export interface Lock extends Disposable {
  * SQLite's exclusive transaction on an empty database is a POSIX record lock that the kernel drops when the process ends,
  * kill -9 and power loss included; Node offers no flock. The owner's record beside it only serves people: it may be stale, the lock never is.
  *
- * Errors: LOCKED with the owner, after `waitMs`. Source: sqlite.org/lockingv3.html §3, fcntl(2) F_SETLK.
+ * Errors: LOCKED with the owner, after `waitMs`; the signal's reason while waiting. Source: sqlite.org/lockingv3.html §3, fcntl(2) F_SETLK.
  */
 export async function takeLock(
   file: string,
-  options: { readonly command: string; readonly waitMs?: number },
+  options: { readonly command: string; readonly waitMs?: number; readonly signal?: AbortSignal | undefined },
 ): Promise<Lock> {
   const { DatabaseSync } = await import('node:sqlite')
   fs.mkdirSync(path.dirname(file), { recursive: true })
@@ -50,7 +50,10 @@ export async function takeLock(
         database.close()
         throw lockedError(file)
       }
-      await delay(50)
+      await delay(50, options.signal).catch(reason => {
+        database.close()
+        throw reason
+      })
     }
   }
   const owner: LockOwner = { pid: process.pid, host: os.hostname(), command: options.command, sinceMs: Date.now() }

@@ -1,55 +1,156 @@
-import fs from 'node:fs'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import path from 'node:path'
-import { pipeline } from 'node:stream'
+import type { AddressInfo, Socket } from 'node:net'
 import { isErrno, ReleaseError } from '../core/error.ts'
-import { isRelativePath } from '../core/relative-path.ts'
-import { type Representation, select } from './conditional.ts'
+import { type Representation, type Selection, select } from './conditional.ts'
 import { contentTypeOf } from './content-type.ts'
+import { sendFile } from './send-file.ts'
+import { type OpenFile, parseAddress, ServedFolder } from './served-folder.ts'
 
-/** A running server. `close` ends it at once, open downloads included. */
+/** A running server. */
 export interface StaticServer {
   /** Such as `http://127.0.0.1:8080/`, with the port that the system chose. */
   readonly url: string
-  readonly close: () => Promise<void>
+  /** Accept nobody any more, let answers that are on their way go on for so long, then break them off. */
+  readonly close: (options?: { readonly graceMs: number }) => Promise<void>
 }
 
-/** One answered request, for those who watch. */
+/** One answered request, for those who watch. What the client sent is as it came. */
 export interface ServedRequest {
   readonly method: string
   readonly path: string
   readonly status: number
+  /** Of the answer with its head, as far as it was sent. */
+  readonly sizeBytes: number
+  readonly durationMs: number
 }
+
+/** What is asked for. Nothing of it was checked. */
+export interface StaticRequest {
+  readonly method: string
+  /** With its escapes, without the query. */
+  readonly path: string
+  readonly query: string
+  readonly headers: http.IncomingHttpHeaders
+}
+
+/** Names in lower case. */
+export type Headers = Readonly<Record<string, string>>
+
+/** What is answered: a file, by whose bytes conditions and ranges go, or a few bytes. */
+export type Answer = FileAnswer | BytesAnswer
+
+/** The whole or a part of a file, as the request's conditions and range have it. */
+export interface FileAnswer {
+  readonly kind: 'file'
+  readonly file: OpenFile
+  /** With `content-type` and `cache-control`; an `etag` takes the place of the file's. */
+  readonly headers: Headers
+}
+
+/** Bytes that are in memory. */
+export interface BytesAnswer {
+  readonly kind: 'bytes'
+  readonly status: number
+  readonly headers: Headers
+  readonly bytes: Buffer
+}
+
+/** Decides what is answered, whatever the method is; whatever it throws becomes a 500. */
+export type Answerer = (request: StaticRequest) => Answer | Promise<Answer>
+
+/**
+ * What a client may take of the server. Whoever holds more connections than this open keeps others out: that is for a
+ * firewall or a proxy to prevent.
+ */
+const limits = {
+  connections: 1024,
+  /** Requests that wait on one connection for those before them: apt sends ten. */
+  waiting: 64,
+  headerBytes: 16 * 1024,
+  headers: 100,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  idleMs: 60_000,
+} as const
 
 /**
  * Serve a folder of files, read-only: GET and HEAD, single ranges, ETag and Last-Modified with their conditions.
  *
- * Hidden names are never served, and a symbolic link only when it stays inside the folder.
- * Errors: LISTEN_FAILED. Source: RFC 9110 §13 (conditions), §14 (ranges).
+ * Hidden names are never served, and a symbolic link only when it stays inside the folder. `answer` is asked in the place of the
+ * plain folder. Errors: LISTEN_FAILED. Source: RFC 9110 §13 (conditions), §14 (ranges).
  */
 export async function startStaticServer(options: {
   readonly root: string
   readonly host: string
   readonly port: number
+  readonly answer?: Answerer
   readonly onRequest?: (request: ServedRequest) => void
 }): Promise<StaticServer> {
-  const root = fs.realpathSync(options.root)
-  const server = http.createServer((request, response) => {
-    const { method = '', url = '' } = request
-    response.on('close', () => options.onRequest?.({ method, path: url, status: response.statusCode }))
-    answer(root, request, response)
-  })
+  const folder = new ServedFolder(options.root)
+  const connections = new Connections()
+  const answer = options.answer ?? (request => answerFromFolder(folder, request))
+  const server = http.createServer(
+    {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: 5_000,
+    },
+    (request, response) => connections.inTurn(response, () => respond(answer, request, response, options.onRequest)),
+  )
+  server.maxConnections = limits.connections
+  server.maxHeadersCount = limits.headers
+  server.timeout = limits.idleMs
+  // Nobody is told to go on with a body: there is nothing that would take it.
+  server.on('checkContinue', (request, response) => server.emit('request', request, response))
   await listen(server, options.host, options.port)
   const { address, port, family } = server.address() as AddressInfo
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`,
-    close: () =>
-      new Promise(resolve => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    close: ({ graceMs } = { graceMs: 0 }) => close(server, connections, graceMs),
   }
+}
+
+/** Answer as a plain folder: its files, `index.html` for a folder with its slash, and the way to that slash. */
+export function answerFromFolder(folder: ServedFolder, request: StaticRequest): Answer {
+  if (!isRead(request)) return refuseMethod()
+  const address = parseAddress(request.path)
+  if (address.kind === 'malformed') return refuse(400)
+  const file = folder.open(address.isFolder ? indexOf(address.key) : address.key)
+  if (file.kind === 'folder' && !address.isFolder) return leadToSlash(folder, request.path, address.key)
+  if (file.kind !== 'file') return refuse(404)
+  const name = address.isFolder ? 'index.html' : address.key
+  return { kind: 'file', file, headers: { 'content-type': contentTypeOf(name), 'cache-control': 'no-cache' } }
+}
+
+/** The page of a folder. */
+export function indexOf(key: string): string {
+  return key === '' ? 'index.html' : `${key}/index.html`
+}
+
+/** Lead from the name of a folder that has a page to that page, whose links are relative. */
+export function leadToSlash(folder: ServedFolder, path: string, key: string): Answer {
+  const index = folder.open(indexOf(key))
+  if (index.kind !== 'file') return refuse(404)
+  index.close()
+  return refuse(301, { location: `${path}/` })
+}
+
+/** Tell whether a request asks for something, and for nothing to be done. */
+export function isRead({ method }: StaticRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/** Refuse what would change something. */
+export function refuseMethod(): Answer {
+  return refuse(405, { allow: 'GET, HEAD' })
+}
+
+/** Answer that there is nothing, for people. */
+export function refuse(status: number, headers: Headers = {}): BytesAnswer {
+  const bytes = Buffer.from(`${status} ${http.STATUS_CODES[status]}\n`)
+  return { kind: 'bytes', status, bytes, headers: { 'content-type': 'text/plain; charset=utf-8', ...headers } }
 }
 
 function listen(server: http.Server, host: string, port: number): Promise<void> {
@@ -63,120 +164,123 @@ function listen(server: http.Server, host: string, port: number): Promise<void> 
         }),
       )
     })
-    server.listen(port, host, resolve)
+    server.listen({ port, host, backlog: 1024 }, resolve)
   })
 }
 
-function answer(root: string, request: http.IncomingMessage, response: http.ServerResponse): void {
-  response.setHeader('x-content-type-options', 'nosniff')
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.setHeader('allow', 'GET, HEAD')
-    refuse(response, 405)
-    return
+async function close(server: http.Server, connections: Connections, graceMs: number): Promise<void> {
+  connections.isClosing = true
+  const closed = new Promise(resolve => server.close(resolve))
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+  if (graceMs === 0) server.closeAllConnections()
+  await closed
+  clearTimeout(timer)
+}
+
+/** Requests that came on one connection before the answer to the first was sent wait without holding anything open. */
+class Connections {
+  isClosing = false
+  readonly #waiting = new WeakMap<Socket, number>()
+
+  inTurn(response: http.ServerResponse, run: () => void): void {
+    response.shouldKeepAlive &&= !this.isClosing
+    if (response.socket !== null) {
+      run()
+      return
+    }
+    const { socket } = response.req
+    const waiting = (this.#waiting.get(socket) ?? 0) + 1
+    if (waiting > limits.waiting) socket.destroy()
+    this.#waiting.set(socket, waiting)
+    response.once('socket', () => {
+      this.#waiting.set(socket, (this.#waiting.get(socket) ?? 1) - 1)
+      run()
+    })
+  }
+}
+
+async function respond(
+  answer: Answerer,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  onRequest: ((request: ServedRequest) => void) | undefined,
+): Promise<void> {
+  const { method = '', url = '', headers, socket } = request
+  if (onRequest !== undefined) watch(request, response, onRequest)
+  // A body is never read: the connection cannot go on behind it.
+  if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
+    response.shouldKeepAlive = false
   }
   // Clients may send the whole address (RFC 9112 §3.2.2).
-  const [address = ''] = (request.url ?? '').replace(/^https?:\/\/[^/]*/, '').split('?', 1)
-  const place = findFile(root, address)
-  if (place.kind === 'folder') response.setHeader('location', `${address}/`)
-  if (place.kind === 'file') sendFile(place.file, request, response)
-  else refuse(response, refusals[place.kind])
-}
-
-const refusals = { missing: 404, malformed: 400, folder: 301 } as const
-
-type Place = { readonly kind: 'missing' | 'malformed' | 'folder' } | { readonly kind: 'file'; readonly file: string }
-
-function findFile(root: string, address: string): Place {
-  let decoded: string
+  const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '')
+  const queryAt = target.indexOf('?')
+  const path = queryAt < 0 ? target : target.slice(0, queryAt)
+  let answered: Answer
   try {
-    decoded = decodeURIComponent(address)
+    const pending = answer({ method, path, query: queryAt < 0 ? '' : target.slice(queryAt + 1), headers })
+    answered = pending instanceof Promise ? await pending : pending
   } catch {
-    return { kind: 'malformed' }
+    answered = refuse(500)
   }
-  if (!decoded.startsWith('/')) return { kind: 'malformed' }
-  const inFolder = decoded.endsWith('/')
-  const key = decoded.slice(1, inFolder && decoded.length > 1 ? -1 : undefined)
-  if (key !== '' && (!isRelativePath(key) || key.split('/').some(name => name.startsWith('.')))) {
-    return { kind: 'missing' }
-  }
-  const real = realPath(path.join(root, key))
-  if (real === undefined || !isInside(root, real)) return { kind: 'missing' }
-  if (!fs.statSync(real).isDirectory()) return inFolder ? { kind: 'missing' } : { kind: 'file', file: real }
-  const index = realPath(path.join(real, 'index.html'))
-  if (index === undefined || !isInside(root, index)) return { kind: 'missing' }
-  return inFolder ? { kind: 'file', file: index } : { kind: 'folder' }
+  if (answered.kind === 'bytes') sendBytes(response, answered)
+  else if (socket.destroyed) answered.file.close()
+  else await sendSelected(request, response, answered)
 }
 
-function realPath(file: string): string | undefined {
-  try {
-    return fs.realpathSync(file)
-  } catch {
-    return undefined
-  }
+function watch(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  onRequest: (request: ServedRequest) => void,
+): void {
+  const startedMs = performance.now()
+  const { method = '', url = '', socket } = request
+  const before = socket.bytesWritten
+  response.on('close', () => {
+    const sizeBytes = socket.bytesWritten - before
+    onRequest({ method, path: url, status: response.statusCode, sizeBytes, durationMs: performance.now() - startedMs })
+  })
 }
 
-/** A link into a hidden folder counts as leaving. */
-function isInside(root: string, real: string): boolean {
-  if (real === root) return true
-  return real.startsWith(`${root}/`) && !real.slice(root.length).includes('/.')
+function sendBytes(response: http.ServerResponse, { status, headers, bytes }: BytesAnswer): void {
+  response.writeHead(status, { 'x-content-type-options': 'nosniff', 'content-length': bytes.byteLength, ...headers })
+  response.end(response.req.method === 'HEAD' ? undefined : bytes)
 }
 
-function sendFile(file: string, request: http.IncomingMessage, response: http.ServerResponse): void {
-  const opened = openRegular(file)
-  if (opened === undefined) {
-    refuse(response, 404)
+async function sendSelected(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  { file, headers }: FileAnswer,
+): Promise<void> {
+  const representation = { ...file, etag: headers['etag'] ?? file.etag }
+  const selection = select(request.headers, representation)
+  const { status, start, end } = selection
+  if (status === 412 || status === 416) {
+    file.close()
+    const range: Headers = status === 416 ? { 'content-range': `bytes */${representation.sizeBytes}` } : {}
+    sendBytes(response, refuse(status, range))
     return
   }
-  const { descriptor, representation } = opened
-  const { status, start, end } = select(request.headers, representation)
-  response.setHeader('etag', representation.etag)
-  response.setHeader('last-modified', representation.modified.toUTCString())
-  response.setHeader('cache-control', 'no-cache')
-  response.setHeader('accept-ranges', 'bytes')
-  if (status === 206) response.setHeader('content-range', `bytes ${start}-${end - 1}/${representation.sizeBytes}`)
-  if (status === 416) response.setHeader('content-range', `bytes */${representation.sizeBytes}`)
-  if (status === 200 || status === 206) {
-    response.setHeader('content-type', contentTypeOf(file))
-    response.setHeader('content-length', end - start)
-  }
-  response.statusCode = status
+  response.writeHead(status, headOf(selection, representation, headers))
   if (end > start && request.method === 'GET') {
-    const body = fs.createReadStream(file, { fd: descriptor, start, end: end - 1, highWaterMark: 256 * 1024 })
-    // A client that goes away ends its download; nobody is left to tell.
-    pipeline(body, response, () => {})
+    await sendFile(response, file, selection)
     return
   }
-  fs.closeSync(descriptor)
-  if (status === 416) refuse(response, status)
-  else response.end()
+  file.close()
+  response.end()
 }
 
-function openRegular(
-  file: string,
-): { readonly descriptor: number; readonly representation: Representation } | undefined {
-  try {
-    const descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
-    const stat = fs.fstatSync(descriptor, { bigint: true })
-    if (stat.isFile()) return { descriptor, representation: representationOf(stat) }
-    fs.closeSync(descriptor)
-    return undefined
-  } catch {
-    // Gone, or not ours to read: to a client both are "not here".
-    return undefined
-  }
-}
-
-/** Files are replaced by renaming, so that an inode never changes its content. */
-function representationOf(stat: fs.BigIntStats): Representation {
+function headOf(
+  { status, start, end }: Selection,
+  { etag, modified, sizeBytes }: Representation,
+  { 'content-type': contentType = 'application/octet-stream', ...headers }: Headers,
+): http.OutgoingHttpHeaders {
   return {
-    etag: `"${stat.ino.toString(36)}-${stat.size.toString(36)}-${stat.mtimeNs.toString(36)}"`,
-    modified: new Date(Math.floor(Number(stat.mtimeMs) / 1000) * 1000),
-    sizeBytes: Number(stat.size),
+    'x-content-type-options': 'nosniff',
+    'last-modified': modified.toUTCString(),
+    'accept-ranges': 'bytes',
+    ...headers,
+    etag,
+    ...(status === 206 ? { 'content-range': `bytes ${start}-${end - 1}/${sizeBytes}` } : {}),
+    ...(status === 200 || status === 206 ? { 'content-type': contentType, 'content-length': String(end - start) } : {}),
   }
-}
-
-function refuse(response: http.ServerResponse, status: number): void {
-  const text = `${status} ${http.STATUS_CODES[status]}\n`
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': text.length })
-  response.end(response.req.method === 'HEAD' ? undefined : text)
 }
