@@ -35,6 +35,27 @@ export const repositoryCodes = {
     'cut a release from its commit, and upload that',
   ),
   RELEASE_YANKED: entry(1, 'A release that is yanked cannot be offered.', 'run `release unyank VERSION` first'),
+  TARGET_UNKNOWN: entry(
+    2,
+    'A place that a repository can be published to was not understood.',
+    'give a folder, https://HOST/PATH, s3://BUCKET/PREFIX',
+  ),
+  TARGET_CREDENTIALS: entry(
+    3,
+    'Credentials for a target cannot be used as they are.',
+    'keep them in a netrc file of mode 600 (~/.netrc, or where CUTOVER_NETRC says), and use https',
+  ),
+  TARGET_REFUSED: entry(
+    1,
+    'A target refused a request.',
+    'look at the status: the credentials, the address, or what the server lets one do',
+  ),
+  TARGET_UNAVAILABLE: entry(
+    1,
+    'A target did not answer as it should, however often it was tried.',
+    'run the same command again later; it goes on from where it was',
+    true,
+  ),
   RELEASE_NOT_CUT: entry(1, 'There is no such release in dist.', 'run `release cut VERSION` first'),
   RELEASE_DAMAGED: entry(
     1,
@@ -64,6 +85,16 @@ export const repositoryCodes = {
     3,
     'A signing key is not the one that the repository trusts for this.',
     'give the keys folder of this repository with --keys',
+  ),
+  KEY_THRESHOLD: entry(
+    1,
+    'Fewer keys of a role are at hand than must sign for it.',
+    'give the folders that have the others, or sign by a ceremony: release keys export',
+  ),
+  KEY_PASSPHRASE: entry(
+    1,
+    'A key file is encrypted, and no passphrase or a wrong one was given.',
+    'put the passphrase into a file that only you can read and name it with --passphrase-file',
   ),
   KEY_PLACE: entry(
     2,

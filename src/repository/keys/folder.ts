@@ -2,68 +2,233 @@ import { generateKeyPairSync } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { stableJson } from '../../core/canonical-json.ts'
-import { isErrno, ReleaseError, toReleaseError } from '../../core/error.ts'
-import { readTextIfExists, writeFileAtomic } from '../../sys/files.ts'
-import { type AptKeyFile, type KeyFile, parseKeyFile, type TufKeyFile } from './key-file.ts'
+import { ReleaseError } from '../../core/error.ts'
+import { listFiles, readFile, readTextIfExists, writeFileAtomic } from '../../sys/files.ts'
+import { keyIdOf } from '../tuf/signer.ts'
+import { decryptKey, encryptKey } from './encryption.ts'
+import { type Environment, type EnvironmentKeys, keysFromEnvironment } from './environment.ts'
+import { type AptKeyFile, type KeyFile, parseKeyFile, type StoredKeyFile, type TufKeyFile } from './key-file.ts'
+import { type Passphrase, passphraseFrom } from './passphrase.ts'
+import { assertOutside, assertPrivate, makePrivateFolder } from './private.ts'
+import { readSeen, writeSeen } from './seen.ts'
 
 /**
- * The private keys of a repository, in a folder of their own (0700) with one file each (0600).
+ * The private keys at hand for a repository: a folder of their own (0700) with one file each (0600), and the environment.
  *
- * Shape: `ROLE.json` per TUF role, `apt.json` for OpenPGP, `trusted-root.json` (public: the root that publishing is checked against).
+ * Shape: `ROLE.json` and, for more keys of a role, `ROLE@KEYID8.json`; `apt.json` and `apt@FINGERPRINT8.json` for OpenPGP;
+ * `trusted-root.json` (public: the root that publishing is checked against); `seen.json` (the newest state seen, by place);
+ * `revoked/`, which is never read.
  */
 export interface KeyFolder {
   readonly folder: string
-  /** Read the key of a TUF role. Errors: KEY_MISSING, KEY_PERMISSIONS, KEY_INVALID. */
-  readonly tuf: (role: string) => TufKeyFile
-  /** Read the OpenPGP key. Errors: KEY_MISSING, KEY_PERMISSIONS, KEY_INVALID. */
-  readonly apt: () => AptKeyFile
-  /** Tell whether the key of a role is here; keys are often spread over people and machines. */
+  /** The keys of a TUF role that are here, oldest first; none is no error, for keys are spread over people and machines. Errors: KEY_PERMISSIONS, KEY_INVALID. */
+  readonly tuf: (role: string) => readonly TufKey[]
+  /** The OpenPGP keys: all sign. Errors: KEY_MISSING, KEY_PERMISSIONS, KEY_INVALID, KEY_PASSPHRASE. */
+  readonly apt: () => readonly AptKeyFile[]
+  /** The names that there are keys for, sorted: roles, and `apt`. */
+  readonly names: () => readonly string[]
+  /** Tell whether there is a key of a role, or of `apt`. */
   readonly has: (name: string) => boolean
-  /** Make the key of a TUF role unless it is here. Post: durable. */
-  readonly ensureTuf: (role: string) => TufKeyFile
-  /** Make the OpenPGP key unless it is here. Post: durable. */
-  readonly ensureApt: (userName: string, nowMs: number) => Promise<AptKeyFile>
+  /** Make one more key of a TUF role. Post: durable. */
+  readonly addTuf: (role: string) => TufKey
+  /** Make one more OpenPGP key. Post: durable. */
+  readonly addApt: (userName: string, nowMs: number) => Promise<AptKeyFile>
+  /** Make the first key of a TUF role unless there is one. Post: durable. */
+  readonly ensureTuf: (role: string) => readonly TufKey[]
+  /** Make the first OpenPGP key unless there is one. Post: durable. */
+  readonly ensureApt: (userName: string, nowMs: number) => Promise<readonly AptKeyFile[]>
+  /** Put the key with a key id or an OpenPGP fingerprint aside; false when it is not in the folder. */
+  readonly retire: (id: string) => boolean
   /** The root metadata that this publisher trusts, or undefined before the first `release init`. */
   readonly trustedRoot: () => string | undefined
   readonly writeTrustedRoot: (bytes: Uint8Array) => void
+  /** The highest number of a timestamp that was seen at a place; 0 when none was. */
+  readonly seenTimestamp: (place: string) => number
+  readonly rememberTimestamp: (place: string, version: number) => void
+}
+
+/** A key of a TUF role: its public half, and the private one on request. */
+export interface TufKey {
+  readonly role: string
+  readonly keyId: string
+  /** Hex of the 32 bytes. */
+  readonly publicKey: string
+  /** The file, or the variable of the environment with a dollar sign. */
+  readonly place: string
+  readonly encrypted: boolean
+  /** Errors: KEY_PASSPHRASE. */
+  readonly open: () => TufKeyFile
+}
+
+/** How a keys folder is opened. */
+export interface KeyFolderOptions {
+  /** The folder of the repository, if it is one: keys inside it would be published. */
+  readonly repository: string | undefined
+  readonly create: boolean
+  /** Where `CUTOVER_KEY_*` and their like are read; nothing is taken from an environment when absent. */
+  readonly environment?: Environment
+  /** That of the keys that are read; the file that the environment names when absent. */
+  readonly passphrase?: Passphrase
+  /** Encrypt the keys that are made. */
+  readonly encrypt?: boolean
 }
 
 /**
- * Open a keys folder, making it when `create` is set.
+ * Open the keys of a repository, making the folder when `create` is set. No folder is needed when the environment has keys.
  *
- * Errors: KEY_MISSING (no folder), KEY_PERMISSIONS (others may read it), KEY_PLACE (inside the repository: it would be published).
+ * Errors: KEY_MISSING (no folder), KEY_PERMISSIONS (others may read it), KEY_PLACE (inside the repository), KEY_INVALID (the environment's).
  */
-export function openKeys(
-  folder: string,
-  options: { readonly repository: string | undefined; readonly create: boolean },
-): KeyFolder {
+export function openKeys(folder: string, options: KeyFolderOptions): KeyFolder {
+  const { environment = {} } = options
   if (options.repository !== undefined) assertOutside(folder, options.repository)
   if (options.create) makePrivateFolder(folder)
-  assertPrivate(folder, 'folder', 0o700)
-  const file = (name: string) => path.join(folder, `${encodeURIComponent(name)}.json`)
-  const tuf = (role: string) => readKey(file(role), 'tuf')
-  const apt = () => readKey(file('apt'), 'openpgp')
-  const has = (name: string) => fs.existsSync(file(name))
-  const ensureTuf = (role: string): TufKeyFile => {
-    if (!has(role)) writePrivate(file(role), generateTufKey(role))
-    return tuf(role)
+  const given = keysFromEnvironment(environment)
+  if (fs.existsSync(folder) || given.keys.length === 0) assertPrivate(folder, 'folder', 0o700)
+  return new Keys(folder, given, {
+    passphrase: options.passphrase ?? passphraseFrom({}, environment),
+    encrypt: options.encrypt === true,
+  })
+}
+
+interface Stored {
+  readonly place: string
+  readonly key: StoredKeyFile
+}
+
+const otherFiles: ReadonlySet<string> = new Set(['trusted-root.json', 'seen.json'])
+
+class Keys implements KeyFolder {
+  readonly folder: string
+  readonly #given: EnvironmentKeys
+  readonly #secrecy: { readonly passphrase: Passphrase; readonly encrypt: boolean }
+
+  constructor(
+    folder: string,
+    given: EnvironmentKeys,
+    secrecy: { readonly passphrase: Passphrase; readonly encrypt: boolean },
+  ) {
+    this.folder = folder
+    this.#given = given
+    this.#secrecy = secrecy
   }
-  const ensureApt = async (userName: string, nowMs: number): Promise<AptKeyFile> => {
-    if (!has('apt')) {
-      const { generateAptKey } = await import('../apt/sign.ts')
-      writePrivate(file('apt'), await generateAptKey(userName, nowMs))
+
+  tuf = (role: string): readonly TufKey[] => {
+    const found = this.#stored(role).map(({ place, key }): TufKey => {
+      if (key.kind !== 'tuf') throw wrongKind(place, key.kind, 'tuf')
+      const { publicKey } = key
+      const open = () => this.#open(place, key) as TufKeyFile
+      return { role, keyId: keyIdOf(publicKey), publicKey, place, encrypted: key.schema === 2, open }
+    })
+    // A key in the folder and in the environment is one key.
+    return [...new Map(found.map(key => [key.keyId, key])).values()]
+  }
+
+  apt = (): readonly AptKeyFile[] => {
+    const stored = this.#stored('apt')
+    if (stored.length === 0) {
+      throw new ReleaseError('KEY_MISSING', `there is no OpenPGP key in ${this.folder}`, {
+        details: { path: this.folder },
+      })
     }
-    return apt()
+    return stored.map(({ place, key }) => {
+      if (key.kind !== 'openpgp') throw wrongKind(place, key.kind, 'openpgp')
+      return this.#open(place, key) as AptKeyFile
+    })
   }
-  return {
-    folder,
-    tuf,
-    apt,
-    has,
-    ensureTuf,
-    ensureApt,
-    trustedRoot: () => readTextIfExists(file('trusted-root')),
-    writeTrustedRoot: bytes => writeFileAtomic(file('trusted-root'), bytes),
+
+  names = (): readonly string[] => {
+    const inFolder = this.#files().map(name => decodeURIComponent(name.replace(/(@[0-9a-f]+)?\.json$/, '')))
+    return [...new Set([...inFolder, ...this.#given.keys.map(({ key }) => nameOf(key))])].toSorted()
+  }
+
+  has = (name: string): boolean =>
+    this.#filesOf(name).length > 0 || this.#given.keys.some(({ key }) => nameOf(key) === name)
+
+  addTuf = (role: string): TufKey => {
+    const key = generateTufKey(role)
+    this.#write(role, keyIdOf(key.publicKey), key)
+    return this.tuf(role).find(({ publicKey }) => publicKey === key.publicKey)!
+  }
+
+  addApt = async (userName: string, nowMs: number): Promise<AptKeyFile> => {
+    const { generateAptKey } = await import('../apt/sign.ts')
+    const key = await generateAptKey(userName, nowMs)
+    this.#write('apt', key.fingerprint, key)
+    return key
+  }
+
+  ensureTuf = (role: string): readonly TufKey[] => {
+    if (!this.has(role)) this.addTuf(role)
+    return this.tuf(role)
+  }
+
+  ensureApt = async (userName: string, nowMs: number): Promise<readonly AptKeyFile[]> => {
+    if (!this.has('apt')) await this.addApt(userName, nowMs)
+    return this.apt()
+  }
+
+  retire = (id: string): boolean => {
+    const name = this.#files().find(file => idOf(this.#read(file).key) === id)
+    if (name === undefined) return false
+    const aside = path.join(this.folder, 'revoked')
+    makePrivateFolder(aside)
+    const { key } = this.#read(name)
+    fs.renameSync(
+      path.join(this.folder, name),
+      path.join(aside, `${encodeURIComponent(nameOf(key))}@${id.slice(0, 8)}.json`),
+    )
+    return true
+  }
+
+  trustedRoot = (): string | undefined => readTextIfExists(this.#path('trusted-root.json')) ?? this.#given.trustedRoot
+
+  // Without a folder the next run is given its root again, and walks from there.
+  writeTrustedRoot = (bytes: Uint8Array): void => {
+    if (fs.existsSync(this.folder)) writeFileAtomic(this.#path('trusted-root.json'), bytes)
+  }
+
+  seenTimestamp = (place: string): number =>
+    Math.max(readSeen(this.#path('seen.json'), place), this.#given.seenTimestamp)
+
+  rememberTimestamp = (place: string, version: number): void => {
+    if (fs.existsSync(this.folder)) writeSeen(this.#path('seen.json'), place, version)
+  }
+
+  #stored(name: string): readonly Stored[] {
+    const given = this.#given.keys.filter(({ key }) => nameOf(key) === name)
+    return [...this.#filesOf(name).map(file => this.#read(file)), ...given]
+  }
+
+  #filesOf(name: string): readonly string[] {
+    const encoded = encodeURIComponent(name)
+    return this.#files().filter(file => file === `${encoded}.json` || file.startsWith(`${encoded}@`))
+  }
+
+  #files(): readonly string[] {
+    return listFiles(this.folder).filter(
+      name => name.endsWith('.json') && !name.startsWith('.') && !otherFiles.has(name),
+    )
+  }
+
+  #read(name: string): Stored {
+    const place = this.#path(name)
+    assertPrivate(place, 'key', 0o600)
+    return { place, key: parseKeyFile(readFile(place).toString('utf8'), place) }
+  }
+
+  #open(place: string, key: StoredKeyFile): KeyFile {
+    return key.schema === 1 ? key : decryptKey(key, this.#secrecy.passphrase(), place)
+  }
+
+  #write(name: string, id: string, key: KeyFile): void {
+    const isFirst = !fs.existsSync(this.#path(`${encodeURIComponent(name)}.json`))
+    const file = `${encodeURIComponent(name)}${isFirst ? '' : `@${id.slice(0, 8)}`}.json`
+    const stored = this.#secrecy.encrypt ? encryptKey(key, this.#secrecy.passphrase()) : key
+    writeFileAtomic(this.#path(file), stableJson(stored), { mode: 0o600 })
+  }
+
+  #path(name: string): string {
+    return path.join(this.folder, name)
   }
 }
 
@@ -80,52 +245,11 @@ export function generateTufKey(role: string): TufKeyFile {
   }
 }
 
-function readKey<Kind extends KeyFile['kind']>(file: string, kind: Kind): Extract<KeyFile, { readonly kind: Kind }> {
-  assertPrivate(file, 'key', 0o600)
-  const key = parseKeyFile(fs.readFileSync(file, 'utf8'), file)
-  if (key.kind === kind) return key as Extract<KeyFile, { readonly kind: Kind }>
-  throw new ReleaseError('KEY_INVALID', `${file} holds a key of kind ${key.kind}, expected ${kind}`, {
-    details: { path: file },
+const nameOf = (key: StoredKeyFile) => (key.kind === 'tuf' ? key.role : 'apt')
+const idOf = (key: StoredKeyFile) => (key.kind === 'tuf' ? keyIdOf(key.publicKey) : key.fingerprint)
+
+function wrongKind(place: string, found: string, expected: string): ReleaseError {
+  return new ReleaseError('KEY_INVALID', `${place} holds a key of kind ${found}, expected ${expected}`, {
+    details: { path: place },
   })
-}
-
-function writePrivate(file: string, key: KeyFile): void {
-  writeFileAtomic(file, stableJson(key), { mode: 0o600 })
-}
-
-function makePrivateFolder(folder: string): void {
-  if (fs.existsSync(folder)) return
-  fs.mkdirSync(path.dirname(folder), { recursive: true })
-  fs.mkdirSync(folder, { mode: 0o700 })
-}
-
-function assertPrivate(place: string, what: 'folder' | 'key', mode: number): void {
-  let stat: fs.Stats
-  try {
-    stat = fs.statSync(place)
-  } catch (caught) {
-    if (!isErrno(caught, 'ENOENT', 'ENOTDIR')) throw toReleaseError(caught)
-    throw new ReleaseError('KEY_MISSING', `${place} does not exist`, { details: { path: place } })
-  }
-  if ((stat.mode & 0o077) === 0) return
-  throw new ReleaseError(
-    'KEY_PERMISSIONS',
-    `the ${what} ${place} has mode ${(stat.mode & 0o777).toString(8)}, expected ${mode.toString(8)}`,
-    { hint: `run: chmod ${mode.toString(8)} ${place}`, details: { path: place } },
-  )
-}
-
-function assertOutside(folder: string, repository: string): void {
-  const relative = path.relative(realFolder(repository), realFolder(folder))
-  if (relative !== '' && (relative.startsWith('..') || path.isAbsolute(relative))) return
-  throw new ReleaseError('KEY_PLACE', `the keys folder ${folder} is inside the repository ${repository}`, {
-    details: { path: folder, repository },
-  })
-}
-
-/** Resolve links of the part of a path that exists. */
-function realFolder(folder: string): string {
-  const absolute = path.resolve(folder)
-  if (fs.existsSync(absolute)) return fs.realpathSync(absolute)
-  return path.join(realFolder(path.dirname(absolute)), path.basename(absolute))
 }

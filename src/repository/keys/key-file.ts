@@ -1,7 +1,9 @@
 import { ReleaseError } from '../../core/error.ts'
+import { type Encryption, parseEncryption } from './encryption.ts'
 
 /*
- * The format of the files in a keys folder. `schema` makes room for encrypted keys; a reader of today refuses those.
+ * The format of key files. Schema 1 holds the private key as it is, schema 2 encrypted with a passphrase; both tell the public
+ * half to everybody who may read the file.
  */
 
 /** An ed25519 key of one TUF role. `role` is only a label: what a key may sign is written in signed metadata. */
@@ -24,29 +26,53 @@ export interface AptKeyFile {
   readonly privateKey: string
 }
 
-/** Any key file. */
+/** Any key with its private half. */
 export type KeyFile = TufKeyFile | AptKeyFile
 
+/** A key whose private half is encrypted. */
+export type EncryptedKeyFile = EncryptedForm<TufKeyFile> | EncryptedForm<AptKeyFile>
+
+type EncryptedForm<Key extends KeyFile> = Omit<Key, 'schema' | 'privateKey'> & {
+  readonly schema: 2
+  readonly encryption: Encryption
+  /** Base64 of the encrypted private key. */
+  readonly privateKey: string
+}
+
+/** A key file as it is stored. */
+export type StoredKeyFile = KeyFile | EncryptedKeyFile
+
 /** Read a key file. Errors: KEY_INVALID, DOCUMENT_NEWER. The text never appears in a message. */
-export function parseKeyFile(text: string, place: string): KeyFile {
+export function parseKeyFile(text: string, place: string): StoredKeyFile {
   const json = parseObject(text, place)
-  if (typeof json.schema === 'number' && json.schema > 1) {
-    throw new ReleaseError('DOCUMENT_NEWER', `${place} has schema ${json.schema}, this version reads 1`, {
+  if (typeof json.schema === 'number' && json.schema > 2) {
+    throw new ReleaseError('DOCUMENT_NEWER', `${place} has schema ${json.schema}, this version reads 1 and 2`, {
       details: { path: place },
     })
   }
-  const { kind, publicKey, privateKey } = json
-  if (json.schema !== 1 || typeof publicKey !== 'string' || typeof privateKey !== 'string') throw invalid(place)
-  if (kind === 'tuf' && typeof json.role === 'string' && /^[0-9a-f]{64}$/.test(publicKey)) {
-    return { schema: 1, kind, role: json.role, publicKey, privateKey }
-  }
-  if (kind === 'openpgp' && typeof json.fingerprint === 'string' && /^[0-9a-f]{40,64}$/.test(json.fingerprint)) {
-    return { schema: 1, kind, fingerprint: json.fingerprint, publicKey, privateKey }
-  }
-  throw invalid(place)
+  const { schema, publicKey, privateKey } = json
+  if (typeof publicKey !== 'string' || typeof privateKey !== 'string') throw invalid(place)
+  const label = parseLabel(json, publicKey)
+  if (label === undefined) throw invalid(place)
+  if (schema === 1) return { schema, ...label, publicKey, privateKey }
+  const encryption = schema === 2 ? parseEncryption(json.encryption) : undefined
+  if (encryption === undefined) throw invalid(place)
+  return { schema: 2, ...label, publicKey, encryption, privateKey }
 }
 
-function parseObject(text: string, place: string): Partial<Record<keyof TufKeyFile | keyof AptKeyFile, unknown>> {
+type Label = Pick<TufKeyFile, 'kind' | 'role'> | Pick<AptKeyFile, 'kind' | 'fingerprint'>
+
+function parseLabel({ kind, role, fingerprint }: Members, publicKey: string): Label | undefined {
+  if (kind === 'tuf' && typeof role === 'string' && /^[0-9a-f]{64}$/.test(publicKey)) return { kind, role }
+  if (kind === 'openpgp' && typeof fingerprint === 'string' && /^[0-9a-f]{40,64}$/.test(fingerprint)) {
+    return { kind, fingerprint }
+  }
+  return undefined
+}
+
+type Members = Partial<Record<keyof TufKeyFile | keyof AptKeyFile | 'encryption', unknown>>
+
+function parseObject(text: string, place: string): Members {
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -1,22 +1,36 @@
-import { defaultLifetimesDays, type Signing } from '../tuf/metadata.ts'
-import { type TufSigner, tufSigner } from '../tuf/signer.ts'
+import type { LifetimesDays } from '../../trust/layout.ts'
+import { defaultLifetimesDays } from '../tuf/expiry.ts'
+import { keyIdOf, type Signing, type TufSigner, tufSigner } from '../tuf/signer.ts'
 import type { KeyFolder } from './folder.ts'
 import type { TufKeyFile } from './key-file.ts'
 
 /**
- * Sign with the keys of a folder, each read when a role first needs it.
+ * Sign with the keys at hand, each opened when it first signs.
  *
- * `newKeys` are taken before the folder's: keys of a plan that is only shown are never stored.
+ * `newKeys` are taken beside the folder's: keys of a plan that is only shown are never stored.
  */
 export function signingWith(
   keys: KeyFolder,
-  options: { readonly nowMs: number; readonly newKeys?: readonly TufKeyFile[] },
+  options: {
+    readonly nowMs: number
+    readonly newKeys?: readonly TufKeyFile[]
+    readonly lifetimesDays?: LifetimesDays
+  },
 ): Signing {
-  const signers = new Map<string, TufSigner>((options.newKeys ?? []).map(key => [key.role, tufSigner(key)]))
-  const signer = (role: string): TufSigner => {
-    const known = signers.get(role) ?? tufSigner(keys.tuf(role))
-    signers.set(role, known)
-    return known
+  const known = new Map<string, readonly TufSigner[]>()
+  const read = (role: string): readonly TufSigner[] => {
+    const added = (options.newKeys ?? []).filter(key => key.role === role)
+    const ids = new Set(added.map(key => keyIdOf(key.publicKey)))
+    const stored = keys.tuf(role).filter(key => !ids.has(key.keyId))
+    return [
+      ...added.map(key => tufSigner(key.publicKey, () => key)),
+      ...stored.map(key => tufSigner(key.publicKey, key.open)),
+    ]
   }
-  return { signer, nowMs: options.nowMs, lifetimesDays: defaultLifetimesDays }
+  const signers = (role: string): readonly TufSigner[] => {
+    const found = known.get(role) ?? read(role)
+    known.set(role, found)
+    return found
+  }
+  return { signers, nowMs: options.nowMs, lifetimesDays: options.lifetimesDays ?? defaultLifetimesDays }
 }

@@ -1,164 +1,245 @@
-import { Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models'
-// The classes are not exported from the package's entrance.
-import { Delegations } from '@tufjs/models/dist/delegations.js'
-import { DelegatedRole } from '@tufjs/models/dist/role.js'
+import type { Metadata, Root } from '@tufjs/models'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
-import { applicationPaths, applicationRole } from '../../trust/layout.ts'
-import type { TufSigner } from './signer.ts'
-import { metadataKey, type RoleState, type TufState, timestampKey } from './state.ts'
-
-/** How long metadata is believed, in days, by role; `application` is each delegated role. */
-export interface LifetimesDays {
-  readonly root: number
-  readonly targets: number
-  readonly application: number
-  readonly snapshot: number
-  readonly timestamp: number
-}
-
-/** A year for what is signed by hand, a month for what every upload renews. */
-export const defaultLifetimesDays: LifetimesDays = {
-  root: 365,
-  targets: 365,
-  application: 365,
-  snapshot: 30,
-  timestamp: 30,
-}
-
-/** Who signs, when, for how long. `signer` throws when the key is not at hand, and is asked only for roles that change. */
-export interface Signing {
-  readonly signer: (role: string) => TufSigner
-  readonly nowMs: number
-  readonly lifetimesDays: LifetimesDays
-}
+import { applicationRole, rootKey } from '../../trust/layout.ts'
+import { type Authority, assertSigned, delegatedAuthority, isSigned, rootAuthority } from './authority.ts'
+import { type Signatories, withApplications } from './delegation.ts'
+import { expiresAt } from './expiry.ts'
+import {
+  type Delegations,
+  type MetaEntry,
+  parseSigned,
+  type SnapshotFile,
+  specVersion,
+  type TargetEntry,
+  type TargetsFile,
+  type TimestampFile,
+} from './format.ts'
+import { followingRoot, numberedRootKey } from './root-chain.ts'
+import { type Signing, type TufSigner, trustedSigners } from './signer.ts'
+import { ledgerName, metadataKey, type NextVersion, type TargetInfo, type TufState, timestampKey } from './state.ts'
 
 /** A file of signed metadata, ready to be stored. */
 export interface MetadataFile {
   readonly key: string
   readonly bytes: Buffer
+  /** False for what takes the place of the file before: `timestamp.json` and `root.json`. */
+  readonly immutable: boolean
 }
 
 /** A target to sign for. */
-export interface NewTarget {
+export interface NewTarget extends TargetInfo {
   readonly path: string
-  readonly sizeBytes: number
-  readonly digest: Digest
 }
 
-const specVersion = '1.0.34'
-const topLevelRoles = ['root', 'targets', 'snapshot', 'timestamp'] as const
-
-/** Make the first root, with one key per role. Source: TUF §4.3. */
-export function firstRoot(signing: Signing): Buffer {
-  const root = new Root({ version: 1, specVersion, expires: expiry(signing, 'root'), consistentSnapshot: true })
-  for (const role of topLevelRoles) root.addKey(signing.signer(role).key, role)
-  return signedBytes(new Metadata(root), signing.signer('root'))
+/** What is to be signed next. Lists are complete: what they leave out is not signed for any more. */
+export interface MetadataChange {
+  /** By application. One without a role gets it delegated; one whose keys change in `delegations` must be here. */
+  readonly applications: ReadonlyMap<string, readonly NewTarget[]>
+  /** Of the top-level role; unchanged when absent. */
+  readonly topTargets?: readonly NewTarget[]
+  readonly ledger: Buffer
+  /** Who signs for which application from now on; see `delegation.ts`. */
+  readonly delegations?: Delegations
+  /** Top-level targets that were signed elsewhere, by a ceremony. `topTargets` and `delegations` are then read from it. */
+  readonly signedTargets?: Buffer
+  /** The root that follows, signed. */
+  readonly root?: Buffer
+  /** Sign the top-level targets anew although they say the same. */
+  readonly renewTargets?: boolean
 }
 
 /**
- * Make the metadata that follows `state` when each application in `changes` signs for more targets.
+ * Make the metadata that follows `state`.
  *
- * Shape: targets (only when an application is new), the applications' roles, snapshot, and timestamp as the last entry.
- * Errors: KEY_MISSING (from the signer), KEY_MISMATCH. Source: TUF §4, §6.
+ * Shape: in writing order: root (when it changes), top-level targets (when they change), the applications' roles, ledger, snapshot, and
+ * timestamp as the last entry.
+ * Errors: KEY_MISSING, KEY_MISMATCH, KEY_THRESHOLD, TRUST_SIGNATURE (a root or targets signed elsewhere), REPOSITORY_CHANGED (they
+ * follow another state). Source: TUF §4, §6.
  */
-export function nextMetadata(
+export async function nextMetadata(
   state: TufState,
-  changes: ReadonlyMap<string, readonly NewTarget[]>,
+  change: MetadataChange,
   signing: Signing,
-): readonly MetadataFile[] {
+  next: NextVersion,
+): Promise<readonly MetadataFile[]> {
   const files: MetadataFile[] = []
-  const meta: Record<string, MetaFile> = { ...state.snapshot.meta }
-  const add = (role: string, version: number, bytes: Buffer) => {
-    files.push({ key: metadataKey(role, version), bytes })
-    meta[`${role}.json`] = metaFile(version, bytes)
+  const meta: Record<string, MetaEntry> = { ...state.snapshot.meta }
+  const add = (name: string, version: number, bytes: Buffer) => {
+    files.push({ key: metadataKey(name, version), bytes, immutable: true })
+    meta[`${name}.json`] = metaEntry(version, bytes)
   }
-  const unknown = [...changes.keys()].filter(name => !state.roles.has(applicationRole(name)))
-  let delegations = state.targets.delegations
-  if (unknown.length > 0 || state.targets.version === 0) {
-    delegations = withDelegations(delegations, unknown, signing)
-    const version = nextVersion(state, 'targets', state.targets.version)
-    const targets = new Targets({ version, specVersion, expires: expiry(signing, 'targets'), delegations })
-    add('targets', version, signedBytes(new Metadata(targets), authorised(state, 'targets', signing)))
-  }
-  for (const [application, added] of changes) {
+  const root = addRoot(state, change, files)
+  const { delegations, written } = await nextTargets(state, change, { root, signing, next })
+  if (written !== undefined) add('targets', written.version, written.bytes)
+  assertRenewed(state, delegations, change)
+  for (const [application, targets] of change.applications) {
     const role = applicationRole(application)
-    const signer = delegated(delegations, role, signing)
-    const before: RoleState = state.roles.get(role) ?? { version: 0, targets: {} }
-    const version = nextVersion(state, role, before.version)
-    const targets = { ...before.targets, ...Object.fromEntries(added.map(target => [target.path, targetFile(target)])) }
-    const signed = new Targets({ version, specVersion, expires: expiry(signing, 'application'), targets })
-    add(role, version, signedBytes(new Metadata(signed), signer))
+    const authority = delegatedAuthority(delegations, role)
+    if (authority === undefined) throw new Error(`${role} is not delegated`)
+    const version = await next([role], state.snapshot.meta[`${role}.json`]?.version ?? 0)
+    const expires = expiresAt('application', signing)
+    const signed: TargetsFile = {
+      _type: 'targets',
+      spec_version: specVersion,
+      version,
+      expires,
+      targets: listed(targets),
+    }
+    add(role, version, signedBytes(signed, trustedSigners(authority, signing)))
   }
-  const version = nextVersion(state, 'snapshot', state.snapshot.version)
-  const snapshot = new Snapshot({ version, specVersion, expires: expiry(signing, 'snapshot'), meta })
-  add('snapshot', version, signedBytes(new Metadata(snapshot), authorised(state, 'snapshot', signing)))
-  const timestamp = new Timestamp({
-    version: state.timestamp.version + 1,
-    specVersion,
-    expires: expiry(signing, 'timestamp'),
-    snapshotMeta: meta['snapshot.json']!,
-  })
-  const bytes = signedBytes(new Metadata(timestamp), authorised(state, 'timestamp', signing))
-  files.push({ key: timestampKey, bytes })
+  const version = await next(['snapshot', ledgerName], state.snapshot.version)
+  add(ledgerName, version, change.ledger)
+  const expires = expiresAt('snapshot', signing)
+  const snapshot: SnapshotFile = { _type: 'snapshot', spec_version: specVersion, version, expires, meta }
+  const snapshotBytes = signedBytes(snapshot, trustedSigners(rootAuthority(root, 'snapshot'), signing))
+  files.push({ key: metadataKey('snapshot', version), bytes: snapshotBytes, immutable: true })
+  files.push(nextTimestamp(state, metaEntry(version, snapshotBytes), { root, signing }))
   return files
 }
 
-function withDelegations(before: Delegations | undefined, names: readonly string[], signing: Signing): Delegations {
-  const keys = { ...before?.keys }
-  const roles = { ...before?.roles }
-  for (const application of names) {
-    const name = applicationRole(application)
-    const { key } = signing.signer(name)
-    keys[key.keyID] = key
-    roles[name] = new DelegatedRole({
-      name,
-      keyIDs: [key.keyID],
-      threshold: 1,
-      terminating: true,
-      paths: [...applicationPaths(application)],
-    })
+/** Sign a part of metadata. Shape: the signed part stands in the file in its canonical form. */
+export function signedBytes(signed: unknown, signers: readonly TufSigner[]): Buffer {
+  const text = canonicalJson(signed)
+  const bytes = Buffer.from(text)
+  const signatures = signers.map(signer => signer.sign(bytes).toJSON())
+  return Buffer.from(`{"signatures":${JSON.stringify(signatures)},"signed":${text}}\n`)
+}
+
+/** Write targets as TUF lists them. */
+export function listed(targets: Iterable<NewTarget>): Readonly<Record<string, TargetEntry>> {
+  const entries: [string, TargetEntry][] = []
+  for (const { path, sizeBytes, digest } of targets) entries.push([path, { length: sizeBytes, hashes: sha256(digest) }])
+  return Object.fromEntries(entries)
+}
+
+function addRoot(state: TufState, change: MetadataChange, files: MetadataFile[]): Metadata<Root> {
+  if (change.root === undefined) return state.root
+  const root = followingRoot(state.root, change.root, 'the new root')
+  files.push({ key: numberedRootKey(root.signed.version), bytes: change.root, immutable: true })
+  files.push({ key: rootKey, bytes: change.root, immutable: false })
+  return root
+}
+
+interface Context {
+  readonly root: Metadata<Root>
+  readonly signing: Signing
+  readonly next: NextVersion
+}
+
+interface NextTargets {
+  readonly delegations: Delegations
+  readonly written?: { readonly version: number; readonly bytes: Buffer }
+}
+
+async function nextTargets(state: TufState, change: MetadataChange, context: Context): Promise<NextTargets> {
+  const authority = rootAuthority(context.root, 'targets')
+  if (change.signedTargets !== undefined) return takeTargets(state, change.signedTargets, authority)
+  const { signing } = context
+  const delegations = withNew(change.delegations ?? state.targets.delegations, change, signing)
+  const { file } = state.targets
+  const isSame =
+    file !== undefined &&
+    change.renewTargets !== true &&
+    delegations === state.targets.delegations &&
+    (change.topTargets === undefined || isListed(state.targets.targets, change.topTargets)) &&
+    isSigned(file, authority)
+  if (isSame) return { delegations }
+  const version = await context.next(['targets'], state.targets.version)
+  const targets = change.topTargets ?? [...state.targets.targets].map(([path, info]) => ({ path, ...info }))
+  const signed = targetsPart({ version, targets, delegations, signing })
+  return { delegations, written: { version, bytes: signedBytes(signed, trustedSigners(authority, signing)) } }
+}
+
+/** The signed part of the top-level targets. */
+export function targetsPart(options: {
+  readonly version: number
+  readonly targets: Iterable<NewTarget>
+  readonly delegations: Delegations
+  readonly signing: Pick<Signing, 'nowMs' | 'lifetimesDays'>
+}): TargetsFile {
+  const { version, delegations } = options
+  return {
+    _type: 'targets',
+    spec_version: specVersion,
+    version,
+    expires: expiresAt('targets', options.signing),
+    targets: listed(options.targets),
+    delegations,
   }
-  return new Delegations({ keys, roles })
 }
 
-function authorised(state: TufState, role: 'targets' | 'snapshot' | 'timestamp', signing: Signing): TufSigner {
-  return matching(role, state.root.signed.roles[role]?.keyIDs, signing)
+function takeTargets(state: TufState, bytes: Buffer, authority: Authority): NextTargets {
+  const place = 'the signed targets'
+  const file = parseSigned(bytes, 'targets', place)
+  assertSigned(file, authority, place)
+  const { version } = file.signed
+  if (version <= state.targets.version) {
+    throw new ReleaseError(
+      'REPOSITORY_CHANGED',
+      `${place} have number ${version}, the repository is at ${state.targets.version} already`,
+      { hint: 'export them again, and sign what follows the present state' },
+    )
+  }
+  return { delegations: file.signed.delegations ?? { keys: {}, roles: [] }, written: { version, bytes } }
 }
 
-function delegated(delegations: Delegations | undefined, role: string, signing: Signing): TufSigner {
-  return matching(role, delegations?.roles?.[role]?.keyIDs, signing)
+function withNew(delegations: Delegations, change: MetadataChange, signing: Signing): Delegations {
+  const known = new Set(delegations.roles.map(({ name }) => name))
+  const names = [...change.applications.keys()].filter(name => !known.has(applicationRole(name)))
+  if (names.length === 0) return delegations
+  return withApplications(delegations, new Map(names.map(name => [name, newSignatories(name, signing)])))
 }
 
-function matching(role: string, keyIds: readonly string[] | undefined, signing: Signing): TufSigner {
-  const signer = signing.signer(role)
-  if (keyIds?.includes(signer.key.keyID)) return signer
-  throw new ReleaseError(
-    'KEY_MISMATCH',
-    `the key for ${role} is ${signer.key.keyID}, the repository trusts ${keyIds?.join(', ') || 'none'}`,
-    { details: { role, found: signer.key.keyID } },
-  )
+function newSignatories(application: string, signing: Signing): Signatories {
+  const role = applicationRole(application)
+  const publicKeys = signing.signers(role).map(({ key }) => key.keyVal['public']!)
+  if (publicKeys.length > 0) return { publicKeys, threshold: 1 }
+  throw new ReleaseError('KEY_MISSING', `no key for ${role} is at hand`, { details: { role } })
 }
 
-/** Numbers that a killed upload used are skipped: their files may hold other bytes and are never written again. */
-function nextVersion(state: TufState, role: string, current: number): number {
-  return Math.max(current, state.taken.get(role) ?? 0) + 1
+/** A role that other keys sign for from now on must be signed by them at once: nobody could read it otherwise. */
+function assertRenewed(state: TufState, delegations: Delegations, change: MetadataChange): void {
+  for (const application of reassigned(state, delegations)) {
+    if (!change.applications.has(application)) throw new Error(`${application} has other keys and is not signed anew`)
+  }
 }
 
-function expiry(signing: Signing, role: keyof LifetimesDays): string {
-  const atMs = signing.nowMs + signing.lifetimesDays[role] * 86_400_000
-  return `${new Date(atMs).toISOString().slice(0, 19)}Z`
+/** The applications whose signing keys or threshold differ from those of `state`, and that have metadata. */
+export function reassigned(state: TufState, delegations: Delegations): readonly string[] {
+  if (delegations === state.targets.delegations) return []
+  const before = new Map(state.targets.delegations.roles.map(role => [role.name, role]))
+  const changed = delegations.roles.filter(({ name, keyids, threshold }) => {
+    const old = before.get(name)
+    if (old === undefined || state.snapshot.meta[`${name}.json`] === undefined) return false
+    return old.threshold !== threshold || old.keyids.join() !== keyids.join()
+  })
+  return changed.map(({ name }) => name.slice(applicationRole('').length))
 }
 
-function signedBytes(metadata: Metadata<Root | Targets | Snapshot | Timestamp>, signer: TufSigner): Buffer {
-  metadata.sign(bytes => signer.sign(bytes))
-  return Buffer.from(`${JSON.stringify(metadata.toJSON())}\n`)
+function nextTimestamp(
+  state: TufState,
+  snapshot: MetaEntry,
+  { root, signing }: Pick<Context, 'root' | 'signing'>,
+): MetadataFile {
+  const signed: TimestampFile = {
+    _type: 'timestamp',
+    spec_version: specVersion,
+    version: state.timestamp.version + 1,
+    expires: expiresAt('timestamp', signing),
+    meta: { 'snapshot.json': snapshot },
+  }
+  const bytes = signedBytes(signed, trustedSigners(rootAuthority(root, 'timestamp'), signing))
+  return { key: timestampKey, bytes, immutable: false }
 }
 
-function metaFile(version: number, bytes: Buffer): MetaFile {
-  return new MetaFile({ version, length: bytes.byteLength, hashes: { sha256: hexOf(digestOf(bytes)) } })
+function isListed(present: ReadonlyMap<string, TargetInfo>, targets: readonly NewTarget[]): boolean {
+  return present.size === targets.length && targets.every(({ path, digest }) => present.get(path)?.digest === digest)
 }
 
-function targetFile(target: NewTarget): TargetFile {
-  return new TargetFile({ path: target.path, length: target.sizeBytes, hashes: { sha256: hexOf(target.digest) } })
+function metaEntry(version: number, bytes: Buffer): MetaEntry {
+  return { version, length: bytes.byteLength, hashes: sha256(digestOf(bytes)) }
 }
+
+const sha256 = (digest: Digest) => ({ sha256: hexOf(digest) })

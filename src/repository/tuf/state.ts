@@ -1,32 +1,43 @@
-import { Metadata, MetadataKind, type MetaFile, type Root, type TargetFile, type Targets } from '@tufjs/models'
-import type { Delegations } from '@tufjs/models/dist/delegations.js'
+import type { Metadata, Root } from '@tufjs/models'
 import { type Digest, digestOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
-import { trustError } from '../../trust/failure.ts'
-import { metadataFolder } from '../../trust/layout.ts'
-import { verifyRoot } from '../../trust/root.ts'
+import { applicationRole, metadataFolder, targetKey } from '../../trust/layout.ts'
 import type { TargetReader } from '../target.ts'
+import { type Authority, assertSigned, delegatedAuthority, rootAuthority } from './authority.ts'
+import { type Delegations, type MetaEntry, parseSigned, type SignedFile, type TargetsFile } from './format.ts'
+import { walkRoots } from './root-chain.ts'
 
 /** What a repository's metadata says now, verified. Version 0 stands for a file that was never made. */
 export interface TufState {
+  /** The newest root of the chain that begins with the publisher's. */
   readonly root: Metadata<Root>
+  readonly rootBytes: Buffer
   /** `digest` is that of timestamp.json: who publishes next compares it. */
-  readonly timestamp: { readonly version: number; readonly digest: Digest | undefined }
-  readonly snapshot: { readonly version: number; readonly meta: Readonly<Record<string, MetaFile>> }
-  readonly targets: { readonly version: number; readonly delegations: Delegations | undefined }
-  /** By role name. */
-  readonly roles: ReadonlyMap<string, RoleState>
-  /**
-   * The highest version by role that a file exists for, signed for or not: an upload that was killed leaves some, and a number
-   * is never used twice for other bytes.
-   */
-  readonly taken: ReadonlyMap<string, number>
+  readonly timestamp: RoleDates & { readonly digest: Digest | undefined }
+  readonly snapshot: RoleDates & { readonly meta: Readonly<Record<string, MetaEntry>> }
+  /** `targets` are those of the top-level role. `file` is absent before the first. */
+  readonly targets: RoleState & {
+    readonly delegations: Delegations
+    readonly file: SignedFile<TargetsFile> | undefined
+  }
 }
 
-/** The targets that a delegated role signs for. */
-export interface RoleState {
+/** Which version of a role is current, and until when it is believed. */
+export interface RoleDates {
   readonly version: number
-  readonly targets: Readonly<Record<string, TargetFile>>
+  /** Milliseconds since 1970; 0 before the first version. */
+  readonly expiresMs: number
+}
+
+/** The targets that a role signs for. */
+export interface RoleState extends RoleDates {
+  readonly targets: ReadonlyMap<string, TargetInfo>
+}
+
+/** What is signed of a target. */
+export interface TargetInfo {
+  readonly sizeBytes: number
+  readonly digest: Digest
 }
 
 const maxMetadataBytes = 64 * 1024 * 1024
@@ -34,93 +45,175 @@ const maxMetadataBytes = 64 * 1024 * 1024
 /** The key of timestamp.json: the one file that makes everything else current. */
 export const timestampKey = `${metadataFolder}/timestamp.json`
 
-/**
- * Read and verify a repository's metadata as its publisher: signatures, hashes and versions count, dates do not, for an
- * expired repository is mended by publishing.
- *
- * Errors: TRUST_SIGNATURE, TRUST_MISMATCH, TRUST_ROLLBACK, TRUST_METADATA, REPOSITORY_DAMAGED (a file is missing).
- */
-export async function readTufState(target: TargetReader, rootText: string): Promise<TufState> {
-  const root = verifyRoot(Buffer.from(rootText), target.name)
-  const taken = takenVersions(await target.list(metadataFolder))
-  const timestampBytes = await target.get(timestampKey, maxMetadataBytes)
-  if (timestampBytes === undefined) return emptyTufState(root, taken)
-  try {
-    const timestamp = Metadata.fromJSON(MetadataKind.Timestamp, parse(timestampBytes))
-    root.verifyDelegate(MetadataKind.Timestamp, timestamp)
-    const snapshotMeta = timestamp.signed.snapshotMeta
-    const snapshot = Metadata.fromJSON(MetadataKind.Snapshot, parse(await readMeta(target, 'snapshot', snapshotMeta)))
-    root.verifyDelegate(MetadataKind.Snapshot, snapshot)
-    const { meta } = snapshot.signed
-    const targets = await readTargets(target, 'targets', meta, root)
-    const roles = new Map<string, RoleState>()
-    for (const name of Object.keys(targets.signed.delegations?.roles ?? {})) {
-      const role = await readTargets(target, name, meta, targets)
-      roles.set(name, { version: role.signed.version, targets: role.signed.targets })
-    }
-    return {
-      root,
-      timestamp: { version: timestamp.signed.version, digest: digestOf(timestampBytes) },
-      snapshot: { version: snapshot.signed.version, meta },
-      targets: { version: targets.signed.version, delegations: targets.signed.delegations },
-      roles,
-      taken,
-    }
-  } catch (caught) {
-    throw trustError(caught, target.name)
-  }
-}
-
-/** The state of a repository that has a root and nothing else. */
-export function emptyTufState(root: Metadata<Root>, taken: ReadonlyMap<string, number> = new Map()): TufState {
-  return {
-    root,
-    timestamp: { version: 0, digest: undefined },
-    snapshot: { version: 0, meta: {} },
-    targets: { version: 0, delegations: undefined },
-    roles: new Map(),
-    taken,
-  }
-}
-
-async function readTargets(
-  target: TargetReader,
-  role: string,
-  meta: Readonly<Record<string, MetaFile>>,
-  delegator: Metadata<Root> | Metadata<Targets>,
-): Promise<Metadata<Targets>> {
-  const expected = meta[`${role}.json`]
-  if (expected === undefined) throw new ReleaseError('TRUST_METADATA', `${role}.json is not in the snapshot`)
-  const metadata = Metadata.fromJSON(MetadataKind.Targets, parse(await readMeta(target, role, expected)))
-  delegator.verifyDelegate(role, metadata)
-  return metadata
-}
-
-async function readMeta(target: TargetReader, role: string, expected: MetaFile): Promise<Buffer> {
-  const key = metadataKey(role, expected.version)
-  const bytes = await target.get(key, expected.length ?? maxMetadataBytes)
-  if (bytes === undefined) {
-    throw new ReleaseError('REPOSITORY_DAMAGED', `${key} is missing in ${target.name}`, { details: { key } })
-  }
-  expected.verify(bytes)
-  return bytes
-}
+/** The name that the ledger has among the files of a snapshot, and with the snapshot's number in its key. */
+export const ledgerName = 'ledger'
 
 /** The key of one version of a role's metadata. Source: TUF §6.2 (consistent snapshots). */
 export function metadataKey(role: string, version: number): string {
   return `${metadataFolder}/${version}.${role}.json`
 }
 
-function takenVersions(keys: readonly string[]): ReadonlyMap<string, number> {
-  const taken = new Map<string, number>()
-  for (const key of keys) {
-    const match = /\/(\d{1,9})\.(.+)\.json$/.exec(key)
-    if (match?.[1] === undefined || match[2] === undefined) continue
-    taken.set(match[2], Math.max(taken.get(match[2]) ?? 0, Number(match[1])))
+/**
+ * Read and verify a repository's metadata as its publisher: signatures, hashes and versions count, dates do not, for an
+ * expired repository is mended by publishing. Reads the roots after `rootText`, timestamp, snapshot and the top-level targets; roles of
+ * applications and the ledger are read when asked for.
+ *
+ * Post: `rootBytes` is what the publisher should trust from now on.
+ * Errors: TRUST_SIGNATURE, TRUST_MISMATCH, TRUST_ROLLBACK, TRUST_METADATA, REPOSITORY_DAMAGED (a file is missing).
+ */
+export async function readTufState(target: TargetReader, rootText: string): Promise<TufState> {
+  const { root, bytes: rootBytes } = await walkRoots(target, Buffer.from(rootText))
+  const timestampBytes = await target.get(timestampKey, maxMetadataBytes)
+  if (timestampBytes === undefined) return { ...emptyTufState(root), rootBytes }
+  const timestamp = parseSigned(timestampBytes, 'timestamp', timestampKey)
+  assertSigned(timestamp, rootAuthority(root, 'timestamp'), timestampKey)
+  const snapshotMeta = entryOf(timestamp.signed.meta, 'snapshot')
+  const snapshotKey = metadataKey('snapshot', snapshotMeta.version)
+  const snapshot = parseSigned(await readMeta(target, 'snapshot', snapshotMeta), 'snapshot', snapshotKey)
+  assertSigned(snapshot, rootAuthority(root, 'snapshot'), snapshotKey)
+  assertVersion(snapshot.signed.version, snapshotMeta.version, snapshotKey)
+  const { meta } = snapshot.signed
+  const targets = await readTargets(target, meta, rootAuthority(root, 'targets'))
+  return {
+    root,
+    rootBytes,
+    timestamp: { ...datesOf(timestamp.signed), digest: digestOf(timestampBytes) },
+    snapshot: { ...datesOf(snapshot.signed), meta },
+    targets: { ...roleState(targets.signed), delegations: targets.signed.delegations ?? noDelegations, file: targets },
   }
-  return taken
 }
 
-function parse(bytes: Buffer) {
-  return JSON.parse(bytes.toString('utf8'))
+/** The state of a repository that has a root and nothing else. */
+export function emptyTufState(root: Metadata<Root>): TufState {
+  return {
+    root,
+    rootBytes: Buffer.from(JSON.stringify(root.toJSON())),
+    timestamp: { version: 0, expiresMs: 0, digest: undefined },
+    snapshot: { version: 0, expiresMs: 0, meta: {} },
+    targets: { ...noRole, delegations: noDelegations, file: undefined },
+  }
+}
+
+/** Read the metadata of a delegated role; an empty state when it has none yet. Errors: those of {@link readTufState}. */
+export async function readRole(target: TargetReader, state: TufState, role: string): Promise<RoleState> {
+  const authority = delegatedAuthority(state.targets.delegations, role)
+  if (authority === undefined || state.snapshot.meta[`${role}.json`] === undefined) return noRole
+  return roleState((await readTargets(target, state.snapshot.meta, authority)).signed)
+}
+
+/** Read a target and verify it; undefined when the role does not list it. Errors: REPOSITORY_DAMAGED. */
+export async function readTarget(
+  target: TargetReader,
+  role: RoleState,
+  path: string,
+  maxBytes = maxMetadataBytes,
+): Promise<Buffer | undefined> {
+  const info = role.targets.get(path)
+  if (info === undefined) return undefined
+  const key = targetKey(path, info.digest)
+  if (info.sizeBytes > maxBytes)
+    throw damaged(target, key, `${info.sizeBytes} bytes long, at most ${maxBytes} are read`)
+  return await readExpected(target, key, info)
+}
+
+/** Read the bytes of the ledger; undefined when the snapshot has none. Errors: REPOSITORY_DAMAGED. */
+export async function readLedgerBytes(target: TargetReader, state: TufState): Promise<Buffer | undefined> {
+  const meta = state.snapshot.meta[`${ledgerName}.json`]
+  return meta === undefined ? undefined : await readMeta(target, ledgerName, meta)
+}
+
+/** The applications that a role is delegated for. */
+export function applicationsOf(state: TufState): readonly string[] {
+  const prefix = applicationRole('')
+  const names = state.targets.delegations.roles.map(({ name }) => name).filter(name => name.startsWith(prefix))
+  return names.map(name => name.slice(prefix.length))
+}
+
+/** The public keys, in hex by key id, that may sign for an application. */
+export function applicationKeys(state: TufState, application: string): ReadonlyMap<string, string> {
+  return delegatedAuthority(state.targets.delegations, applicationRole(application))?.keys ?? new Map()
+}
+
+/**
+ * Find the next number of a role's file that is free in a target.
+ *
+ * An upload that was killed leaves numbers behind that no snapshot names, and a number is never used twice for other bytes.
+ */
+export function freeVersions(target: TargetReader): NextVersion {
+  return async (names, current) => {
+    let version = current + 1
+    for (;;) {
+      const found = await Promise.all(names.map(name => target.head(metadataKey(name, version))))
+      if (found.every(stored => stored === undefined)) return version
+      version += 1
+    }
+  }
+}
+
+/** Choose the number that follows `current` for files that share it. */
+export type NextVersion = (names: readonly string[], current: number) => Promise<number>
+
+const noRole: RoleState = { version: 0, expiresMs: 0, targets: new Map() }
+const noDelegations: Delegations = { keys: {}, roles: [] }
+
+async function readTargets(
+  target: TargetReader,
+  meta: Readonly<Record<string, MetaEntry>>,
+  authority: Authority,
+): Promise<SignedFile<TargetsFile>> {
+  const expected = entryOf(meta, authority.role)
+  const key = metadataKey(authority.role, expected.version)
+  const file = parseSigned(await readMeta(target, authority.role, expected), 'targets', key)
+  assertSigned(file, authority, key)
+  assertVersion(file.signed.version, expected.version, key)
+  return file
+}
+
+function entryOf(meta: Readonly<Record<string, MetaEntry>>, role: string): MetaEntry {
+  const entry = meta[`${role}.json`]
+  if (entry !== undefined) return entry
+  throw new ReleaseError('TRUST_METADATA', `${role}.json is not listed`, { details: { role } })
+}
+
+async function readMeta(target: TargetReader, role: string, expected: MetaEntry): Promise<Buffer> {
+  const key = metadataKey(role, expected.version)
+  const bytes = await target.get(key, expected.length ?? maxMetadataBytes)
+  if (bytes === undefined) throw damaged(target, key, 'missing')
+  const sha256 = expected.hashes?.['sha256']
+  const found = digestOf(bytes)
+  if (sha256 === undefined || found === `sha256:${sha256}`) return bytes
+  throw new ReleaseError('TRUST_MISMATCH', `${key} in ${target.name} is ${found}, expected sha256:${sha256}`, {
+    details: { key },
+  })
+}
+
+async function readExpected(target: TargetReader, key: string, info: TargetInfo): Promise<Buffer> {
+  const bytes = await target.get(key, info.sizeBytes)
+  if (bytes === undefined) throw damaged(target, key, 'missing')
+  const found = digestOf(bytes)
+  if (found !== info.digest) throw damaged(target, key, `${found}, expected ${info.digest}`)
+  return bytes
+}
+
+function damaged(target: TargetReader, key: string, found: string): ReleaseError {
+  return new ReleaseError('REPOSITORY_DAMAGED', `${key} in ${target.name} is ${found}`, { details: { key } })
+}
+
+function assertVersion(found: number, expected: number, key: string): void {
+  if (found === expected) return
+  throw new ReleaseError('TRUST_ROLLBACK', `${key} says that it is version ${found}, expected ${expected}`, {
+    details: { key },
+  })
+}
+
+function roleState(signed: TargetsFile): RoleState {
+  const targets = new Map<string, TargetInfo>()
+  for (const [path, { length, hashes }] of Object.entries(signed.targets)) {
+    targets.set(path, { sizeBytes: length, digest: `sha256:${hashes['sha256']!}` })
+  }
+  return { ...datesOf(signed), targets }
+}
+
+function datesOf(signed: { readonly version: number; readonly expires: string }): RoleDates {
+  return { version: signed.version, expiresMs: Date.parse(signed.expires) }
 }
