@@ -64,6 +64,18 @@ export function openEnvelope(bytes: Uint8Array, keys: ReadonlyMap<string, string
   )
 }
 
+/**
+ * Read the statement of an envelope whose bytes are believed for another reason, such as a signed list that has their digest.
+ *
+ * Post: no signature was looked at. `keyId` says which key signed first. Errors: EVIDENCE_INVALID.
+ */
+export function readEnvelope(bytes: Uint8Array): { readonly statement: Buffer; readonly keyId: string } {
+  const { payload, signatures } = parseEnvelope(bytes)
+  const [first] = signatures
+  if (first === undefined) throw invalid('is signed by nobody')
+  return { statement: payload, keyId: first.keyid }
+}
+
 interface Envelope {
   readonly payloadType: string
   readonly payload: Buffer

@@ -1,19 +1,23 @@
 import os from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ReleaseError } from '../core/error.ts'
+import { readDescription } from '../repository/description.ts'
 import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
-import { readDescription } from '../repository/state.ts'
+import { signingWith } from '../repository/keys/signing.ts'
 import type { TargetWriter } from '../repository/target.ts'
-import { openDirectory } from '../repository/targets/directory.ts'
+import { openTarget } from '../repository/targets/open.ts'
+import type { Signing } from '../repository/tuf/metadata.ts'
 import { findRepository, type RepositoryPlaces } from '../source/facts.ts'
 import { type Git, gitIn } from '../source/git.ts'
+import type { RateLimit } from '../sys/rate-limit.ts'
 import type { FlowTools } from './tools.ts'
 
 /** Where a command of the release side looks, before defaults are filled in. */
 export interface PublisherOptions {
   readonly cwd: string
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** The folder of the vendor repository; that of the clone's configuration when absent. */
+  /** The folder or address of the vendor repository; that of the clone's configuration when absent. */
   readonly repository?: string | undefined
   /** The folder of the signing keys. */
   readonly keys?: string | undefined
@@ -21,11 +25,14 @@ export interface PublisherOptions {
 
 /** A vendor repository that can be published to. */
 export interface Publisher {
-  readonly folder: string
+  /** A folder or an address, as {@link openTarget} takes it. */
+  readonly place: string
   readonly target: TargetWriter
   readonly keys: KeyFolder
   /** The root metadata that publishing is checked against. */
   readonly trustedRoot: string
+  /** Sign with the keys that are at hand. */
+  readonly signing: (options: Pick<Signing, 'nowMs' | 'lifetimesDays'>) => Signing
 }
 
 /** The clone of an application that a command was started in. */
@@ -48,13 +55,26 @@ export async function findClone(options: PublisherOptions, tools: FlowTools): Pr
   }
 }
 
-/** Find the folder of the repository: the flag, else the clone's configuration. Errors: USAGE. */
-export async function repositoryFolder(options: PublisherOptions, clone: Clone | undefined): Promise<string> {
+/** Find the place of the repository: the flag, else the clone's configuration. Errors: USAGE. */
+export async function repositoryPlace(options: PublisherOptions, clone: Clone | undefined): Promise<string> {
   const given = options.repository ?? (await readSetting(clone, cloneSettings.repository))
-  if (given !== undefined) return path.resolve(options.cwd, given)
+  if (given !== undefined) return isFolder(given) ? path.resolve(options.cwd, given) : given
   throw new ReleaseError('USAGE', 'no repository is named, and this clone is set up for none', {
-    hint: 'name it with --repository DIR, or run `release init DIR` once in this clone',
+    hint: 'name it with --repository PLACE, or run `release init DIR` once in this clone',
   })
+}
+
+/** Find the folder of a repository that is read from the disk. Errors: USAGE. */
+export async function repositoryFolder(options: PublisherOptions, clone: Clone | undefined): Promise<string> {
+  const place = await repositoryPlace(options, clone)
+  if (isFolder(place)) return place
+  if (place.startsWith('file:')) return fileURLToPath(place)
+  throw new ReleaseError('USAGE', `${place} is not a folder on this machine`, { hint: 'name one with --repository DIR' })
+}
+
+/** Whether a place is a path, not an address. */
+export function isFolder(place: string): boolean {
+  return !/^[a-z][a-z0-9+.-]*:/i.test(place)
 }
 
 /** Find the folder that releases are cut to: the one given, else `dist` in the clone. */
@@ -79,21 +99,32 @@ export async function keysFolder(
   return path.join(configuration, 'cutover', 'keys', repositoryName)
 }
 
-/** Open an existing repository with its keys. Errors: USAGE, REPOSITORY_UNKNOWN, KEY_MISSING, KEY_PERMISSIONS, KEY_PLACE. */
-export async function openPublisher(options: PublisherOptions, clone: Clone | undefined): Promise<Publisher> {
-  const folder = await repositoryFolder(options, clone)
-  const target = openDirectory(folder)
+/** Open an existing repository with its keys. Errors: USAGE, REPOSITORY_UNKNOWN, TARGET_*, KEY_MISSING, KEY_PERMISSIONS, KEY_PLACE. */
+export async function openPublisher(
+  options: PublisherOptions,
+  clone: Clone | undefined,
+  bandwidth?: RateLimit,
+): Promise<Publisher> {
+  const place = await repositoryPlace(options, clone)
+  const { cwd, environment } = options
+  const target = openTarget(place, { cwd, environment, bandwidth })
   const { name } = await readDescription(target)
-  const keys = openKeys(await keysFolder(options, clone, name), { repository: folder, create: false })
-  return { folder, target, keys, trustedRoot: requireTrustedRoot(keys, folder) }
+  const folder = isFolder(place) ? place : undefined
+  const keys = openKeys(await keysFolder(options, clone, name), { repository: folder, create: false, environment })
+  return publisherOf({ place, target, keys, trustedRoot: requireTrustedRoot(keys, place) })
+}
+
+/** A publisher with the keys that are at hand. */
+export function publisherOf(parts: Omit<Publisher, 'signing'>): Publisher {
+  return { ...parts, signing: options => signingWith(parts.keys, options) }
 }
 
 /** The root that a keys folder trusts. Errors: KEY_MISSING: these are not the keys of the repository. */
-export function requireTrustedRoot(keys: KeyFolder, folder: string): string {
+export function requireTrustedRoot(keys: KeyFolder, place: string): string {
   const trustedRoot = keys.trustedRoot()
   if (trustedRoot !== undefined) return trustedRoot
-  throw new ReleaseError('KEY_MISSING', `${keys.folder} has no trusted-root.json for ${folder}`, {
-    details: { path: keys.folder, repository: folder },
+  throw new ReleaseError('KEY_MISSING', `${keys.folder} has no trusted-root.json for ${place}`, {
+    details: { path: keys.folder, repository: place },
   })
 }
 

@@ -1,7 +1,7 @@
 import { ReleaseError } from '../core/error.ts'
 
 /** What a document that cannot be accepted is reported as. */
-type InvalidCode = 'MANIFEST_INVALID' | 'RECORD_INVALID' | 'DELTA_INVALID'
+type InvalidCode = 'MANIFEST_INVALID' | 'RECORD_INVALID' | 'DELTA_INVALID' | 'DOCUMENT_INVALID'
 
 /** Nobody's recipe goes so deep. */
 const deepestLevel = 100
@@ -56,6 +56,12 @@ export class Fields {
       throw this.unexpected(name, `a whole number from ${min} to ${max}`)
     }
     return value as number
+  }
+
+  boolean(name: string): boolean {
+    const value = this.#own(name)
+    if (typeof value !== 'boolean') throw this.unexpected(name, 'true or false')
+    return value
   }
 
   /** One of some words. */

@@ -1,3 +1,5 @@
+import { type Digest, digestOf } from '../core/digest.ts'
+
 /** The order in which a publication becomes visible; each phase is durable before the next begins. */
 export const phases = ['blobs', 'indexes', 'metadata', 'pointer'] as const
 /** One of {@link phases}. */
@@ -23,5 +25,14 @@ export function immutable(phase: 'indexes' | 'metadata', key: string, bytes: Buf
 
 /** Make a document that takes the place of the one before. */
 export function pointer(key: string, bytes: Buffer | string, mediaType: string): Document {
-  return { phase: 'pointer', key, bytes: Buffer.from(bytes), mediaType, immutable: false }
+  return { phase: 'pointer', key, bytes: Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), mediaType, immutable: false }
+}
+
+const digests = new WeakMap<Buffer, Digest>()
+
+/** The digest of a document's bytes, which is found once however many names the bytes have. */
+export function digestOfDocument({ bytes }: Pick<Document, 'bytes'>): Digest {
+  const digest = digests.get(bytes) ?? digestOf(bytes)
+  digests.set(bytes, digest)
+  return digest
 }

@@ -1,13 +1,13 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { digestOf } from '../core/digest.ts'
+import { type Digest, digestOf } from '../core/digest.ts'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
-import { envelopesType, openEnvelope, signStatement } from '../evidence/dsse.ts'
+import { envelopesType, openEnvelope, readEnvelope, signStatement } from '../evidence/dsse.ts'
 import { type SbomSummary, summariseSbom } from '../evidence/sbom-summary.ts'
 import { assertSubjects, type ProvenanceSummary, parseStatement } from '../evidence/statement.ts'
 import type { ReleaseRecord } from '../payload/release-record.ts'
-import { ociBlobKey, poolKey } from '../trust/layout.ts'
-import { artifactsOf } from './catalogue.ts'
+import { type ListedRelease, ociBlobKey, poolKey } from '../trust/layout.ts'
+import { artifactsOf } from './artifacts.ts'
 import type { ReadyRelease } from './dist.ts'
 import type { Document } from './document.ts'
 import { provenanceParts } from './oci/referrers.ts'
@@ -29,8 +29,6 @@ export interface SignedProvenance {
   readonly summary: ProvenanceSummary
 }
 
-const maxEnvelopeBytes = 16 * 1024 * 1024
-
 /** The file that the signed envelope of a release's provenance is published as; undefined when it has none. */
 export function envelopeName(record: ReleaseRecord): string | undefined {
   const [statement] = artifactsOf(record, 'provenance')
@@ -43,7 +41,7 @@ export function envelopeName(record: ReleaseRecord): string | undefined {
  * Pre: the files were digested ({@link ReadyRelease}). Errors: EVIDENCE_INVALID, EVIDENCE_MISMATCH: nothing is signed that is not true of
  * the record.
  */
-export function signEvidence(release: ReadyRelease, signer: TufSigner): ReleaseEvidence {
+export function signEvidence(release: ReadyRelease, signers: readonly TufSigner[]): ReleaseEvidence {
   const { record, folder } = release
   const sboms = artifactsOf(record, 'sbom').map(({ name }) => ({ name, summary: summariseSbom(read(folder, name)) }))
   const [statement] = artifactsOf(record, 'provenance')
@@ -52,6 +50,8 @@ export function signEvidence(release: ReadyRelease, signer: TufSigner): ReleaseE
   const bytes = read(folder, statement.name)
   const summary = parseStatement(bytes)
   assertSubjects(summary, record)
+  const [signer] = signers
+  if (signer === undefined) return { sboms }
   const keyId = signer.key.keyID
   const sign = (signed: Buffer) => Buffer.from(signer.sign(signed).sig, 'hex')
   return { sboms, provenance: { name, envelope: signStatement(bytes, { keyId, sign }), keyId, summary } }
@@ -77,33 +77,33 @@ export function renderEvidence(
 }
 
 /**
- * Read the envelopes of releases that were published before, for they are named again wherever all releases are.
+ * Read what is published about how a release was made, to tell it on a page that is made anew.
  *
- * Post: only those whose signature holds and whose statement is about the release; others are as if they were not there.
+ * Post: an envelope is the one that the signed list of releases names, whatever keys the application has now. Errors: REPOSITORY_DAMAGED,
+ * EVIDENCE_INVALID.
  */
-export async function readPublishedEnvelopes(
+export async function readEvidence(
   target: TargetReader,
-  releases: readonly ReleaseRecord[],
-  keys: ReadonlyMap<string, string>,
-): Promise<ReadonlyMap<string, Buffer>> {
-  const envelopes = new Map<string, Buffer>()
-  for (const record of releases) {
-    const name = envelopeName(record)
-    if (name === undefined) continue
-    const bytes = await target.get(poolKey(record.name, record.version, name), maxEnvelopeBytes)
-    if (bytes !== undefined && isAbout(record, bytes, keys)) envelopes.set(record.version, bytes)
+  record: ReleaseRecord,
+  listed: Pick<ListedRelease, 'provenance'>,
+): Promise<ReleaseEvidence> {
+  const fetchStored = async ({ name, sizeBytes, digest }: { name: string; sizeBytes: number; digest: Digest }) => {
+    const key = poolKey(record.name, record.version, name)
+    const bytes = await target.get(key, sizeBytes)
+    if (bytes !== undefined && digestOf(bytes) === digest) return bytes
+    throw new ReleaseError('REPOSITORY_DAMAGED', `${key} in ${target.name} is not what was signed`, {
+      hint: 'run: release reindex',
+      details: { key, expected: digest },
+    })
   }
-  return envelopes
-}
-
-function isAbout(record: ReleaseRecord, envelope: Buffer, keys: ReadonlyMap<string, string>): boolean {
-  try {
-    assertProvenance(record, envelope, keys)
-    return true
-  } catch (caught) {
-    if (caught instanceof ReleaseError && caught.code.startsWith('EVIDENCE_')) return false
-    throw caught
+  const sboms = []
+  for (const artifact of artifactsOf(record, 'sbom')) {
+    sboms.push({ name: artifact.name, summary: summariseSbom(await fetchStored(artifact)) })
   }
+  if (listed.provenance === undefined) return { sboms }
+  const envelope = await fetchStored(listed.provenance)
+  const { statement, keyId } = readEnvelope(envelope)
+  return { sboms, provenance: { name: listed.provenance.name, envelope, keyId, summary: parseStatement(statement) } }
 }
 
 /**

@@ -17,6 +17,8 @@ export interface Ledger {
   readonly suites: Readonly<Record<string, SuiteState>>
   /** Dated states that are kept for apt, oldest first. */
   readonly snapshots: readonly DatedSnapshot[]
+  /** Signed documents that later ones took the place of, by publication, oldest first: a reader may be in the middle of following them. */
+  readonly retired: readonly (readonly string[])[]
   /** Keys that no reader follows any more: removed after the pointers moved, and once more by the next publication. */
   readonly obsolete: readonly string[]
 }
@@ -50,7 +52,7 @@ export interface DatedSnapshot {
 }
 
 /** The ledger of a repository that holds nothing. */
-export const emptyLedger: Ledger = { schema: 1, applications: {}, suites: {}, snapshots: [], obsolete: [] }
+export const emptyLedger: Ledger = { schema: 1, applications: {}, suites: {}, snapshots: [], retired: [], obsolete: [] }
 
 /** Write a ledger as it is stored and signed. */
 export function ledgerBytes(ledger: Ledger): Buffer {
@@ -65,13 +67,12 @@ export function parseLedger(bytes: Uint8Array, place: string): Ledger {
   } catch {
     value = null
   }
-  const { schema, applications, suites, snapshots, obsolete } = value ?? {}
+  const { schema, applications, suites, snapshots, retired, obsolete } = value ?? {}
   if (typeof schema === 'number' && schema > 1) {
     throw new ReleaseError('DOCUMENT_NEWER', `the ledger of ${place} has schema ${schema}, this version reads 1`)
   }
-  if (schema === 1 && isObject(applications) && isObject(suites) && Array.isArray(snapshots) && Array.isArray(obsolete)) {
-    return value as Ledger
-  }
+  const lists = [snapshots, retired, obsolete]
+  if (schema === 1 && isObject(applications) && isObject(suites) && lists.every(Array.isArray)) return value as Ledger
   throw new ReleaseError('REPOSITORY_DAMAGED', `the ledger of ${place} cannot be read`, { details: { path: place } })
 }
 

@@ -1,15 +1,15 @@
-import { type Digest, digestOf } from '../core/digest.ts'
+import type { Digest } from '../core/digest.ts'
 import { compareBytes } from '../core/relative-path.ts'
 import type { ReleaseFile } from './dist.ts'
-import { type Document, type Phase, phases } from './document.ts'
+import { type Document, digestOfDocument, type Phase, phases } from './document.ts'
 import { timestampKey } from './tuf/state.ts'
 
 /** Where the bytes of an operation come from. */
 export type OpSource =
   /** A file of the release, relative to its folder; `sameAs` is a key written before with the same bytes, to share them. */
   | { readonly kind: 'file'; readonly path: string; readonly sameAs?: string }
-  /** Bytes made by the plan, stored beside it under their digest. */
-  | { readonly kind: 'generated' }
+  /** Bytes made by the plan, stored beside it under their digest; `sameAs` as above. */
+  | { readonly kind: 'generated'; readonly sameAs?: string }
 
 /**
  * One write.
@@ -33,13 +33,17 @@ export interface PlannedPhase {
   readonly ops: readonly PublishOp[]
 }
 
-/** Everything that is written, in order. `base` is the timestamp.json that it follows; absent for a new repository. */
+/**
+ * Everything that is written, in order. `base` is the timestamp.json that it follows; absent for a new repository. `sweep` has the keys that
+ * nobody follows once the pointers have moved.
+ */
 export interface Publication {
   readonly base?: Digest
   readonly phases: readonly PlannedPhase[]
+  readonly sweep: readonly string[]
 }
 
-/** The publication of a release, stored in `dist/VERSION/upload/plan.json` before the first write. */
+/** The publication of a release, stored in `dist/VERSION/upload/TARGET/plan.json` before the first write. */
 export interface PublishPlan extends Publication {
   readonly schema: 1
   readonly application: string
@@ -49,7 +53,7 @@ export interface PublishPlan extends Publication {
   readonly madeAtMs: number
 }
 
-/** What became of one operation; appended to `dist/VERSION/upload/receipt.ndjson` as it happens. */
+/** What became of one operation; appended to `dist/VERSION/upload/TARGET/receipt.ndjson` as it happens. */
 export interface PublishReceipt {
   readonly schema: 1
   readonly phase: Phase
@@ -77,20 +81,19 @@ export function planPublication(options: {
   readonly files: readonly ReleaseFile[]
   readonly documents: readonly Document[]
   readonly current: ReadonlyMap<string, Digest>
+  readonly sweep: readonly string[]
 }): Publication {
-  const { base, files, documents, current } = options
+  const { base, files, documents, current, sweep } = options
+  const written = new Map<Digest, string>()
+  const opsOfPhase = (phase: Phase) => {
+    if (phase === 'blobs') return fileOps(files, current)
+    const own = documents.filter(document => document.phase === phase)
+    return documentOps(own, current, written)
+  }
   return {
     ...(base === undefined ? {} : { base }),
-    phases: phases.map(phase => ({
-      phase,
-      ops:
-        phase === 'blobs'
-          ? fileOps(files, current)
-          : documentOps(
-              documents.filter(document => document.phase === phase),
-              current,
-            ),
-    })),
+    phases: phases.map(phase => ({ phase, ops: opsOfPhase(phase) })),
+    sweep,
   }
 }
 
@@ -111,16 +114,22 @@ function fileOps(files: readonly ReleaseFile[], current: ReadonlyMap<string, Dig
   return ops
 }
 
-function documentOps(documents: readonly Document[], current: ReadonlyMap<string, Digest>): readonly PublishOp[] {
+/** Bytes under several names, such as an index by its hash and by its plain name, are written once: `written` has the first of each. */
+function documentOps(
+  documents: readonly Document[],
+  current: ReadonlyMap<string, Digest>,
+  written: Map<Digest, string>,
+): readonly PublishOp[] {
   return documents
     .toSorted((a, b) => pointerRank(a.key) - pointerRank(b.key) || compareBytes(a.key, b.key))
-    .map(({ key, bytes, mediaType, immutable }) =>
-      planned(
-        { key, digest: digestOf(bytes), sizeBytes: bytes.byteLength, mediaType, source: { kind: 'generated' } },
-        immutable,
-        current,
-      ),
-    )
+    .map(document => {
+      const { key, bytes, mediaType } = document
+      const digest = digestOfDocument(document)
+      const sameAs = written.get(digest)
+      if (sameAs === undefined) written.set(digest, key)
+      const source: OpSource = { kind: 'generated', ...(sameAs === undefined ? {} : { sameAs }) }
+      return planned({ key, digest, sizeBytes: bytes.byteLength, mediaType, source }, document.immutable, current)
+    })
 }
 
 function planned(
@@ -139,13 +148,15 @@ const blobRank = (key: string) => (key.startsWith('pool/') ? 0 : 1)
 const pointerOrder: readonly RegExp[] = [
   /^repository\.json$/,
   /^apt\//,
-  /\/Packages\.gz$/,
+  /^snapshot\//,
+  /\/Contents-[^/]+$/,
+  /\/Packages(\.[a-z]+)?$/,
   /\/Release$/,
   /\/Release\.gpg$/,
   /\/InRelease$/,
   /^oci\//,
-  /^simple\/.+\/index\.html$/,
-  /^simple\/index\.html$/,
+  /^simple\/.+\/index\.(html|json)$/,
+  /^simple\/index\.(html|json)$/,
   /^pages\/[^/]+\/[^/]+\/index\.html$/,
   /^pages\//,
   /^index\.html$/,

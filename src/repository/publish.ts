@@ -1,4 +1,6 @@
+import { type Digest, Digester } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
+import { eachInParallel } from '../sys/parallel.ts'
 import type { Phase } from './document.ts'
 import type { Publication, PublishOp } from './plan.ts'
 import type { TargetReader, TargetWriter, WriteOutcome } from './target.ts'
@@ -11,8 +13,10 @@ export type OpenSource = (op: PublishOp) => AsyncIterable<Uint8Array>
 export interface PublishTools {
   readonly target: TargetWriter
   readonly openSource: OpenSource
-  /** Told after each operation, before the next begins. */
+  /** Told after each operation; in the pointer phase, before the next begins. */
   readonly onOp: (phase: Phase, op: PublishOp, outcome: WriteOutcome) => void
+  /** Told of bytes on their way: how many of an operation have gone. */
+  readonly onBytes?: (op: PublishOp, doneBytes: number) => void
   readonly signal: AbortSignal
 }
 
@@ -21,50 +25,100 @@ export function opsOf(publication: Publication, phase: Phase): readonly PublishO
   return publication.phases.find(planned => planned.phase === phase)?.ops ?? []
 }
 
+/** Whether an operation may run while others publish: it makes a name that nobody else has, and never takes anything away. */
+export const isAdding = (op: PublishOp): boolean => op.kind === 'put'
+
 /**
- * Apply one phase of a plan, one operation after the other.
+ * Apply the operations of one phase: pointers one after the other in their order, the others several at a time.
  *
- * Pre: the phases before it are applied, and nobody else publishes (the target's lock). Post: durable.
+ * Pre: the phases before it are applied; the lease is held unless all of `ops` only add. Post: durable.
  * Errors: REPOSITORY_CONFLICT, REPOSITORY_CHANGED, RELEASE_DAMAGED, FILE_IO, FILE_NO_SPACE.
  * Crash: each operation was done or not; applying the same plan again goes on.
  */
-export async function applyPhase(publication: Publication, phase: Phase, tools: PublishTools): Promise<void> {
-  for (const op of opsOf(publication, phase)) {
-    tools.signal.throwIfAborted()
-    tools.onOp(phase, op, await applyOp(op, tools))
+export async function applyPhase(phase: Phase, ops: readonly PublishOp[], tools: PublishTools): Promise<void> {
+  if (phase === 'pointer') await applyInOrder(phase, ops, tools)
+  else {
+    // What shares the bytes of another key waits until these are there.
+    for (const wave of [ops.filter(op => op.source.sameAs === undefined), ops.filter(op => op.source.sameAs)]) {
+      await applyTogether(phase, wave, tools)
+    }
   }
   await tools.target.sync()
 }
 
-async function applyOp(op: PublishOp, { target, openSource }: PublishTools): Promise<WriteOutcome> {
+async function applyInOrder(phase: Phase, ops: readonly PublishOp[], tools: PublishTools): Promise<void> {
+  for (const op of ops) {
+    tools.signal.throwIfAborted()
+    tools.onOp(phase, op, await applyOp(op, tools))
+  }
+}
+
+async function applyTogether(phase: Phase, ops: readonly PublishOp[], tools: PublishTools): Promise<void> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([tools.signal, stop.signal])
+  const parallelism = tools.target.parallelism
+  await eachInParallel(ops, { parallelism, stop: reason => stop.abort(reason) }, async op => {
+    signal.throwIfAborted()
+    tools.onOp(phase, op, await applyOp(op, { ...tools, signal }))
+  })
+}
+
+async function applyOp(op: PublishOp, { target, openSource, onBytes, signal }: PublishTools): Promise<WriteOutcome> {
   const content = {
     digest: op.digest,
     sizeBytes: op.sizeBytes,
     mediaType: op.mediaType,
     open: () => openSource(op),
-    sameAs: op.source.kind === 'file' ? op.source.sameAs : undefined,
+    sameAs: op.source.sameAs,
+    onBytes: (doneBytes: number) => onBytes?.(op, doneBytes),
+    signal,
   }
   return op.kind === 'put' ? target.putNew(op.key, content) : target.replace(op.key, content, op.replaces)
 }
 
 /**
- * Read back what the pointers are about to name.
+ * Fetch again, as a client would, what the pointers are about to name.
  *
  * Errors: REPOSITORY_DAMAGED with the first key whose bytes are not those that were written.
  */
-export async function verifyPublished(publication: Publication, target: TargetReader): Promise<void> {
-  for (const { phase, ops } of publication.phases) {
-    if (phase === 'pointer') continue
-    for (const op of ops) {
-      const found = await target.head(op.key)
-      if (found?.digest === op.digest) continue
+export async function verifyPublished(
+  publication: Publication,
+  target: TargetWriter,
+  tools: Pick<PublishTools, 'signal'> & { readonly onKey?: (key: string, sizeBytes: number) => void },
+): Promise<void> {
+  const ops = publication.phases.filter(({ phase }) => phase !== 'pointer').flatMap(planned => planned.ops)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([tools.signal, stop.signal])
+  const { parallelism } = target
+  await eachInParallel(ops, { parallelism, stop: reason => stop.abort(reason) }, async op => {
+    signal.throwIfAborted()
+    const found = await fetchDigest(target, op.key, signal)
+    if (found !== op.digest) {
       throw new ReleaseError(
         'REPOSITORY_DAMAGED',
-        `${op.key} in ${target.name} reads back as ${found?.digest ?? 'missing'}, expected ${op.digest}`,
-        { details: { key: op.key, found: found?.digest, expected: op.digest } },
+        `${op.key} in ${target.name} reads back as ${found ?? 'missing'}, expected ${op.digest}`,
+        { details: { key: op.key, found, expected: op.digest } },
       )
     }
+    tools.onKey?.(op.key, op.sizeBytes)
+  })
+}
+
+async function fetchDigest(target: TargetReader, key: string, signal: AbortSignal): Promise<Digest | undefined> {
+  const digester = new Digester()
+  try {
+    for await (const piece of target.read(key, signal)) digester.update(piece)
+  } catch (caught) {
+    if (caught instanceof ReleaseError && caught.code === 'REPOSITORY_DAMAGED') return undefined
+    throw caught
   }
+  return digester.digest()
+}
+
+/** Remove what nobody follows once the pointers have moved. Crash: the next publication removes the rest. */
+export async function sweep(publication: Publication, target: TargetWriter): Promise<void> {
+  for (const key of publication.sweep) await target.remove(key)
+  await target.sync()
 }
 
 /** How far a publication is, seen from the target's timestamp.json. */

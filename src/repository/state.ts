@@ -1,101 +1,111 @@
-import { type Digest, digestOf } from '../core/digest.ts'
+import { digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
-import { compareBytes } from '../core/relative-path.ts'
-import { compareVersions } from '../core/version.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import {
   applicationRole,
+  indexTarget,
+  type ListedRelease,
+  type ReleaseIndex,
   type RepositoryDescription,
-  recordTarget,
+  recordKey,
   repositoryFile,
-  targetKey,
 } from '../trust/layout.ts'
-import type { Catalogue, CatalogueEntry } from './catalogue.ts'
+import { emptyIndex, parseReleaseIndex } from '../trust/release-index.ts'
+import { parseDescription } from './description.ts'
+import { emptyLedger, type Ledger, parseLedger } from './ledger.ts'
 import type { TargetReader } from './target.ts'
-import { type RoleState, readTufState, type TufState } from './tuf/state.ts'
-
-/** What a repository holds now, verified from the root that its publisher trusts. */
-export interface RepositoryState {
-  readonly tuf: TufState
-  readonly catalogue: Catalogue
-  /** The digest of each published record, by its TUF target path. */
-  readonly recordDigests: ReadonlyMap<string, Digest>
-}
-
-const maxDescriptionBytes = 64 * 1024
-const rolePrefix = applicationRole('')
+import { readLedgerBytes, readRole, readTarget, readTufState, type TufState } from './tuf/state.ts'
 
 /**
- * Read a repository: its metadata and every record that it signs for. What is generated (indexes, pages) is never read, for it is
- * made anew from the records, so that tampering with it cannot get signed by the next upload.
+ * A repository as its publisher sees it, verified from the root that the publisher trusts.
  *
- * Errors: REPOSITORY_UNKNOWN (no description there), REPOSITORY_DAMAGED, TRUST_*.
+ * What is generated (indexes, pages) is only read where signed metadata has its digest, so that tampering with it cannot get signed by the
+ * next upload. Applications are read when they are asked for: publishing for one costs nothing for the others.
  */
-export async function readRepository(target: TargetReader, trustedRoot: string): Promise<RepositoryState> {
-  const description = await readDescription(target)
+export interface RepositoryView {
+  readonly target: TargetReader
+  readonly description: RepositoryDescription
+  readonly tuf: TufState
+  readonly ledger: Ledger
+  /** The list of an application's releases; an empty one when it has none. Errors: TRUST_*, REPOSITORY_DAMAGED. */
+  readonly index: (application: string) => Promise<ReleaseIndex>
+}
+
+/**
+ * Look at a repository. Errors: REPOSITORY_UNKNOWN (nothing is published there), REPOSITORY_DAMAGED, TRUST_*.
+ */
+export async function readRepository(target: TargetReader, trustedRoot: string): Promise<RepositoryView> {
   const tuf = await readTufState(target, trustedRoot)
-  const recordDigests = new Map<string, Digest>()
-  const applications: CatalogueEntry[] = []
-  for (const [role, state] of tuf.roles) {
-    const name = role.slice(rolePrefix.length)
-    const releases = await readRecords(target, name, state, recordDigests)
-    applications.push({ name, releases: releases.toSorted((a, b) => compareVersions(a.version, b.version)) })
-  }
-  applications.sort((a, b) => compareBytes(a.name, b.name))
-  return { tuf, catalogue: { description, applications }, recordDigests }
+  const description = await readSignedDescription(target, tuf)
+  const bytes = await readLedgerBytes(target, tuf)
+  return viewOf({ target, tuf, description, ledger: bytes === undefined ? emptyLedger : parseLedger(bytes, target.name) })
 }
 
-/** Read what a repository says of itself. Errors: REPOSITORY_UNKNOWN, REPOSITORY_DAMAGED. */
-export async function readDescription(target: TargetReader): Promise<RepositoryDescription> {
-  const bytes = await target.get(repositoryFile, maxDescriptionBytes)
-  if (bytes === undefined) {
-    throw new ReleaseError('REPOSITORY_UNKNOWN', `${target.name} has no ${repositoryFile}`, {
-      hint: `make the repository first: release init ${target.name}`,
-      details: { path: target.name },
-    })
-  }
-  return parseDescription(bytes, target.name)
+/** A repository that is described and holds nothing yet. `tuf` knows the numbers that an initialisation that was killed has used. */
+export function newRepository(target: TargetReader, tuf: TufState, description: RepositoryDescription): RepositoryView {
+  return viewOf({ target, tuf, description, ledger: emptyLedger })
 }
 
-/** Parse what a repository says of itself. Errors: REPOSITORY_DAMAGED. */
-export function parseDescription(bytes: Buffer, place: string): RepositoryDescription {
-  const damaged = () => new ReleaseError('REPOSITORY_DAMAGED', `${repositoryFile} in ${place} cannot be read`)
-  let json: Partial<Record<keyof RepositoryDescription, unknown>>
-  try {
-    json = JSON.parse(bytes.toString('utf8'))
-  } catch {
-    throw damaged()
+function viewOf(base: Omit<RepositoryView, 'index'>): RepositoryView {
+  const indexes = new Map<string, Promise<ReleaseIndex>>()
+  return {
+    ...base,
+    index: application => {
+      const known = indexes.get(application) ?? readIndex(base, application)
+      indexes.set(application, known)
+      return known
+    },
   }
-  const { schema, name, url, aptKey } = json ?? {}
-  if (schema !== 1 || typeof name !== 'string' || typeof url !== 'string' || typeof aptKey !== 'string') throw damaged()
-  return { schema, name, url, aptKey }
 }
 
-async function readRecords(
+async function readIndex({ target, tuf }: Omit<RepositoryView, 'index'>, application: string): Promise<ReleaseIndex> {
+  const role = await readRole(target, tuf, applicationRole(application))
+  const bytes = await readTarget(target, role, indexTarget(application))
+  return bytes === undefined ? emptyIndex(application) : parseReleaseIndex(bytes, application)
+}
+
+async function readSignedDescription(target: TargetReader, tuf: TufState): Promise<RepositoryDescription> {
+  const bytes = await readTarget(target, tuf.targets, repositoryFile)
+  if (bytes !== undefined) return parseDescription(bytes, target.name)
+  throw new ReleaseError('REPOSITORY_UNKNOWN', `nothing is published in ${target.name}`, {
+    hint: `make the repository first: release init ${target.name}`,
+    details: { path: target.name },
+  })
+}
+
+/** The names of a repository's applications, in byte order. */
+export function applicationsOf({ ledger }: RepositoryView): readonly string[] {
+  return Object.keys(ledger.applications).toSorted()
+}
+
+/** Read the record of a listed release. Errors: REPOSITORY_DAMAGED. */
+export async function readRecord(
   target: TargetReader,
   application: string,
-  role: RoleState,
-  digests: Map<string, Digest>,
-): Promise<ReleaseRecord[]> {
-  const records: ReleaseRecord[] = []
-  for (const [path, info] of Object.entries(role.targets)) {
-    if (!path.endsWith('/release.json')) continue
-    const expected: Digest = `sha256:${info.hashes['sha256'] ?? ''}`
-    const key = targetKey(path, expected)
-    const bytes = await target.get(key, info.length)
-    if (bytes === undefined || digestOf(bytes) !== expected) {
-      throw new ReleaseError(
-        'REPOSITORY_DAMAGED',
-        `${key} is ${bytes === undefined ? 'missing' : digestOf(bytes)} in ${target.name}, expected ${expected}`,
-        { details: { key } },
-      )
-    }
-    const record = parseReleaseRecord(bytes)
-    if (recordTarget(application, record.version) !== path || record.name !== application) {
-      throw new ReleaseError('REPOSITORY_DAMAGED', `${key} is a record of ${record.name} ${record.version}`)
-    }
-    digests.set(path, expected)
-    records.push(record)
+  { version, record: { digest, sizeBytes } }: Pick<ListedRelease, 'version' | 'record'>,
+): Promise<ReleaseRecord> {
+  const key = recordKey(application, version, digest)
+  const bytes = await target.get(key, sizeBytes)
+  if (bytes === undefined || digestOf(bytes) !== digest) {
+    throw new ReleaseError(
+      'REPOSITORY_DAMAGED',
+      `${key} is ${bytes === undefined ? 'missing' : digestOf(bytes)} in ${target.name}, expected ${digest}`,
+      { details: { key } },
+    )
   }
-  return records
+  const record = parseReleaseRecord(bytes)
+  if (record.name === application && record.version === version) return record
+  throw new ReleaseError('REPOSITORY_DAMAGED', `${key} is a record of ${record.name} ${record.version}`, {
+    details: { key },
+  })
+}
+
+/** Read a file that the repository says it has. Errors: REPOSITORY_DAMAGED. */
+export async function readStored(target: TargetReader, key: string, maxBytes: number): Promise<Buffer> {
+  const bytes = await target.get(key, maxBytes)
+  if (bytes !== undefined) return bytes
+  throw new ReleaseError('REPOSITORY_DAMAGED', `${key} is missing in ${target.name}`, {
+    hint: 'run: release reindex',
+    details: { key },
+  })
 }

@@ -5,7 +5,16 @@ import { ReleaseError } from '../core/error.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import { readTextIfExists, writeFileAtomic } from '../sys/files.ts'
 import { readBytes, resolveUrl } from '../sys/http.ts'
-import { applicationRole, indexTarget, metadataFolder, type ReleaseIndex, recordTarget, rootKey } from './layout.ts'
+import {
+  applicationRole,
+  type ChannelDocument,
+  channelTarget,
+  indexTarget,
+  metadataFolder,
+  type ReleaseIndex,
+  recordKey,
+  rootKey,
+} from './layout.ts'
 import { nearVersions, parseReleaseIndex } from './release-index.ts'
 
 /** A release's record as it was signed, with the digest that journals name it by. */
@@ -21,6 +30,8 @@ export interface TrustedRepository {
   readonly refresh: () => Promise<void>
   /** Read the list of an application's releases. Errors: RELEASE_UNKNOWN (no such application), TRUST_*, HTTP_FAILED. */
   readonly index: (application: string) => Promise<ReleaseIndex>
+  /** Read what a channel of an application offers; undefined when there is no such channel. Errors: TRUST_*, HTTP_FAILED. */
+  readonly channel: (application: string, channel: string) => Promise<ChannelDocument | undefined>
   /** Read the record of a release. Errors: RELEASE_UNKNOWN with the nearest versions, TRUST_*, HTTP_FAILED. */
   readonly record: (application: string, version: string) => Promise<SignedRecord>
   /** The public keys, in hex by key id, that sign for an application: its releases and what is said of them. Errors: TRUST_*, HTTP_FAILED. */
@@ -76,15 +87,13 @@ export async function pinRoot(options: {
  *
  * Pre: {@link pinRoot} was called for the folder. Errors of the calls: TRUST_ROOT when it was not.
  */
-export function openRepository(options: {
-  readonly folder: string
-  readonly repositoryUrl: string
-  readonly signal?: AbortSignal
-}): TrustedRepository {
+export function openRepository(options: OpenOptions): TrustedRepository {
   const { repositoryUrl } = options
   let opened: Promise<import('./updater.ts').TrustedView> | undefined
+  const indexes = new Map<string, Promise<ReleaseIndex>>()
   // tuf-js fixes its reference time when it is created: a refresh asked for later needs a new view.
   const refresh = () => {
+    indexes.clear()
     opened = open(options)
     return opened.then(() => undefined)
   }
@@ -92,17 +101,23 @@ export function openRepository(options: {
     opened ??= open(options)
     return opened
   }
-  const index = async (application: string): Promise<ReleaseIndex> => {
-    const bytes = await (await view()).target(indexTarget(application))
-    if (bytes !== undefined) return parseReleaseIndex(bytes, application)
-    throw new ReleaseError('RELEASE_UNKNOWN', `${repositoryUrl} has no release of ${application}`, {
-      hint: 'check the name of the application and the address of the repository',
-      details: { application, repository: repositoryUrl },
-    })
+  const index = (application: string) => {
+    const known = indexes.get(application) ?? readIndex({ ...options, view }, application)
+    indexes.set(application, known)
+    return known
+  }
+  const channel = async (application: string, name: string) => {
+    const bytes = await (await view()).target(channelTarget(application, name))
+    return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as ChannelDocument)
   }
   const record = async (application: string, version: string): Promise<SignedRecord> => {
-    const bytes = await (await view()).target(recordTarget(application, version))
-    if (bytes === undefined) throw await unknownRelease(repositoryUrl, await index(application), version)
+    const listed = await index(application)
+    const release = listed.releases.find(each => each.version === version)
+    if (release === undefined) throw unknownRelease(repositoryUrl, listed, version)
+    const { digest, sizeBytes } = release.record
+    const url = resolveUrl(repositoryUrl, recordKey(application, version, digest))
+    const bytes = await readBytes(url, sizeBytes, signalOf(options))
+    if (bytes === undefined || digestOf(bytes) !== digest) throw otherRecord(url, bytes, digest)
     const parsed = parseReleaseRecord(bytes)
     if (parsed.name !== application || parsed.version !== version) {
       throw new ReleaseError(
@@ -111,13 +126,69 @@ export function openRepository(options: {
         { details: { application, version, repository: repositoryUrl } },
       )
     }
-    return { record: parsed, bytes, digest: digestOf(bytes) }
+    return { record: parsed, bytes, digest }
   }
   const keys = async (application: string) => (await view()).keys(applicationRole(application))
-  return { refresh, index, record, keys }
+  return { refresh, index, channel, record, keys }
 }
 
-async function open(options: { folder: string; repositoryUrl: string; signal?: AbortSignal }) {
+/**
+ * Read the signed list of releases, and keep it beside the metadata.
+ *
+ * Metadata that is out of date brings nothing new, but takes nothing away: what was read before is still what its
+ * publisher signed, so a node goes on with it and hears how old it is.
+ */
+async function readIndex(
+  options: OpenOptions & { readonly view: () => Promise<import('./updater.ts').TrustedView> },
+  application: string,
+): Promise<ReleaseIndex> {
+  const { repositoryUrl } = options
+  const kept = path.join(options.folder, `releases-${encodeURIComponent(application)}.json`)
+  let bytes: Buffer | undefined
+  try {
+    bytes = await (await options.view()).target(indexTarget(application))
+  } catch (caught) {
+    const isStale = caught instanceof ReleaseError && caught.code === 'TRUST_EXPIRED' && fs.existsSync(kept)
+    if (!isStale) throw caught
+    options.onStale?.(caught, fs.statSync(kept).mtimeMs)
+    return parseReleaseIndex(fs.readFileSync(kept), application)
+  }
+  if (bytes === undefined) {
+    throw new ReleaseError('RELEASE_UNKNOWN', `${repositoryUrl} has no release of ${application}`, {
+      hint: 'check the name of the application and the address of the repository',
+      details: { application, repository: repositoryUrl },
+    })
+  }
+  const index = parseReleaseIndex(bytes, application)
+  keepIndex(kept, bytes)
+  return index
+}
+
+/** Its time tells when it was last found to be what is signed. */
+function keepIndex(file: string, bytes: Buffer): void {
+  if (readTextIfExists(file) !== bytes.toString('utf8')) return writeFileAtomic(file, bytes)
+  const now = new Date()
+  fs.utimesSync(file, now, now)
+}
+
+interface OpenOptions {
+  readonly folder: string
+  readonly repositoryUrl: string
+  readonly signal?: AbortSignal
+  /** Told when the repository's metadata has expired and what was read at `knownMs` (since 1970) is used instead. */
+  readonly onStale?: (error: ReleaseError, knownMs: number) => void
+}
+
+const signalOf = ({ signal }: OpenOptions) => (signal === undefined ? {} : { signal })
+
+function otherRecord(url: string, bytes: Buffer | undefined, expected: Digest): ReleaseError {
+  const found = bytes === undefined ? 'missing' : digestOf(bytes)
+  return new ReleaseError('TRUST_MISMATCH', `${url} is ${found}, expected ${expected}`, {
+    details: { url, found, expected },
+  })
+}
+
+async function open(options: OpenOptions) {
   // Loaded late: status and history need no TUF.
   const { openView } = await import('./updater.ts')
   const view = openView(options)
@@ -148,7 +219,7 @@ function pinError(options: { repositoryUrl: string; fingerprint?: string }, foun
   )
 }
 
-async function unknownRelease(repositoryUrl: string, index: ReleaseIndex, version: string): Promise<ReleaseError> {
+function unknownRelease(repositoryUrl: string, index: ReleaseIndex, version: string): ReleaseError {
   const near = nearVersions(
     index.releases.map(release => release.version),
     version,

@@ -1,0 +1,122 @@
+import { ReleaseError } from '../core/error.ts'
+import { known } from '../core/step.ts'
+import type { RepositoryChange } from '../repository/change.ts'
+import { type Document, digestOfDocument, type Phase, phases } from '../repository/document.ts'
+import type { Publication, PublishOp } from '../repository/plan.ts'
+import { type PreparedPublication, preparePublication } from '../repository/publication.ts'
+import { applyPhase, assertNotOvertaken, opsOf, sweep, verifyPublished } from '../repository/publish.ts'
+import { type RepositoryView, readRepository } from '../repository/state.ts'
+import type { TargetWriter, WriteOutcome } from '../repository/target.ts'
+import { packageFiles } from './package-files.ts'
+import type { Publisher } from './publisher.ts'
+import type { FlowTools } from './tools.ts'
+
+/** How long a publisher waits for another one to end. */
+export const leaseWaitMs = 120_000
+/** How often a publication is planned anew because somebody else was faster. */
+const maxAttempts = 5
+
+/** A change that was published, or would have been. */
+export interface PublishedChange {
+  /** The repository as it was. */
+  readonly view: RepositoryView
+  /** Absent when there was nothing to do. */
+  readonly publication?: Publication
+  readonly writtenBytes: number
+}
+
+/**
+ * Change a repository, all of it or nothing as far as readers see.
+ *
+ * `edit` looks at the repository and says what is to change; undefined when nothing is. When somebody else publishes in the
+ * meantime, it is asked again about the repository as it is then. Nothing is written when `planOnly` is set.
+ * Errors: those of `edit`, REPOSITORY_CHANGED (others were faster again and again), LOCKED, KEY_*, those of the target.
+ * Crash: readers saw the old state or the new one; the command is run again.
+ */
+export async function publishChange(
+  options: {
+    readonly publisher: Publisher
+    /** As the lease names its holder. */
+    readonly command: string
+    readonly edit: (view: RepositoryView) => Promise<RepositoryChange | undefined>
+    readonly planOnly?: boolean
+  },
+  tools: FlowTools,
+): Promise<PublishedChange> {
+  const { publisher, command, edit } = options
+  for (let attempt = 1; ; attempt += 1) {
+    const view = await readRepository(publisher.target, publisher.trustedRoot)
+    const change = await edit(view)
+    if (change === undefined) return { view, writtenBytes: 0 }
+    const prepared = await prepareChange(publisher, view, change, tools)
+    if (options.planOnly === true) return { view, publication: prepared.publication, writtenBytes: 0 }
+    try {
+      const writtenBytes = await publishPrepared({ target: publisher.target, command, prepared }, tools)
+      return { view, publication: prepared.publication, writtenBytes }
+    } catch (caught) {
+      if (!isOvertaken(caught) || attempt === maxAttempts) throw caught
+      tools.emit({ kind: 'note', message: 'somebody else published meanwhile; planning again' })
+    }
+  }
+}
+
+/** Make a publication of a change. Errors: those of preparePublication. */
+export function prepareChange(
+  publisher: Publisher,
+  view: RepositoryView,
+  change: RepositoryChange,
+  tools: FlowTools,
+): Promise<PreparedPublication> {
+  const { lifetimesDays } = change.description ?? view.description
+  return preparePublication(view, change, {
+    signing: publisher.signing({ nowMs: tools.clock.nowMs(), lifetimesDays }),
+    aptKeys: publisher.keys.apt(),
+    rootBytes: view.tuf.rootBytes,
+    filesOf: (record, deb) => packageFiles({ record, deb, target: publisher.target, added: change.added?.release }),
+  })
+}
+
+/** Whether a publication failed because the repository is another one by now. */
+export function isOvertaken(caught: unknown): boolean {
+  return caught instanceof ReleaseError && caught.code === 'REPOSITORY_CHANGED'
+}
+
+/**
+ * Apply all phases of a publication that is in memory. Post: `writtenBytes` went to the target.
+ *
+ * Errors: REPOSITORY_CHANGED, LOCKED, those of the target.
+ */
+export async function publishPrepared(
+  options: { readonly target: TargetWriter; readonly command: string; readonly prepared: PreparedPublication },
+  { signal }: Pick<FlowTools, 'signal'>,
+): Promise<number> {
+  const { target, command } = options
+  const { publication, documents } = options.prepared
+  const bytes = bytesByDigest(documents)
+  let writtenBytes = 0
+  const onOp = (_phase: Phase, op: PublishOp, outcome: WriteOutcome) => {
+    if (outcome === 'written') writtenBytes += op.sizeBytes
+  }
+  const publishing = { target, openSource: (op: PublishOp) => inMemory(op, bytes), onOp, signal }
+  const lease = await target.lease(command, { waitMs: leaseWaitMs, signal })
+  try {
+    await assertNotOvertaken(publication, target)
+    for (const phase of phases) {
+      if (phase === 'pointer') await verifyPublished(publication, target, { signal })
+      lease.assertHeld()
+      await applyPhase(phase, opsOf(publication, phase), publishing)
+    }
+    await sweep(publication, target)
+  } finally {
+    await lease.release()
+  }
+  return writtenBytes
+}
+
+function bytesByDigest(documents: readonly Document[]): ReadonlyMap<string, Buffer> {
+  return new Map(documents.map(document => [digestOfDocument(document), document.bytes]))
+}
+
+async function* inMemory(op: PublishOp, bytes: ReadonlyMap<string, Buffer>): AsyncGenerator<Uint8Array> {
+  yield known(bytes.get(op.digest))
+}
