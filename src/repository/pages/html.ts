@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { style } from './style.ts'
+import { printable } from '../../core/error.ts'
 
 /** Text that is HTML already; everything else is escaped where it is put in. */
 export class Html {
@@ -23,12 +22,17 @@ function render(value: HtmlValue): string {
   return escapeHtml(String(value))
 }
 
-/** Escape text for HTML content and quoted attributes. */
+/** Escape text for HTML content and quoted attributes, and show what would not be seen ({@link printableText}). */
 export function escapeHtml(text: string): string {
-  return text.replace(
+  return printableText(text).replace(
     /[&<>"']/g,
     character => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[character]!,
   )
+}
+
+/** Replace what changes how other text is seen: control characters, and those that turn the direction of writing. Source: Unicode UAX #9 §2. */
+export function printableText(text: string): string {
+  return printable(text).replace(/[\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 
 /** Write a key as a relative address. */
@@ -37,28 +41,4 @@ export function hrefOf(key: string): string {
     .split('/')
     .map(part => (part === '..' ? part : encodeURIComponent(part)))
     .join('/')
-}
-
-// Nothing but our own style may take effect, should a text ever slip through unescaped.
-const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'`
-
-/** Wrap a page's content. Shape: a complete document without scripts, readable on paper, dark screens and by voice. */
-export function renderPage(title: string, main: Html): string {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<style>${new Html(style)}</style>
-</head>
-<body>
-<main>
-${main}
-</main>
-</body>
-</html>
-`.text
 }

@@ -1,66 +1,72 @@
+import { stableJson } from '../../core/canonical-json.ts'
 import { hexOf } from '../../core/digest.ts'
-import { ReleaseError } from '../../core/error.ts'
 import { compareBytes } from '../../core/relative-path.ts'
-import { poolKey } from '../../trust/layout.ts'
-import { type ArtifactOf, artifactsOf, type CatalogueEntry, normalizedProject } from '../catalogue.ts'
+import type { ReleaseIndex } from '../../trust/layout.ts'
 import { type Document, pointer } from '../document.ts'
-import { type Html, hrefOf, html } from '../pages/html.ts'
+import type { Ledger } from '../ledger.ts'
+import { type Html, hrefOf, html, printableText } from '../pages/html.ts'
+import { distributionVersion, filesByProject, type IndexedFile } from './files.ts'
+
+/** The media type of the index as JSON, which clients ask for by name. Source: PEP 691. */
+export const simpleJsonType = 'application/vnd.pypi.simple.v1+json'
+
+/** With versions and sizes (PEP 700); nothing of later versions is promised. */
+const jsonVersion = '1.1'
 
 /**
- * Render the pages of an application's Python projects.
+ * Render the index of an application's Python projects, each as HTML and as JSON under `simple/PROJECT/`.
  *
- * Shape: a file that several releases bring is named once. Snapshots are left out: pip knows no suites. Source: PEP 503.
+ * What is withdrawn is marked, not removed. `claimed` are projects that the application once had: they get a page without files, so that
+ * the one with what was removed does not stay. Errors: PACKAGE_INVALID. Source: PEP 503, PEP 592, PEP 691, PEP 700.
  */
-export function renderProjects(entry: CatalogueEntry): readonly Document[] {
-  const files = entry.releases
-    .filter(release => release.tag !== undefined)
-    .flatMap(release => artifactsOf(release, 'python').map(file => ({ file, version: release.version })))
-  // Releases that bring a file of the same name bring the same bytes: see catalogue.ts.
-  const once = new Map(files.toReversed().map(each => [each.file.name, each] as const))
-  const projects = Map.groupBy([...once.values()].toReversed(), ({ file }) => parseProject(file))
-  return [...projects].map(([project, listed]) =>
-    pointer(
-      `simple/${project}/index.html`,
-      page(
-        project,
-        listed.map(({ file, version }) => fileLink(file, `../../${poolKey(entry.name, version, file.name)}`)),
-      ),
-      'text/html',
-    ),
-  )
+export function renderProjects(index: ReleaseIndex, claimed: readonly string[] = []): readonly Document[] {
+  return [...filesByProject(index, claimed)].flatMap(([project, files]) => [
+    pointer(`simple/${project}/index.html`, page(project, files.map(fileLink)), 'text/html'),
+    pointer(`simple/${project}/index.json`, stableJson(projectJson(project, files)), simpleJsonType),
+  ])
 }
 
-/** Render the list of all projects. */
-export function renderProjectList(entries: readonly CatalogueEntry[]): Document {
-  const projects = entries.flatMap(entry =>
-    entry.releases
-      .filter(release => release.tag !== undefined)
-      .flatMap(release => artifactsOf(release, 'python').map(parseProject)),
-  )
-  const links = [...new Set(projects)]
-    .toSorted(compareBytes)
-    .map(project => html`<a href="${project}/">${project}</a><br>\n`)
-  return pointer('simple/index.html', page('Projects', links), 'text/html')
+/** Render the list of all projects, as HTML and as JSON. Source: PEP 503, PEP 691. */
+export function renderProjectList(ledger: Ledger): readonly Document[] {
+  const names = Object.values(ledger.applications).flatMap(({ projects }) => projects)
+  const projects = [...new Set(names)].toSorted(compareBytes)
+  const links = projects.map(project => html`<a href="${hrefOf(project)}/">${project}</a><br>\n`)
+  const json = { meta: { 'api-version': jsonVersion }, projects: projects.map(name => ({ name })) }
+  return [
+    pointer('simple/index.html', page('Projects', links), 'text/html'),
+    pointer('simple/index.json', stableJson(json), simpleJsonType),
+  ]
 }
 
-/** Find the project of a file under its one spelling. Errors: PACKAGE_INVALID. Source: PEP 508 (names), PEP 503. */
-function parseProject(file: ArtifactOf<'python'>): string {
-  if (/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(file.project)) return normalizedProject(file.project)
-  throw new ReleaseError('PACKAGE_INVALID', `${file.name} is of the project ${JSON.stringify(file.project)}`, {
-    details: { artifact: file.name },
-  })
+function projectJson(name: string, files: readonly IndexedFile[]): Readonly<Record<string, unknown>> {
+  const versions = files.map(({ file }) => distributionVersion(file.name)).filter(version => version !== undefined)
+  return {
+    meta: { 'api-version': jsonVersion },
+    name,
+    versions: [...new Set(versions)],
+    files: files.map(({ file, key, yanked }) => ({
+      filename: file.name,
+      url: poolHref(key),
+      hashes: { sha256: hexOf(file.digest) },
+      size: file.sizeBytes,
+      ...(file.requiresPython === undefined ? {} : { 'requires-python': file.requiresPython }),
+      yanked: yanked === undefined ? false : printableText(yanked) || true,
+    })),
+  }
 }
 
-function fileLink(file: ArtifactOf<'python'>, path: string): Html {
-  const address = `${hrefOf(path)}#sha256=${hexOf(file.digest)}`
+function fileLink({ file, key, yanked }: IndexedFile): Html {
   const requires = file.requiresPython === undefined ? '' : html` data-requires-python="${file.requiresPython}"`
-  return html`<a href="${address}"${requires}>${file.name}</a><br>\n`
+  const withdrawn = yanked === undefined ? '' : html` data-yanked="${yanked}"`
+  return html`<a href="${poolHref(key)}#sha256=${hexOf(file.digest)}"${requires}${withdrawn}>${file.name}</a><br>\n`
 }
+
+const poolHref = (key: string) => hrefOf(`../../${key}`)
 
 function page(title: string, links: readonly Html[]): string {
   return html`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="pypi:repository-version" content="1.0"><title>${title}</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="pypi:repository-version" content="1.0"><title>${title}</title></head>
 <body>
 <h1>${title}</h1>
 ${links}</body>
