@@ -1,10 +1,11 @@
 import { ReleaseError } from '../core/error.ts'
 import { type Answer, displayUrl, type ExchangeOptions, exchange, readAnswer } from '../sys/exchange.ts'
+import { isPassingStatus, longestAttempts } from '../sys/retry.ts'
 import { Authorizer } from './authorizer.ts'
 import { type Environment, findCredentials } from './credentials.ts'
 import { findOrigin } from './origin.ts'
 import type { RepositoryName } from './reference.ts'
-import { isPassingStatus, longestAttempts, type RegistryTools, retrying } from './retry.ts'
+import { type RegistryTools, retrying } from './retry.ts'
 
 export interface ClientOptions {
   readonly name: RepositoryName

@@ -4,13 +4,13 @@ import { type Digest, Digester, hexOf } from '../core/digest.ts'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import { listFiles, makeFolder, removeFile, removeTree, syncFileSystem, syncFolder } from '../sys/files.ts'
 import { takeLock } from '../sys/lock.ts'
-import { type BlobName, downloadBlob } from './blobs.ts'
+import { eachInParallel } from '../sys/parallel.ts'
+import { type BlobName, downloadBlob, parallelBlobs } from './blobs.ts'
 import { type ClientOptions, openClient, type RegistryClient } from './client.ts'
 import type { Platform } from './document.ts'
 import { isLayout, layoutBlob, readLayout, writeLayoutIndex } from './layout.ts'
 import { platformOf } from './look.ts'
 import { getManifest } from './manifests.ts'
-import { eachInParallel } from './parallel.ts'
 import type { Reference } from './reference.ts'
 import type { RegistryTools } from './retry.ts'
 import { type ImageParts, isSamePlatform, platformError, walkImage } from './walk.ts'
@@ -107,7 +107,7 @@ class BlobFolder {
     this.#keepOnly([...documents, ...blobs])
     for (const { digest, bytes } of documents) this.#write(layoutBlob(this.#folder, digest), bytes)
     const largestFirst = blobs.toSorted((a, b) => b.sizeBytes - a.sizeBytes)
-    await eachInParallel(largestFirst, stop, async blob => {
+    await eachInParallel(largestFirst, { parallelism: parallelBlobs, stop }, async blob => {
       const progress = (doneBytes: number) => {
         this.#doneBytes.set(blob.digest, doneBytes)
         this.#options.onProgress(

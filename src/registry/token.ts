@@ -1,9 +1,10 @@
 import { ReleaseError } from '../core/error.ts'
 import { type Answer, displayUrl, exchange, readAnswer } from '../sys/exchange.ts'
+import { longestAttempts } from '../sys/retry.ts'
 import type { Challenge } from './challenge.ts'
 import { isLoopback } from './origin.ts'
 import type { Credentials } from './parse-credentials.ts'
-import { longestAttempts, type RegistryTools, retrying } from './retry.ts'
+import { type RegistryTools, retrying } from './retry.ts'
 
 /** An access token and when it is not to be used any more, by the clock's `elapsedMs`. */
 export interface AccessToken {

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import { execute } from './exec.ts'
+
+const fsync = promisify(fs.fsync)
 
 /** Read a text file, or undefined when it does not exist. Errors: FILE_IO for anything else. */
 export function readTextIfExists(file: string): string | undefined {
@@ -113,6 +116,32 @@ export function syncFolder(folder: string): void {
   const descriptor = fs.openSync(folder, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
   try {
     fs.fsyncSync(descriptor)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/**
+ * Make the bytes of many files, or the names in many folders, durable. What is not there any more needs nothing.
+ *
+ * All at once, for a file system writes down together what waits together. Source: fsync(2).
+ */
+export async function syncAll(places: Iterable<string>): Promise<void> {
+  await Promise.all(Array.from(places, syncPlace))
+}
+
+async function syncPlace(place: string): Promise<void> {
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(place, fs.constants.O_RDONLY)
+  } catch (caught) {
+    if (isErrno(caught, 'ENOENT')) return
+    throw toReleaseError(caught)
+  }
+  try {
+    await fsync(descriptor)
+  } catch (caught) {
+    throw toReleaseError(caught)
   } finally {
     fs.closeSync(descriptor)
   }

@@ -1,0 +1,74 @@
+import fs from 'node:fs'
+import { Digester } from '../../core/digest.ts'
+import { isErrno, toReleaseError } from '../../core/error.ts'
+import type { StoredObject } from '../target.ts'
+import { nothingThere, tooLarge } from './conflict.ts'
+
+const pieceBytes = 1024 * 1024
+
+/** A key of a folder, and the file that holds its bytes. */
+export interface KeyedFile {
+  readonly root: string
+  readonly key: string
+  readonly file: string
+}
+
+/** Digest a file; undefined when there is none. Errors: FILE_IO. */
+export async function digestFile(file: string): Promise<StoredObject | undefined> {
+  const descriptor = openIfExists(file)
+  if (descriptor === undefined) return undefined
+  try {
+    const digester = new Digester()
+    for await (const piece of pieces(descriptor)) digester.update(piece)
+    return { sizeBytes: digester.sizeBytes, digest: digester.digest() }
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** Read a whole file; undefined when there is none. Errors: REPOSITORY_DAMAGED beyond `maxBytes`, FILE_IO. */
+export function readBounded({ root, key, file }: KeyedFile, maxBytes: number): Buffer | undefined {
+  const descriptor = openIfExists(file)
+  if (descriptor === undefined) return undefined
+  try {
+    if (fs.fstatSync(descriptor).size > maxBytes) throw tooLarge(root, key, maxBytes)
+    return fs.readFileSync(descriptor)
+  } catch (caught) {
+    throw toReleaseError(caught)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** Read a file piece by piece, the one that is there now even when it is replaced meanwhile. Errors: REPOSITORY_DAMAGED, FILE_IO. */
+export async function* readPieces({ root, key, file }: KeyedFile, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const descriptor = openIfExists(file)
+  if (descriptor === undefined) throw nothingThere(root, key)
+  try {
+    for await (const piece of pieces(descriptor)) {
+      signal?.throwIfAborted()
+      yield piece
+    }
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** A small file in one call: a stream costs more than its bytes. */
+async function* pieces(descriptor: number): AsyncGenerator<Uint8Array> {
+  try {
+    if (fs.fstatSync(descriptor).size <= pieceBytes) yield fs.readFileSync(descriptor)
+    else yield* fs.createReadStream('', { fd: descriptor, autoClose: false, highWaterMark: pieceBytes })
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+}
+
+function openIfExists(file: string): number | undefined {
+  try {
+    return fs.openSync(file, fs.constants.O_RDONLY)
+  } catch (caught) {
+    if (isErrno(caught, 'ENOENT', 'ENOTDIR')) return undefined
+    throw toReleaseError(caught)
+  }
+}
