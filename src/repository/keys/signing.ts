@@ -1,6 +1,7 @@
 import type { LifetimesDays } from '../../trust/layout.ts'
-import { defaultLifetimesDays } from '../tuf/expiry.ts'
-import { keyIdOf, type Signing, type TufSigner, tufSigner } from '../tuf/signer.ts'
+import { defaultLifetimesDays } from '../description.ts'
+import type { Signing } from '../tuf/metadata.ts'
+import { keyIdOf, type TufSigner, tufSigner } from '../tuf/signer.ts'
 import type { KeyFolder } from './folder.ts'
 import type { TufKeyFile } from './key-file.ts'
 

@@ -3,15 +3,6 @@ import type { RoleDates, TufState } from './state.ts'
 
 const dayMs = 86_400_000
 
-/** A year for what is signed by hand, a month for what every upload renews. */
-export const defaultLifetimesDays: LifetimesDays = {
-  root: 365,
-  targets: 365,
-  application: 365,
-  snapshot: 30,
-  timestamp: 30,
-}
-
 /** When a role's metadata ends to be believed. */
 export interface RoleExpiry {
   readonly role: string

@@ -2,7 +2,8 @@ import type { Metadata, Root } from '@tufjs/models'
 import { canonicalJson } from '../../core/canonical-json.ts'
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
-import { applicationRole, rootKey } from '../../trust/layout.ts'
+import { applicationRole, type LifetimesDays } from '../../trust/layout.ts'
+import type { TargetReader } from '../target.ts'
 import { type Authority, assertSigned, delegatedAuthority, isSigned, rootAuthority } from './authority.ts'
 import { type Signatories, withApplications } from './delegation.ts'
 import { expiresAt } from './expiry.ts'
@@ -16,16 +17,31 @@ import {
   type TargetsFile,
   type TimestampFile,
 } from './format.ts'
-import { followingRoot, numberedRootKey } from './root-chain.ts'
-import { type Signing, type TufSigner, trustedSigners } from './signer.ts'
-import { ledgerName, metadataKey, type NextVersion, type TargetInfo, type TufState, timestampKey } from './state.ts'
+import { followingRoot } from './root-chain.ts'
+import { type TufSigner, trustedSigners } from './signer.ts'
+import {
+  freeVersions,
+  ledgerName,
+  metadataKey,
+  type NextVersion,
+  roleState,
+  type TargetInfo,
+  type TufState,
+  timestampKey,
+} from './state.ts'
+
+/** Who signs, when, for how long. */
+export interface Signing {
+  /** Every key at hand for a role, trusted or not; none when the role's keys are elsewhere. */
+  readonly signers: (role: string) => readonly TufSigner[]
+  readonly nowMs: number
+  readonly lifetimesDays: LifetimesDays
+}
 
 /** A file of signed metadata, ready to be stored. */
 export interface MetadataFile {
   readonly key: string
   readonly bytes: Buffer
-  /** False for what takes the place of the file before: `timestamp.json` and `root.json`. */
-  readonly immutable: boolean
 }
 
 /** A target to sign for. */
@@ -53,8 +69,8 @@ export interface MetadataChange {
 /**
  * Make the metadata that follows `state`.
  *
- * Shape: in writing order: root (when it changes), top-level targets (when they change), the applications' roles, ledger, snapshot, and
- * timestamp as the last entry.
+ * Shape: in writing order: top-level targets (when they change), the applications' roles, ledger, snapshot, and timestamp as the last
+ * entry. A new root is checked and signed by, and not among them: it is stored before them.
  * Errors: KEY_MISSING, KEY_MISMATCH, KEY_THRESHOLD, TRUST_SIGNATURE (a root or targets signed elsewhere), REPOSITORY_CHANGED (they
  * follow another state). Source: TUF §4, §6.
  */
@@ -62,15 +78,16 @@ export async function nextMetadata(
   state: TufState,
   change: MetadataChange,
   signing: Signing,
-  next: NextVersion,
+  target: TargetReader,
 ): Promise<readonly MetadataFile[]> {
   const files: MetadataFile[] = []
   const meta: Record<string, MetaEntry> = { ...state.snapshot.meta }
   const add = (name: string, version: number, bytes: Buffer) => {
-    files.push({ key: metadataKey(name, version), bytes, immutable: true })
+    files.push({ key: metadataKey(name, version), bytes })
     meta[`${name}.json`] = metaEntry(version, bytes)
   }
-  const root = addRoot(state, change, files)
+  const root = nextRootOf(state, change)
+  const next = freeVersions(target)
   const { delegations, written } = await nextTargets(state, change, { root, signing, next })
   if (written !== undefined) add('targets', written.version, written.bytes)
   assertRenewed(state, delegations, change)
@@ -94,7 +111,7 @@ export async function nextMetadata(
   const expires = expiresAt('snapshot', signing)
   const snapshot: SnapshotFile = { _type: 'snapshot', spec_version: specVersion, version, expires, meta }
   const snapshotBytes = signedBytes(snapshot, trustedSigners(rootAuthority(root, 'snapshot'), signing))
-  files.push({ key: metadataKey('snapshot', version), bytes: snapshotBytes, immutable: true })
+  files.push({ key: metadataKey('snapshot', version), bytes: snapshotBytes })
   files.push(nextTimestamp(state, metaEntry(version, snapshotBytes), { root, signing }))
   return files
 }
@@ -114,12 +131,8 @@ export function listed(targets: Iterable<NewTarget>): Readonly<Record<string, Ta
   return Object.fromEntries(entries)
 }
 
-function addRoot(state: TufState, change: MetadataChange, files: MetadataFile[]): Metadata<Root> {
-  if (change.root === undefined) return state.root
-  const root = followingRoot(state.root, change.root, 'the new root')
-  files.push({ key: numberedRootKey(root.signed.version), bytes: change.root, immutable: true })
-  files.push({ key: rootKey, bytes: change.root, immutable: false })
-  return root
+function nextRootOf(state: TufState, { root }: MetadataChange): Metadata<Root> {
+  return root === undefined ? state.root : followingRoot(state.root, root, 'the new root')
 }
 
 interface Context {
@@ -135,7 +148,7 @@ interface NextTargets {
 
 async function nextTargets(state: TufState, change: MetadataChange, context: Context): Promise<NextTargets> {
   const authority = rootAuthority(context.root, 'targets')
-  if (change.signedTargets !== undefined) return takeTargets(state, change.signedTargets, authority)
+  if (change.signedTargets !== undefined) return takeTargets(state, change, change.signedTargets, authority)
   const { signing } = context
   const delegations = withNew(change.delegations ?? state.targets.delegations, change, signing)
   const { file } = state.targets
@@ -170,19 +183,25 @@ export function targetsPart(options: {
   }
 }
 
-function takeTargets(state: TufState, bytes: Buffer, authority: Authority): NextTargets {
+function takeTargets(
+  state: TufState,
+  { topTargets }: MetadataChange,
+  bytes: Buffer,
+  authority: Authority,
+): NextTargets {
   const place = 'the signed targets'
   const file = parseSigned(bytes, 'targets', place)
   assertSigned(file, authority, place)
   const { version } = file.signed
-  if (version <= state.targets.version) {
-    throw new ReleaseError(
-      'REPOSITORY_CHANGED',
-      `${place} have number ${version}, the repository is at ${state.targets.version} already`,
-      { hint: 'export them again, and sign what follows the present state' },
-    )
+  const { targets } = roleState(file.signed)
+  if (version > state.targets.version && (topTargets === undefined || isListed(targets, topTargets))) {
+    return { delegations: file.signed.delegations ?? { keys: {}, roles: [] }, written: { version, bytes } }
   }
-  return { delegations: file.signed.delegations ?? { keys: {}, roles: [] }, written: { version, bytes } }
+  throw new ReleaseError(
+    'REPOSITORY_CHANGED',
+    `${place} have number ${version} and follow another state: the repository is at ${state.targets.version}`,
+    { hint: 'export them again, and sign what follows the present state' },
+  )
 }
 
 function withNew(delegations: Delegations, change: MetadataChange, signing: Signing): Delegations {
@@ -231,7 +250,7 @@ function nextTimestamp(
     meta: { 'snapshot.json': snapshot },
   }
   const bytes = signedBytes(signed, trustedSigners(rootAuthority(root, 'timestamp'), signing))
-  return { key: timestampKey, bytes, immutable: false }
+  return { key: timestampKey, bytes }
 }
 
 function isListed(present: ReadonlyMap<string, TargetInfo>, targets: readonly NewTarget[]): boolean {

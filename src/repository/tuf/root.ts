@@ -3,8 +3,8 @@ import { rootAuthority, type TopLevelRole, topLevelRoles } from './authority.ts'
 import type { Signatories } from './delegation.ts'
 import { type Clocked, expiresAt } from './expiry.ts'
 import { type PublicKey, specVersion } from './format.ts'
-import { signedBytes } from './metadata.ts'
-import { keyIdOf, publicKeyOf, type Signing, type TufSigner, trustedSigners } from './signer.ts'
+import { type Signing, signedBytes } from './metadata.ts'
+import { keyIdOf, publicKeyOf, type TufSigner, trustedSigners } from './signer.ts'
 
 /** Who signs for what, as a root says. */
 export type RootRoles = Readonly<Record<TopLevelRole, Signatories>>

@@ -3,7 +3,6 @@ import { Key, Signature } from '@tufjs/models'
 import { canonicalJson } from '../../core/canonical-json.ts'
 import { digestOf, hexOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
-import type { LifetimesDays } from '../../trust/layout.ts'
 import type { TufKeyFile } from '../keys/key-file.ts'
 import type { Authority } from './authority.ts'
 import type { PublicKey } from './format.ts'
@@ -14,12 +13,9 @@ export interface TufSigner {
   readonly sign: (bytes: Buffer) => Signature
 }
 
-/** Who signs, when, for how long. */
-export interface Signing {
-  /** Every key at hand for a role, trusted or not; none when the role's keys are elsewhere. */
+/** Gives every key at hand for a role, trusted or not. */
+export interface SignersOf {
   readonly signers: (role: string) => readonly TufSigner[]
-  readonly nowMs: number
-  readonly lifetimesDays: LifetimesDays
 }
 
 /** The key of the public half of an ed25519 key, as metadata writes it. */
@@ -52,7 +48,7 @@ export function tufSigner(publicKey: string, open: () => TufKeyFile): TufSigner 
  *
  * Errors: KEY_MISSING (none is at hand), KEY_MISMATCH (none of those at hand is trusted), KEY_THRESHOLD (too few are).
  */
-export function trustedSigners(authority: Authority, signing: Pick<Signing, 'signers'>): readonly TufSigner[] {
+export function trustedSigners(authority: Authority, signing: SignersOf): readonly TufSigner[] {
   const { role, keys, threshold } = authority
   const atHand = signing.signers(role)
   const trusted = atHand.filter(({ key }) => keys.has(key.keyID))

@@ -206,7 +206,8 @@ function assertVersion(found: number, expected: number, key: string): void {
   })
 }
 
-function roleState(signed: TargetsFile): RoleState {
+/** What a file of targets says. */
+export function roleState(signed: TargetsFile): RoleState {
   const targets = new Map<string, TargetInfo>()
   for (const [path, { length, hashes }] of Object.entries(signed.targets)) {
     targets.set(path, { sizeBytes: length, digest: `sha256:${hashes['sha256']!}` })

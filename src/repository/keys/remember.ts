@@ -1,0 +1,22 @@
+import { ReleaseError } from '../../core/error.ts'
+import type { TufState } from '../tuf/state.ts'
+import type { KeyFolder } from './folder.ts'
+
+/**
+ * Hold a repository's state against what these keys have seen, and remember it.
+ *
+ * A publisher that took an old copy for the present state would sign it anew. So the keys folder remembers the highest timestamp of each
+ * place, and the newest root. Errors: TRUST_ROLLBACK.
+ */
+export function rememberState(state: TufState, place: string, keys: KeyFolder): void {
+  const seen = keys.seenTimestamp(place)
+  const { version } = state.timestamp
+  if (version < seen) {
+    throw new ReleaseError('TRUST_ROLLBACK', `${place} is at timestamp ${version}, and ${seen} was seen there before`, {
+      hint: `find out who put an old copy there; if you did on purpose, take the place out of ${keys.folder}/seen.json`,
+      details: { place, found: version, expected: seen },
+    })
+  }
+  if (keys.trustedRoot() !== state.rootBytes.toString()) keys.writeTrustedRoot(state.rootBytes)
+  keys.rememberTimestamp(place, version)
+}
