@@ -1,5 +1,5 @@
 import type { LifetimesDays } from '../../trust/layout.ts'
-import { defaultLifetimesDays } from '../description.ts'
+import { defaultLifetimesDays } from '../tuf/expiry.ts'
 import type { Signing } from '../tuf/metadata.ts'
 import { keyIdOf, type TufSigner, tufSigner } from '../tuf/signer.ts'
 import type { KeyFolder } from './folder.ts'

@@ -3,6 +3,15 @@ import type { RoleDates, TufState } from './state.ts'
 
 const dayMs = 86_400_000
 
+/** A year for what is signed by hand, a month for what every publication renews. */
+export const defaultLifetimesDays: LifetimesDays = {
+  root: 365,
+  targets: 365,
+  application: 365,
+  snapshot: 30,
+  timestamp: 30,
+}
+
 /** When a role's metadata ends to be believed. */
 export interface RoleExpiry {
   readonly role: string

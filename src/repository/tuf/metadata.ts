@@ -2,8 +2,7 @@ import type { Metadata, Root } from '@tufjs/models'
 import { canonicalJson } from '../../core/canonical-json.ts'
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
-import { applicationRole, type LifetimesDays } from '../../trust/layout.ts'
-import type { TargetReader } from '../target.ts'
+import { applicationRole, type LifetimesDays, rootKey } from '../../trust/layout.ts'
 import { type Authority, assertSigned, delegatedAuthority, isSigned, rootAuthority } from './authority.ts'
 import { type Signatories, withApplications } from './delegation.ts'
 import { expiresAt } from './expiry.ts'
@@ -17,10 +16,9 @@ import {
   type TargetsFile,
   type TimestampFile,
 } from './format.ts'
-import { followingRoot } from './root-chain.ts'
+import { followingRoot, numberedRootKey } from './root-chain.ts'
 import { type TufSigner, trustedSigners } from './signer.ts'
 import {
-  freeVersions,
   ledgerName,
   metadataKey,
   type NextVersion,
@@ -42,6 +40,8 @@ export interface Signing {
 export interface MetadataFile {
   readonly key: string
   readonly bytes: Buffer
+  /** False for what takes the place of the file before: `timestamp.json` and `root.json`. */
+  readonly immutable: boolean
 }
 
 /** A target to sign for. */
@@ -69,8 +69,8 @@ export interface MetadataChange {
 /**
  * Make the metadata that follows `state`.
  *
- * Shape: in writing order: top-level targets (when they change), the applications' roles, ledger, snapshot, and timestamp as the last
- * entry. A new root is checked and signed by, and not among them: it is stored before them.
+ * Shape: in writing order: root (when it changes), top-level targets (when they change), the applications' roles, ledger, snapshot, and
+ * timestamp as the last entry.
  * Errors: KEY_MISSING, KEY_MISMATCH, KEY_THRESHOLD, TRUST_SIGNATURE (a root or targets signed elsewhere), REPOSITORY_CHANGED (they
  * follow another state). Source: TUF §4, §6.
  */
@@ -78,16 +78,15 @@ export async function nextMetadata(
   state: TufState,
   change: MetadataChange,
   signing: Signing,
-  target: TargetReader,
+  next: NextVersion,
 ): Promise<readonly MetadataFile[]> {
   const files: MetadataFile[] = []
   const meta: Record<string, MetaEntry> = { ...state.snapshot.meta }
   const add = (name: string, version: number, bytes: Buffer) => {
-    files.push({ key: metadataKey(name, version), bytes })
+    files.push({ key: metadataKey(name, version), bytes, immutable: true })
     meta[`${name}.json`] = metaEntry(version, bytes)
   }
-  const root = nextRootOf(state, change)
-  const next = freeVersions(target)
+  const root = addRoot(state, change, files)
   const { delegations, written } = await nextTargets(state, change, { root, signing, next })
   if (written !== undefined) add('targets', written.version, written.bytes)
   assertRenewed(state, delegations, change)
@@ -111,7 +110,7 @@ export async function nextMetadata(
   const expires = expiresAt('snapshot', signing)
   const snapshot: SnapshotFile = { _type: 'snapshot', spec_version: specVersion, version, expires, meta }
   const snapshotBytes = signedBytes(snapshot, trustedSigners(rootAuthority(root, 'snapshot'), signing))
-  files.push({ key: metadataKey('snapshot', version), bytes: snapshotBytes })
+  files.push({ key: metadataKey('snapshot', version), bytes: snapshotBytes, immutable: true })
   files.push(nextTimestamp(state, metaEntry(version, snapshotBytes), { root, signing }))
   return files
 }
@@ -131,8 +130,12 @@ export function listed(targets: Iterable<NewTarget>): Readonly<Record<string, Ta
   return Object.fromEntries(entries)
 }
 
-function nextRootOf(state: TufState, { root }: MetadataChange): Metadata<Root> {
-  return root === undefined ? state.root : followingRoot(state.root, root, 'the new root')
+function addRoot(state: TufState, change: MetadataChange, files: MetadataFile[]): Metadata<Root> {
+  if (change.root === undefined) return state.root
+  const root = followingRoot(state.root, change.root, 'the new root')
+  files.push({ key: numberedRootKey(root.signed.version), bytes: change.root, immutable: true })
+  files.push({ key: rootKey, bytes: change.root, immutable: false })
+  return root
 }
 
 interface Context {
@@ -250,7 +253,7 @@ function nextTimestamp(
     meta: { 'snapshot.json': snapshot },
   }
   const bytes = signedBytes(signed, trustedSigners(rootAuthority(root, 'timestamp'), signing))
-  return { key: timestampKey, bytes }
+  return { key: timestampKey, bytes, immutable: false }
 }
 
 function isListed(present: ReadonlyMap<string, TargetInfo>, targets: readonly NewTarget[]): boolean {
