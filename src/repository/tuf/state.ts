@@ -139,7 +139,7 @@ export function applicationKeys(state: TufState, application: string): ReadonlyM
  *
  * An upload that was killed leaves numbers behind that no snapshot names, and a number is never used twice for other bytes.
  */
-export function nextVersionIn(target: TargetReader): NextVersion {
+export function freeVersions(target: TargetReader): NextVersion {
   return async (names, current) => {
     let version = current + 1
     for (;;) {
