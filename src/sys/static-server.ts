@@ -73,22 +73,29 @@ const limits = {
   idleMs: 60_000,
 } as const
 
-/**
- * Serve a folder of files, read-only: GET and HEAD, single ranges, ETag and Last-Modified with their conditions.
- *
- * Hidden names are never served, and a symbolic link only when it stays inside the folder. `answer` is asked in the place of the
- * plain folder. Errors: LISTEN_FAILED. Source: RFC 9110 §13 (conditions), §14 (ranges).
- */
-export async function startStaticServer(options: {
-  readonly root: string
+/** Where to listen, and whom to tell of each request. */
+export interface ListenOptions {
   readonly host: string
   readonly port: number
-  readonly answer?: Answerer
   readonly onRequest?: (request: ServedRequest) => void
-}): Promise<StaticServer> {
-  const folder = new ServedFolder(options.root)
+}
+
+/** Serve a folder of files, read-only, as {@link startServer} does. Hidden names are never served, and a symbolic link only when it stays inside the folder. */
+export function startStaticServer({
+  root,
+  ...options
+}: ListenOptions & { readonly root: string }): Promise<StaticServer> {
+  const folder = new ServedFolder(root)
+  return startServer(request => answerFromFolder(folder, request), options)
+}
+
+/**
+ * Serve what is answered, read-only: GET and HEAD, single ranges, ETag and Last-Modified with their conditions.
+ *
+ * Errors: LISTEN_FAILED. Source: RFC 9110 §13 (conditions), §14 (ranges).
+ */
+export async function startServer(answer: Answerer, options: ListenOptions): Promise<StaticServer> {
   const connections = new Connections()
-  const answer = options.answer ?? (request => answerFromFolder(folder, request))
   const server = http.createServer(
     {
       maxHeaderSize: limits.headerBytes,
@@ -150,7 +157,12 @@ export function refuseMethod(): Answer {
 /** Answer that there is nothing, for people. */
 export function refuse(status: number, headers: Headers = {}): BytesAnswer {
   const bytes = Buffer.from(`${status} ${http.STATUS_CODES[status]}\n`)
-  return { kind: 'bytes', status, bytes, headers: { 'content-type': 'text/plain; charset=utf-8', ...headers } }
+  return {
+    kind: 'bytes',
+    status,
+    bytes,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache', ...headers },
+  }
 }
 
 function listen(server: http.Server, host: string, port: number): Promise<void> {

@@ -1,6 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll } from 'vitest'
 import { needTool } from './tools.ts'
 
@@ -8,6 +9,8 @@ import { needTool } from './tools.ts'
 export interface Podman {
   /** Run a command in the folder. An image has the path that it is pulled from as its name, so that it has to be in lower case. */
   readonly run: (...args: readonly string[]) => string
+  /** The same while this process goes on: it may be what podman asks. */
+  readonly start: (...args: readonly string[]) => Promise<string>
 }
 
 /**
@@ -25,16 +28,14 @@ export function openPodman(cwd: string): Podman {
   const places = ['--root', path.join(folder, 'storage'), '--runroot', path.join(folder, 'run')]
   const flags = [...places, '--tmpdir', path.join(folder, 'tmp'), '--cgroup-manager', 'cgroupfs']
   const env = { ...process.env, CONTAINERS_CONF: configuration, XDG_RUNTIME_DIR: path.join(folder, 'run') }
+  const argv = (args: readonly string[]) => [...flags, '--events-backend', 'none', ...args]
   const run = (...args: readonly string[]) =>
-    execFileSync('podman', [...flags, '--events-backend', 'none', ...args], {
-      cwd,
-      env,
-      encoding: 'utf8',
-      stdio: 'pipe',
-    })
+    execFileSync('podman', argv(args), { cwd, env, encoding: 'utf8', stdio: 'pipe' })
+  const start = async (...args: readonly string[]) =>
+    (await promisify(execFile)('podman', argv(args), { cwd, env, encoding: 'utf8' })).stdout
   afterAll(() => {
     // What it mounted keeps the folder from being removed.
     spawnSync('podman', [...flags, 'system', 'reset', '--force'], { env, stdio: 'ignore' })
   })
-  return { run }
+  return { run, start }
 }
