@@ -8,7 +8,7 @@ import { type Html, hrefOf, html } from './html.ts'
 import { renderInstall, type Site } from './install.ts'
 import { applicationPage } from './keys.ts'
 import { renderPage } from './page.ts'
-import { day, kindOf, quoted, table } from './parts.ts'
+import { countOf, day, kindOf, quoted, table } from './parts.ts'
 
 /** What an application's page tells beside its releases. */
 export interface ApplicationContext {
@@ -49,8 +49,8 @@ ${renderInstall(site, { application: index.application, release, channel })}`
 
 function releaseTable({ channels }: RepositoryDescription, index: ReleaseIndex): Html {
   return table(
-    `All ${index.releases.length} releases, newest first`,
-    [{ name: 'Version', class: 'version' }, { name: 'Date', class: 'date' }, { name: 'Channels' }],
+    `${countOf(index.releases.length, 'release')}, newest first`,
+    [{ name: 'Version', class: 'version' }, { name: 'Date' }, { name: 'Channels', class: 'channels' }],
     index.releases.toReversed().map(release => [
       html`<a href="${hrefOf(`${release.version}/index.html`)}">${release.version}</a>${marks(release)}`,
       day(release.sourceDateEpoch * 1000),

@@ -9,7 +9,7 @@ import { renderFingerprint, renderPrefixCommands, renderSourcesCommands, type Si
 import { pipCommand } from './install-python.ts'
 import { applicationPage, sourcesKey } from './keys.ts'
 import { renderPage } from './page.ts'
-import { commands, quoted } from './parts.ts'
+import { commands, contents, countOf, quoted } from './parts.ts'
 import { placeOf } from './place.ts'
 
 type Named = readonly [name: string, summary: ApplicationSummary]
@@ -22,8 +22,12 @@ type Named = readonly [name: string, summary: ApplicationSummary]
 export function renderEntrance(description: RepositoryDescription, ledger: Ledger, rootFingerprint: Digest): Document {
   const applications = Object.entries(ledger.applications).toSorted(([a], [b]) => compareBytes(a, b))
   const main = html`<h1>${description.name}</h1>
-<p class="lead">${countOf(applications.length)}, in the channels ${description.channels.toReversed().join(', ')}.</p>
-<h2 id="applications">Applications</h2>
+<p class="lead">${countOf(applications.length, 'application')} in the ${description.channels.length === 1 ? 'channel' : 'channels'} ${description.channels.toReversed().join(', ')}.</p>
+${contents([
+  ['applications', 'Applications'],
+  ['install', 'Install'],
+  ['trust', 'Trust'],
+])}<h2 id="applications">Applications</h2>
 ${applications.length === 0 ? html`<p>None yet.</p>` : html`<ul class="cards" role="list">\n${applications.map(each => card(description, each))}</ul>`}
 <h2 id="install">Install</h2>
 ${renderClients({ description, rootFingerprint }, applications)}
@@ -34,15 +38,9 @@ ${renderFingerprint({ description, rootFingerprint })}<p>Files for programs: <a 
   return pointer('index.html', page, 'text/html')
 }
 
-function countOf(applications: number): string {
-  if (applications === 0) return 'A repository without applications so far'
-  return applications === 1 ? 'One application' : `${applications} applications`
-}
-
 function card({ channels }: RepositoryDescription, [name, { summary, heads, releases }]: Named): Html {
-  const count = releases === 1 ? '1 release' : `${releases} releases`
   return html`<li class="card"><h3><a href="${hrefOf(applicationPage(name))}">${name}</a></h3>
-${summary === '' ? '' : html`<p>${quoted(summary)}</p>\n`}${renderHeads(channels, heads, version => `pages/${name}/${version}/index.html`)}<p class="muted">${count}</p></li>
+${summary === '' ? '' : html`<p>${quoted(summary)}</p>\n`}${renderHeads(channels, heads, version => `pages/${name}/${version}/index.html`)}<p class="muted">${countOf(releases, 'release')}</p></li>
 `
 }
 
@@ -56,7 +54,7 @@ function renderClients(site: Site, applications: readonly Named[]): Html {
   const place = placeOf(description)
   const project = applications.flatMap(([, { projects }]) => projects)[0]
   const hasPackages = applications.some(([, { packages }]) => packages.length > 0)
-  return html`<p>The page of each application and release has the commands for it. These are for <b>${name}</b>, and what each client needs once.</p>
+  return html`<p>What each client needs once, with <b>${name}</b> as the example. Every application and every release has a page with the commands for it.</p>
 <div class="ways">
 ${way('On a server, with Cutover', renderPrefixCommands(site, name, version))}${hasPackages ? way('With apt', html`${renderSourcesCommands(site, channel, name)}${otherSources(description, name)}`) : ''}${place.kind === 'web' && !place.isBelowRoot ? way('As a container', html`<p>This server answers <code>podman</code>, <code>docker</code> and <code>skopeo</code> as a registry when it is run by <code>release serve</code> or configured to: images are called <code>${place.host}/APPLICATION:CHANNEL</code> or <code>:VERSION</code>.</p>`) : ''}${project === undefined ? '' : way('With pip', commands('Install with pip', pipCommand(place, project)))}</div>
 `

@@ -4,7 +4,7 @@ import { poolKey } from '../../trust/layout.ts'
 import type { ReleaseEvidence, SignedProvenance } from '../evidence.ts'
 import { type Html, hrefOf, html } from './html.ts'
 import type { Site } from './install.ts'
-import { commands, facts } from './parts.ts'
+import { commands, countOf, facts } from './parts.ts'
 import { placeOf, shellWord } from './place.ts'
 
 /** So many licences are named one by one. */
@@ -34,7 +34,7 @@ function renderProvenance({ name, keyId, summary }: SignedProvenance, link: (nam
 ${facts([
   ['Provenance', html`${link(name)} (SLSA v1, in a signed envelope)`],
   ['Builder', html`<code>${summary.builder}</code>`],
-  ['Vouches for', `${summary.subjects.size} files, made from ${summary.materials} materials`],
+  ['Vouches for', `${countOf(summary.subjects.size, 'file')}, made from ${countOf(summary.materials, 'material')}`],
   ['Commit', html`<code>${summary.commit}</code>`],
   ['Signed by the key', html`<code>${keyId}</code>`],
 ])}`

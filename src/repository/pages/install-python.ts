@@ -30,7 +30,7 @@ ${commands('Install with pip', `pip install ${addressOf(place, key)}`)}`
 
 function fromIndex(place: Place, requirement: string, files: readonly ListedPython[]): Html {
   const hashes = files.map(file => `--hash=sha256:${hexOf(file.digest)}`).join(' ')
-  return html`${commands('Install with pip', pipCommand(place, requirement))}<p>Or, for a requirements file that takes no other bytes (<code>--require-hashes</code>):</p>
+  return html`${commands('Install with pip', pipCommand(place, requirement))}<p>Or in a requirements file, which then takes no other bytes:</p>
 ${commands('Line of a requirements file', `${requirement} ${hashes}`)}`
 }
 

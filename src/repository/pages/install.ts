@@ -50,7 +50,7 @@ export function renderPrefixCommands(site: Site, application: string, version: s
 ${commands(
   'Make a prefix',
   `cutover init ${shellWord(prefix)} --repository ${shellWord(url)} --application ${shellWord(application)} --root-fingerprint ${site.rootFingerprint}`,
-)}<p>Then install, or upgrade to, this release.</p>
+)}<p>Then install ${version}, or upgrade to it.</p>
 ${commands('Install the release', `${shellWord(`${prefix}/bin/install`)} --version ${shellWord(version)}`)}`
 }
 

@@ -46,12 +46,12 @@ export function renderPage({ description, title, up, above, main }: Page): strin
 </head>
 <body>
 <a class="skip" href="#main">Skip to content</a>
-<header class="site">${trail(description.name, above, title)}</header>
+<header class="site">${above.length === 0 ? '' : trail(above, title)}</header>
 <main id="main" tabindex="-1">
 ${main}
 </main>
 <footer class="site">
-<p>Everything here is signed. <a href="${hrefOf(`${up}index.html`)}#trust">How to check it</a></p>
+<p>Releases are signed, this page is not. <a href="${hrefOf(`${up}index.html`)}#trust">How to trust ${description.name}</a></p>
 </footer>
 <script>${new Html(copyScript)}</script>
 </body>
@@ -59,8 +59,7 @@ ${main}
 `.text
 }
 
-function trail(repository: string, above: Page['above'], title: string): Html {
-  if (above.length === 0) return html`<p class="brand">${repository}</p>`
+function trail(above: Page['above'], title: string): Html {
   const links = above.map(({ name, href }) => html`<li><a href="${hrefOf(href)}">${name}</a></li>`)
   return html`<nav aria-label="Breadcrumb"><ol>${links}<li aria-current="page">${title}</li></ol></nav>`
 }

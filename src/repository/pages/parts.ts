@@ -4,7 +4,24 @@ import { type Html, html } from './html.ts'
 
 /** Show command lines to copy. `label` says what they do to those who cannot see where they stand. */
 export function commands(label: string, ...lines: readonly string[]): Html {
-  return html`<div class="commands copy" role="group" aria-label="${label}">${lines.map(line => html`<code>${line}</code>\n`)}</div>\n`
+  return html`<div class="commands copy" role="group" aria-label="${label}">${lines.map(line => html`<code>${words(line)}</code>\n`)}</div>\n`
+}
+
+/** A line is broken between words, and within one only where it is longer than the line. */
+function words(line: string): readonly (Html | string)[] {
+  return line.split(/( +)/).map((part, at) => (at % 2 === 0 ? html`<span>${part}</span>` : part))
+}
+
+/** Show where a page goes on. */
+export function contents(sections: readonly (readonly [id: string, title: string])[]): Html {
+  return html`<nav class="contents" aria-label="On this page"><ul>
+${sections.map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>\n`)}</ul></nav>
+`
+}
+
+/** Say how many there are of something. */
+export function countOf(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
 }
 
 /** Show a table. Columns with a `class` get it in every cell. */

@@ -18,7 +18,7 @@ import { releasePage } from './keys.ts'
 import { renderMarkdown } from './markdown.ts'
 import { safeHref } from './markdown-inline.ts'
 import { renderPage } from './page.ts'
-import { day, facts, kindOf, quoted, table } from './parts.ts'
+import { contents, day, facts, kindOf, quoted, table } from './parts.ts'
 
 /** What a release's page tells beside its record. */
 export interface ReleaseContext {
@@ -47,10 +47,12 @@ export function renderRelease(
   const channel = release.yanked === undefined ? channels.at(-1) : undefined
   const main = html`<h1>${name} ${version}</h1>
 ${release.yanked === undefined ? '' : withdrawal(release.yanked, index, channels)}<p class="lead">${quoted(record.summary)}</p>
-${facts(aboutOf(record, release, channels))}<nav class="contents" aria-label="On this page"><ul>
-<li><a href="#changes">Changes</a></li><li><a href="#install">Install</a></li><li><a href="#files">Files</a></li><li><a href="#evidence">Evidence</a></li>
-</ul></nav>
-<h2 id="changes">Changes</h2>
+${facts(aboutOf(record, release, channels))}${contents([
+  ['changes', 'Changes'],
+  ['install', 'Install'],
+  ['files', 'Files'],
+  ['evidence', 'Evidence'],
+])}<h2 id="changes">Changes</h2>
 ${record.changes.trim() === '' ? html`<p>Nothing was written down.</p>` : html`<div class="prose">\n${renderMarkdown(record.changes, 3)}</div>`}
 <h2 id="install">Install</h2>
 ${renderInstall(site, { application: name, release, channel, record })}<h2 id="files">Files</h2>
@@ -110,7 +112,11 @@ function fileTable(record: ReleaseRecord): Html {
   const artifacts = record.components.flatMap(component => component.artifacts)
   return table(
     `Files of ${record.name} ${record.version}`,
-    [{ name: 'File and digest', class: 'file' }, { name: 'Kind' }, { name: 'Size', class: 'size' }],
+    [
+      { name: 'File and digest', class: 'file' },
+      { name: 'Kind', class: 'kind' },
+      { name: 'Size', class: 'size' },
+    ],
     artifacts.map(artifact => [
       html`<a href="${hrefOf(`../../../${artifactKey(record, artifact)}`)}">${artifact.name}</a><code class="digest">${artifact.digest}</code>`,
       artifact.kind,

@@ -14,6 +14,6 @@ if (navigator.clipboard) for (const block of document.querySelectorAll('.copy'))
     button.textContent = await navigator.clipboard.writeText(lines.join('\\n')).then(() => 'Copied', () => 'Select and copy')
     setTimeout(() => { button.textContent = 'Copy' }, 2000)
   })
-  block.append(button)
+  block.prepend(button)
 }
 `

@@ -17,9 +17,9 @@ main, header.site, footer.site { max-width: 66rem; margin: 0 auto; padding: 0 1.
 main { padding-bottom: 2rem; }
 main:focus { outline: none; }
 header.site { padding-top: 1.25rem; font-size: .9375rem; }
-header.site p, header.site ol { margin: 0; padding: 0; list-style: none; color: var(--muted); }
+header.site ol { margin: 0; padding: 0; list-style: none; color: var(--muted); }
 header.site li { display: inline; }
-header.site li + li::before { content: "/" / ""; margin: 0 .5rem; color: var(--muted); }
+header.site li + li::before { content: "/" / ""; margin: 0 .5rem; }
 footer.site { border-top: 1px solid var(--line); color: var(--muted); font-size: .9375rem; padding-bottom: 2rem; }
 .skip { position: absolute; left: -100vw; }
 .skip:focus { left: .5rem; top: .5rem; padding: .5rem 1rem; background: var(--raised); border-radius: .375rem; z-index: 1; }
@@ -48,21 +48,22 @@ code, pre { font: .875rem/1.55 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu
 .card p, .way p { margin: .375rem 0; }
 .card { display: flex; flex-direction: column; }
 .card .heads { flex: 1; align-content: start; }
-.ways { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1rem; align-items: start; }
+.ways { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1rem; }
 dl { margin: .75rem 0; }
 dt { color: var(--muted); }
 dd { margin: 0; }
 .heads { display: grid; gap: .25rem; }
-.heads div { display: flex; flex-wrap: wrap; gap: 0 .75rem; }
-.heads dt { min-width: 4.5rem; }
+.heads div { display: grid; grid-template-columns: 4.5rem 1fr; gap: .75rem; }
+time { white-space: nowrap; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); gap: .75rem 1.5rem; }
 .facts dt { font-size: .875rem; }
+@media (min-width: 40rem) { .facts div:has(code) { grid-column: span 2; } }
 .contents ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 1rem 0 0; padding: 0; list-style: none; }
-.commands { position: relative; margin: .5rem 0; padding: .625rem .875rem; border-radius: .5rem; background: var(--code); }
+.commands { display: flow-root; margin: .5rem 0; padding: .625rem .875rem; border-radius: .5rem; background: var(--code); }
 .commands code { display: block; white-space: pre-wrap; padding-left: 1.25em; text-indent: -1.25em; }
 .commands code + code { margin-top: .25rem; }
-.copy:has(button) { padding-right: 5.25rem; }
-.copy button { position: absolute; top: .4rem; right: .4rem; min-height: 1.75rem; padding: 0 .625rem; border: 1px solid var(--line); border-radius: .375rem; background: var(--raised); color: var(--text); font: .8125rem/1.5 system-ui, sans-serif; cursor: pointer; }
+.commands span { display: inline-block; max-width: 100%; text-indent: 0; }
+.copy button { float: right; min-height: 1.75rem; margin: -.25rem -.5rem .25rem .75rem; padding: 0 .625rem; border: 1px solid var(--line); border-radius: .375rem; background: var(--raised); color: var(--text); font: .8125rem/1.5 system-ui, sans-serif; cursor: pointer; }
 table { width: 100%; border-collapse: collapse; }
 caption { padding: 0 0 .5rem; text-align: left; color: var(--muted); }
 th, td { padding: .5rem 1rem .5rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; font-weight: normal; }
@@ -70,7 +71,9 @@ th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--muted); font-size: .875rem; }
 tbody .version { font-weight: 600; }
 .version .mark { font-weight: normal; }
-.date, .size { white-space: nowrap; }
+.kind, .size { white-space: nowrap; overflow-wrap: normal; }
+.channels { min-width: 8.5rem; }
+@media (max-width: 40rem) { th, td { padding-right: .625rem; } }
 .size { text-align: right; font-variant-numeric: tabular-nums; }
 .digest { display: block; color: var(--muted); font-size: .8125rem; user-select: all; }
 @media print { .copy button, .skip, .contents { display: none; } .card, .way { break-inside: avoid; } }

@@ -66,7 +66,7 @@ const poolHref = (key: string) => hrefOf(`../../${key}`)
 function page(title: string, links: readonly Html[]): string {
   return html`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="pypi:repository-version" content="1.0"><title>${title}</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="pypi:repository-version" content="1.0"><link rel="icon" href="data:,"><title>${title}</title></head>
 <body>
 <h1>${title}</h1>
 ${links}</body>
