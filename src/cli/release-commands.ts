@@ -17,6 +17,38 @@ export const releaseExecutable: Executable = {
       summary: 'publish a release to the vendor repository',
       load: async io => (await import('./upload.ts')).uploadCommand(io),
     },
+    promote: {
+      summary: 'offer a release in a channel, or roll the channel back to it',
+      load: async io => (await import('./release-promote.ts')).releasePromoteCommand(io),
+    },
+    yank: {
+      summary: 'withdraw a release from all channels',
+      load: async io => (await import('./release-yank.ts')).releaseYankCommand(io),
+    },
+    unyank: {
+      summary: 'offer a withdrawn release again',
+      load: async io => (await import('./release-unyank.ts')).releaseUnyankCommand(io),
+    },
+    hold: {
+      summary: 'keep a release from being pruned',
+      load: async io => (await import('./release-hold.ts')).releaseHoldCommand(io),
+    },
+    prune: {
+      summary: 'show which old releases can go, and remove them',
+      load: async io => (await import('./release-prune.ts')).releasePruneCommand(io),
+    },
+    snapshot: {
+      summary: 'keep the apt suites as they are now under a date',
+      load: async io => (await import('./release-snapshot.ts')).releaseSnapshotCommand(io),
+    },
+    refresh: {
+      summary: 'renew what expires, and warn of what is about to; for cron',
+      load: async io => (await import('./release-refresh.ts')).releaseRefreshCommand(io),
+    },
+    reindex: {
+      summary: 'compare every file with its signed record, and make every index anew',
+      load: async io => (await import('./release-reindex.ts')).releaseReindexCommand(io),
+    },
     image: {
       summary: 'push the image of a release to a registry, look at images, fetch them',
       load: async io => (await import('./release-image.ts')).releaseImageCommand(io),

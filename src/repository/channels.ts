@@ -126,6 +126,25 @@ export function withoutReleases(index: ReleaseIndex, versions: ReadonlySet<strin
   return { ...without, releases }
 }
 
+/** A channel that offers another release than before. */
+export interface HeadMove {
+  readonly channel: string
+  /** Absent where it offered nothing. */
+  readonly before?: string
+  /** Absent where it offers nothing now. */
+  readonly after?: string
+}
+
+/** Tell which channels offer another release than before. */
+export function headMoves(before: ReleaseIndex, after: ReleaseIndex, channels: readonly string[]): readonly HeadMove[] {
+  return channels.flatMap(channel => {
+    const was = headOf(before, channel)?.version
+    const is = headOf(after, channel)?.version
+    if (was === is) return []
+    return [{ channel, ...(was === undefined ? {} : { before: was }), ...(is === undefined ? {} : { after: is }) }]
+  })
+}
+
 /** Write down what a channel offers. */
 export function channelDocument(index: ReleaseIndex, channel: string): ChannelDocument {
   const { application } = index

@@ -56,6 +56,12 @@ export const repositoryCodes = {
     'run the same command again later; it goes on from where it was',
     true,
   ),
+  SNAPSHOT_ID: entry(2, 'The name of a dated snapshot is no time.', 'write a time in UTC as 20261121T074500Z'),
+  METADATA_EXPIRING: entry(
+    1,
+    'Signed metadata is about to expire or has expired, and was not renewed.',
+    'run `release refresh` where its keys are; `release keys list` tells which they are',
+  ),
   RELEASE_NOT_CUT: entry(1, 'There is no such release in dist.', 'run `release cut VERSION` first'),
   RELEASE_DAMAGED: entry(
     1,
