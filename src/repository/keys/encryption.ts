@@ -41,11 +41,7 @@ export function parseEncryption(value: unknown): Encryption | undefined {
 }
 
 /** Encrypt the private half of a key. What stands beside it is bound to it: a file with another label or public key does not open. */
-export function encryptKey(
-  key: KeyFile,
-  passphrase: string,
-  scryptCost: ScryptCost = defaultScryptCost,
-): EncryptedKeyFile {
+export function encryptKey(key: KeyFile, passphrase: string, scryptCost: ScryptCost): EncryptedKeyFile {
   const salt = randomBytes(16)
   const nonce = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', deriveKey(passphrase, salt, scryptCost), nonce)

@@ -5,7 +5,7 @@ import { stableJson } from '../../core/canonical-json.ts'
 import { ReleaseError } from '../../core/error.ts'
 import { listFiles, readFile, readTextIfExists, writeFileAtomic } from '../../sys/files.ts'
 import { keyIdOf } from '../tuf/signer.ts'
-import { decryptKey, encryptKey } from './encryption.ts'
+import { decryptKey, encryptKey, type ScryptCost } from './encryption.ts'
 import { type Environment, type EnvironmentKeys, keysFromEnvironment } from './environment.ts'
 import { type AptKeyFile, type KeyFile, parseKeyFile, type StoredKeyFile, type TufKeyFile } from './key-file.ts'
 import { type Passphrase, passphraseFrom } from './passphrase.ts'
@@ -69,8 +69,8 @@ export interface KeyFolderOptions {
   readonly environment?: Environment
   /** That of the keys that are read; the file that the environment names when absent. */
   readonly passphrase?: Passphrase
-  /** Encrypt the keys that are made. */
-  readonly encrypt?: boolean
+  /** Encrypt the keys that are made, at this cost. */
+  readonly encryption?: ScryptCost | undefined
 }
 
 /**
@@ -86,7 +86,7 @@ export function openKeys(folder: string, options: KeyFolderOptions): KeyFolder {
   if (fs.existsSync(folder) || given.keys.length === 0) assertPrivate(folder, 'folder', 0o700)
   return new Keys(folder, given, {
     passphrase: options.passphrase ?? passphraseFrom({}, environment),
-    encrypt: options.encrypt === true,
+    encryption: options.encryption,
   })
 }
 
@@ -100,12 +100,12 @@ const otherFiles: ReadonlySet<string> = new Set(['trusted-root.json', 'seen.json
 class Keys implements KeyFolder {
   readonly folder: string
   readonly #given: EnvironmentKeys
-  readonly #secrecy: { readonly passphrase: Passphrase; readonly encrypt: boolean }
+  readonly #secrecy: { readonly passphrase: Passphrase; readonly encryption: ScryptCost | undefined }
 
   constructor(
     folder: string,
     given: EnvironmentKeys,
-    secrecy: { readonly passphrase: Passphrase; readonly encrypt: boolean },
+    secrecy: { readonly passphrase: Passphrase; readonly encryption: ScryptCost | undefined },
   ) {
     this.folder = folder
     this.#given = given
@@ -223,7 +223,8 @@ class Keys implements KeyFolder {
   #write(name: string, id: string, key: KeyFile): void {
     const isFirst = !fs.existsSync(this.#path(`${encodeURIComponent(name)}.json`))
     const file = `${encodeURIComponent(name)}${isFirst ? '' : `@${id.slice(0, 8)}`}.json`
-    const stored = this.#secrecy.encrypt ? encryptKey(key, this.#secrecy.passphrase()) : key
+    const { encryption, passphrase } = this.#secrecy
+    const stored = encryption === undefined ? key : encryptKey(key, passphrase(), encryption)
     writeFileAtomic(this.#path(file), stableJson(stored), { mode: 0o600 })
   }
 

@@ -34,7 +34,7 @@ function read({ passphraseFile, passphraseFd }: PassphraseOptions, named: string
   if (passphraseFd !== undefined) return notEmpty(readText(passphraseFd), `descriptor ${passphraseFd}`)
   if (file === undefined) throw new ReleaseError('KEY_PASSPHRASE', 'a key is encrypted, and no passphrase was given')
   // A pipe or a terminal has no mode to speak of.
-  if (fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== false) assertPrivate(file, 'passphrase', 0o600)
+  if (fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true) assertPrivate(file, 'passphrase', 0o600)
   return notEmpty(readText(file), file)
 }
 
