@@ -12,13 +12,19 @@ export async function assertUnpackable(file: string): Promise<void> {
   const { data } = readDeb(file)
   const codec = /^data\.tar\.(zst|gz)$/.exec(data.name)?.[1]
   if (codec === undefined) {
-    throw new ReleaseError('DEB_INVALID', `${file} has its files in ${data.name}, expected data.tar.zst or data.tar.gz`, {
-      details: { path: file },
-    })
+    throw new ReleaseError(
+      'DEB_INVALID',
+      `${file} has its files in ${data.name}, expected data.tar.zst or data.tar.gz`,
+      {
+        details: { path: file },
+      },
+    )
   }
   const reader = new TarReader({ member: () => {}, content: () => {} })
-  await decompressRange({ file, offset: data.offset, sizeBytes: data.sizeBytes }, codec === 'zst' ? 'zstd' : 'gzip', bytes =>
-    reader.push(bytes),
+  await decompressRange(
+    { file, offset: data.offset, sizeBytes: data.sizeBytes },
+    codec === 'zst' ? 'zstd' : 'gzip',
+    bytes => reader.push(bytes),
   )
   reader.finish()
 }

@@ -5,10 +5,10 @@ import { type Document, digestOfDocument, type Phase, phases } from '../reposito
 import type { Publication, PublishOp } from '../repository/plan.ts'
 import { type PreparedPublication, preparePublication } from '../repository/publication.ts'
 import { applyPhase, assertNotOvertaken, opsOf, sweep, verifyPublished } from '../repository/publish.ts'
-import { type RepositoryView, readRepository } from '../repository/state.ts'
+import type { RepositoryView } from '../repository/state.ts'
 import type { TargetWriter, WriteOutcome } from '../repository/target.ts'
 import { packageFiles } from './package-files.ts'
-import type { Publisher } from './publisher.ts'
+import { type Publisher, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 
 /** How long a publisher waits for another one to end. */
@@ -43,13 +43,13 @@ export async function publishChange(
   },
   tools: FlowTools,
 ): Promise<PublishedChange> {
-  const { publisher, command, edit } = options
+  const { publisher, command, edit, planOnly = false } = options
   for (let attempt = 1; ; attempt += 1) {
-    const view = await readRepository(publisher.target, publisher.trustedRoot)
+    const view = await viewOf(publisher)
     const change = await edit(view)
     if (change === undefined) return { view, writtenBytes: 0 }
-    const prepared = await prepareChange(publisher, view, change, tools)
-    if (options.planOnly === true) return { view, publication: prepared.publication, writtenBytes: 0 }
+    const prepared = await prepareChange({ publisher, view, change, planOnly }, tools)
+    if (planOnly) return { view, publication: prepared.publication, writtenBytes: 0 }
     try {
       const writtenBytes = await publishPrepared({ target: publisher.target, command, prepared }, tools)
       return { view, publication: prepared.publication, writtenBytes }
@@ -60,14 +60,20 @@ export async function publishChange(
   }
 }
 
-/** Make a publication of a change. Errors: those of preparePublication. */
+/** Make a publication of a change; an application that is new gets its keys. Errors: those of preparePublication. */
 export function prepareChange(
-  publisher: Publisher,
-  view: RepositoryView,
-  change: RepositoryChange,
+  options: {
+    readonly publisher: Publisher
+    readonly view: RepositoryView
+    readonly change: RepositoryChange
+    /** Nothing is written, keys included. */
+    readonly planOnly: boolean
+  },
   tools: FlowTools,
 ): Promise<PreparedPublication> {
+  const { publisher, view, change, planOnly } = options
   const { lifetimesDays } = change.description ?? view.description
+  publisher.ensureApplications([...change.indexes.keys()], { store: !planOnly, view })
   return preparePublication(view, change, {
     signing: publisher.signing({ nowMs: tools.clock.nowMs(), lifetimesDays }),
     aptKeys: publisher.keys.apt(),

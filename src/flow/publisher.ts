@@ -3,14 +3,18 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ReleaseError } from '../core/error.ts'
 import { readDescription } from '../repository/description.ts'
-import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
+import { generateTufKey, type KeyFolder, openKeys } from '../repository/keys/folder.ts'
+import type { TufKeyFile } from '../repository/keys/key-file.ts'
+import { rememberState } from '../repository/keys/remember.ts'
 import { signingWith } from '../repository/keys/signing.ts'
+import { type RepositoryView, readRepository } from '../repository/state.ts'
 import type { TargetWriter } from '../repository/target.ts'
 import { openTarget } from '../repository/targets/open.ts'
 import type { Signing } from '../repository/tuf/metadata.ts'
 import { findRepository, type RepositoryPlaces } from '../source/facts.ts'
 import { type Git, gitIn } from '../source/git.ts'
 import type { RateLimit } from '../sys/rate-limit.ts'
+import { applicationRole } from '../trust/layout.ts'
 import type { FlowTools } from './tools.ts'
 
 /** Where a command of the release side looks, before defaults are filled in. */
@@ -33,6 +37,15 @@ export interface Publisher {
   readonly trustedRoot: string
   /** Sign with the keys that are at hand. */
   readonly signing: (options: Pick<Signing, 'nowMs' | 'lifetimesDays'>) => Signing
+  /**
+   * See to it that applications without a role have keys; in memory only unless `store` is set.
+   *
+   * Errors: KEY_MISSING: the key of the top-level targets is not at hand, so nothing can be delegated.
+   */
+  readonly ensureApplications: (
+    names: readonly string[],
+    options: { readonly store: boolean; readonly view: Pick<RepositoryView, 'tuf'> },
+  ) => void
 }
 
 /** The clone of an application that a command was started in. */
@@ -69,7 +82,9 @@ export async function repositoryFolder(options: PublisherOptions, clone: Clone |
   const place = await repositoryPlace(options, clone)
   if (isFolder(place)) return place
   if (place.startsWith('file:')) return fileURLToPath(place)
-  throw new ReleaseError('USAGE', `${place} is not a folder on this machine`, { hint: 'name one with --repository DIR' })
+  throw new ReleaseError('USAGE', `${place} is not a folder on this machine`, {
+    hint: 'name one with --repository DIR',
+  })
 }
 
 /** Whether a place is a path, not an address. */
@@ -114,9 +129,35 @@ export async function openPublisher(
   return publisherOf({ place, target, keys, trustedRoot: requireTrustedRoot(keys, place) })
 }
 
+/**
+ * Look at a publisher's repository, and refuse one that is older than what these keys have seen.
+ *
+ * Errors: REPOSITORY_UNKNOWN, REPOSITORY_DAMAGED, TRUST_*.
+ */
+export async function viewOf({ target, trustedRoot, keys, place }: Publisher): Promise<RepositoryView> {
+  const view = await readRepository(target, trustedRoot)
+  rememberState(view.tuf, place, keys)
+  return view
+}
+
 /** A publisher with the keys that are at hand. */
-export function publisherOf(parts: Omit<Publisher, 'signing'>): Publisher {
-  return { ...parts, signing: options => signingWith(parts.keys, options) }
+export function publisherOf(parts: Omit<Publisher, 'signing' | 'ensureApplications'>): Publisher {
+  const { keys } = parts
+  const newKeys: TufKeyFile[] = []
+  return {
+    ...parts,
+    signing: options => signingWith(keys, { ...options, newKeys }),
+    ensureApplications: (names, { store, view }) => {
+      const delegated = new Set(view.tuf.targets.delegations.roles.map(({ name }) => name))
+      const roles = names.map(applicationRole).filter(role => !delegated.has(role))
+      // A role that nobody can delegate to needs no key.
+      if (roles.length > 0) keys.tuf('targets')
+      for (const role of roles) {
+        if (store) keys.ensureTuf(role)
+        else if (!keys.has(role) && !newKeys.some(key => key.role === role)) newKeys.push(generateTufKey(role))
+      }
+    },
+  }
 }
 
 /** The root that a keys folder trusts. Errors: KEY_MISSING: these are not the keys of the repository. */

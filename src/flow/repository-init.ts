@@ -1,24 +1,35 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { stableJson } from '../core/canonical-json.ts'
 import { digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { known, runSteps, type Step } from '../core/step.ts'
-import { phases } from '../repository/document.ts'
+import type { RepositoryChange } from '../repository/change.ts'
+import { assertSettings, defaultSettings, readDescription } from '../repository/description.ts'
 import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
 import { signingWith } from '../repository/keys/signing.ts'
-import type { PublishOp } from '../repository/plan.ts'
-import { keysOfNewApplications, type PreparedPublication, preparePublication } from '../repository/publication.ts'
-import { applyPhase } from '../repository/publish.ts'
-import { type RepositoryState, readDescription, readRepository } from '../repository/state.ts'
+import { applicationsOf, newRepository, type RepositoryView } from '../repository/state.ts'
 import type { TargetWriter } from '../repository/target.ts'
-import { openDirectory } from '../repository/targets/directory.ts'
-import { firstRoot } from '../repository/tuf/metadata.ts'
+import { openTarget } from '../repository/targets/open.ts'
+import { firstRoot } from '../repository/tuf/root.ts'
 import { readTufState, timestampKey } from '../repository/tuf/state.ts'
-import type { Lock } from '../sys/lock.ts'
-import { applicationRole, type RepositoryDescription, repositoryFile } from '../trust/layout.ts'
-import { cloneSettings, findClone, keysFolder, type PublisherOptions, requireTrustedRoot } from './publisher.ts'
+import type { RepositoryDescription } from '../trust/layout.ts'
+import { emptyIndex } from '../trust/release-index.ts'
+import { isOvertaken, prepareChange, publishPrepared } from './publish-change.ts'
+import {
+  cloneSettings,
+  findClone,
+  isFolder,
+  keysFolder,
+  type Publisher,
+  type PublisherOptions,
+  publisherOf,
+  requireTrustedRoot,
+  viewOf,
+} from './publisher.ts'
+import { writeServerConfiguration } from './server-configuration.ts'
 import type { FlowTools } from './tools.ts'
 import { assertUsable } from './usable-folder.ts'
 
@@ -30,6 +41,8 @@ export interface RepositoryInitOptions extends PublisherOptions {
   /** Where clients will reach it; the folder itself as a `file:` address when absent. */
   readonly url?: string | undefined
   readonly applications: readonly string[]
+  /** Settings to be set, each complete; what is absent stays as it is. */
+  readonly settings?: Partial<Pick<RepositoryDescription, 'channels' | 'lifetimesDays' | 'apt'>>
 }
 
 /** What `release init` came to; the `result` of its last event. */
@@ -45,14 +58,14 @@ export interface RepositoryInitResult {
 interface InitState {
   readonly options: RepositoryInitOptions
   readonly tools: FlowTools
-  readonly folder: string
+  /** A folder or an address. */
+  readonly place: string
   readonly target: TargetWriter
+  /** As it is to be. */
   description?: RepositoryDescription
-  keys?: KeyFolder
-  trustedRoot?: string
-  lock?: Lock
-  repository?: Pick<RepositoryState, 'tuf' | 'catalogue'>
-  prepared?: PreparedPublication
+  publisher?: Publisher
+  view?: RepositoryView
+  changed?: boolean
 }
 
 const steps: readonly Step<InitState, unknown>[] = [
@@ -60,36 +73,33 @@ const steps: readonly Step<InitState, unknown>[] = [
   { name: 'check the names', required: true, run: checkNames },
   // Keys are durable before anything is signed with them.
   { name: 'make the keys', required: true, run: makeKeys },
-  { name: 'read the repository', required: true, run: readExisting },
-  { name: 'plan', required: false, run: plan },
   { name: 'publish', required: false, run: publishAll },
+  // Whoever serves the folder with a web server finds its configuration there.
+  { name: 'write the server configuration', required: false, run: configureServer },
   // From now on `release upload` needs no flags here.
   { name: 'set up this clone', required: false, run: rememberInClone },
 ]
 
 /**
- * Make a vendor repository with its keys, or add applications to one.
+ * Make a vendor repository with its keys, add applications to one, or change its settings.
  *
  * Post: `result` is a {@link RepositoryInitResult}; a second run changes nothing. Crash: run again with the same options.
- * Errors: USAGE (the folder holds other things, a name is not usable), KEY_*, those of publishing.
+ * Errors: USAGE (the folder holds other things, a name or setting is not usable), KEY_*, those of publishing.
  */
 export async function initRepository(options: RepositoryInitOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
-  const folder = path.resolve(options.cwd, options.repository)
-  const state: InitState = { options, tools, folder, target: openDirectory(folder) }
-  tools.emit({ kind: 'run-started', command: 'init', subject: folder, steps: steps.map(step => step.name) })
-  try {
-    await runSteps(steps, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
-  } finally {
-    state.lock?.release()
-  }
+  const { cwd, environment, repository } = options
+  const place = isFolder(repository) ? path.resolve(cwd, repository) : repository
+  const state: InitState = { options, tools, place, target: openTarget(place, { cwd, environment }) }
+  tools.emit({ kind: 'run-started', command: 'init', subject: place, steps: steps.map(step => step.name) })
+  await runSteps(steps, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
   report(state, tools.clock.elapsedMs() - startedMs)
 }
 
 async function checkNames(state: InitState): Promise<Outcome<string>> {
-  const { options, folder } = state
-  assertUsable(folder, names => names.some(name => repositoryEntries.has(name)))
-  const name = options.name ?? path.basename(folder)
+  const { options, place } = state
+  if (isFolder(place)) assertUsable(place, names => names.some(name => repositoryEntries.has(name)))
+  const name = options.name ?? path.basename(place.replace(/[?#].*$/, ''))
   assertName(name, 'give the repository another name with --name')
   for (const application of options.applications) {
     assertName(application, 'write --application as the recipe writes the name of the application')
@@ -98,8 +108,11 @@ async function checkNames(state: InitState): Promise<Outcome<string>> {
     if (caught instanceof ReleaseError && caught.code === 'REPOSITORY_UNKNOWN') return undefined
     throw caught
   })
-  if (existing !== undefined) assertUnmoved(existing, options, folder)
-  state.description = existing ?? { schema: 1, name, url: options.url ?? pathToFileURL(folder).href, aptKey: '' }
+  if (existing !== undefined) assertUnmoved(existing, options, place)
+  const url = options.url ?? (isFolder(place) ? pathToFileURL(place).href : place.replace(/[?#].*$/, ''))
+  const base = existing ?? { schema: 1, name, url, aptKey: '', ...defaultSettings }
+  state.description = { ...base, ...(options.url === undefined ? {} : { url }), ...options.settings }
+  assertSettings(state.description)
   return done(state.description.name)
 }
 
@@ -112,97 +125,99 @@ function assertName(text: string, hint: string): void {
   throw new ReleaseError('USAGE', `not a name: ${JSON.stringify(text)}, ${expected}`, { hint })
 }
 
-/** What was asked for and is not done must not look as if it was. */
+/** apt takes another name for an attack. */
 function assertUnmoved(
-  { name, url }: RepositoryDescription,
-  asked: Pick<RepositoryInitOptions, 'name' | 'url'>,
-  folder: string,
+  { name }: RepositoryDescription,
+  asked: Pick<RepositoryInitOptions, 'name'>,
+  place: string,
 ): void {
-  if (asked.name !== undefined && asked.name !== name) {
-    throw new ReleaseError('USAGE', `${folder} is called ${name}, which is fixed, expected ${asked.name}`, {
-      hint: 'leave --name out, or make another repository in another folder',
-    })
-  }
-  if (asked.url !== undefined && asked.url !== url) {
-    throw new ReleaseError('USAGE', `${folder} is reached at ${url}, expected ${asked.url}`, {
-      hint: `write the address into ${path.join(folder, repositoryFile)}; the next upload puts it on the pages`,
-    })
-  }
+  if (asked.name === undefined || asked.name === name) return
+  throw new ReleaseError('USAGE', `${place} is called ${name}, which is fixed, expected ${asked.name}`, {
+    hint: 'leave --name out, or make another repository in another folder',
+  })
 }
 
 async function makeKeys(state: InitState): Promise<Outcome<string>> {
-  const { options, tools, folder, target } = state
+  const { options, tools, place, target } = state
   const description = known(state.description)
   const clone = await findClone(options, tools)
   const keysAt = await keysFolder(options, clone, description.name)
   const isPublished = (await target.head(timestampKey)) !== undefined
-  const keys = openKeys(keysAt, { repository: folder, create: !isPublished })
-  if (!isPublished && keys.trustedRoot() === undefined) {
-    const nowMs = tools.clock.nowMs()
-    for (const role of ['root', 'targets', 'snapshot', 'timestamp']) keys.ensureTuf(role)
-    await keys.ensureApt(description.name, nowMs)
-    keys.writeTrustedRoot(firstRoot(signingWith(keys, { nowMs })))
-  }
-  state.keys = keys
-  state.trustedRoot = requireTrustedRoot(keys, folder)
+  const folder = isFolder(place) ? place : undefined
+  const { environment } = options
+  const keys = openKeys(keysAt, { repository: folder, create: !isPublished, environment })
+  const nowMs = tools.clock.nowMs()
+  if (!isPublished && keys.trustedRoot() === undefined) await makeFirstKeys(keys, description, nowMs)
+  const trustedRoot = requireTrustedRoot(keys, place)
+  state.publisher = publisherOf({ place, target, keys, trustedRoot })
   return done(keys.folder)
 }
 
-async function readExisting(state: InitState): Promise<Outcome<string>> {
-  const keys = known(state.keys)
-  const trustedRoot = known(state.trustedRoot)
-  fs.mkdirSync(state.folder, { recursive: true })
-  state.lock = await state.target.lock('release init')
-  if ((await state.target.head(timestampKey)) !== undefined) {
-    state.repository = await readRepository(state.target, trustedRoot)
-    return done(state.repository.catalogue.applications.map(entry => entry.name).join(', ') || 'no application yet')
-  }
-  const description = { ...known(state.description), aptKey: keys.apt().publicKey }
-  // An initialisation that was killed may have left metadata: its version numbers are taken.
-  state.repository = {
-    tuf: await readTufState(state.target, trustedRoot),
-    catalogue: { description, applications: [] },
-  }
-  return done('a new one')
-}
-
-async function plan(state: InitState): Promise<Outcome<string>> {
-  const { options, target } = state
-  const repository = known(state.repository)
-  const keys = known(state.keys)
-  const added = [...new Set(options.applications)].filter(name => !repository.tuf.roles.has(applicationRole(name)))
-  if (repository.tuf.timestamp.version > 0 && added.length === 0) return nothingToDo()
-  const newKeys = keysOfNewApplications(repository.tuf, added, { keys, store: true })
-  const nowMs = state.tools.clock.nowMs()
-  const trustedRoot = known(state.trustedRoot)
-  state.prepared = await preparePublication(
-    repository,
-    { applications: added },
-    { target, keys, trustedRoot, newKeys, nowMs },
-  )
-  return done(added.length === 0 ? 'an empty repository' : `with ${added.join(', ')}`)
+async function makeFirstKeys(keys: KeyFolder, description: RepositoryDescription, nowMs: number): Promise<void> {
+  for (const role of ['root', 'targets', 'snapshot', 'timestamp']) keys.ensureTuf(role)
+  await keys.ensureApt(description.name, nowMs)
+  keys.writeTrustedRoot(firstRoot(signingWith(keys, { nowMs, lifetimesDays: description.lifetimesDays })))
 }
 
 async function publishAll(state: InitState): Promise<Outcome<string>> {
-  if (state.prepared === undefined) return nothingToDo()
-  const { publication, documents } = state.prepared
-  const bytes = new Map(documents.map(document => [digestOf(document.bytes), document.bytes]))
-  for (const phase of phases) {
-    await applyPhase(publication, phase, {
-      target: state.target,
-      openSource: op => inMemory(op, bytes),
-      onOp: () => {},
-      signal: state.tools.signal,
-    })
+  const { place, tools } = state
+  if (isFolder(place)) fs.mkdirSync(place, { recursive: true })
+  for (let attempt = 1; ; attempt += 1) {
+    const view = await readPresent(state)
+    state.view = view
+    const change = initialChange(state, view)
+    if (change === undefined) return nothingToDo()
+    const publisher = known(state.publisher)
+    const prepared = await prepareChange({ publisher, view, change, planOnly: false }, tools)
+    try {
+      await publishPrepared({ target: state.target, command: 'release init', prepared }, tools)
+      state.changed = true
+      return done([...change.indexes.keys()].join(', ') || 'no application yet')
+    } catch (caught) {
+      if (!isOvertaken(caught) || attempt > 1) throw caught
+    }
   }
-  return done(`${publication.phases.reduce((sum, { ops }) => sum + ops.length, 0)} files`)
+}
+
+/** An initialisation that was killed may have left metadata: its version numbers are taken. */
+async function readPresent({ target, publisher, description }: InitState): Promise<RepositoryView> {
+  const { trustedRoot } = known(publisher)
+  if ((await target.head(timestampKey)) !== undefined) return viewOf(known(publisher))
+  return newRepository(target, await readTufState(target, trustedRoot), known(description))
+}
+
+function initialChange(
+  { options, publisher, description }: InitState,
+  view: RepositoryView,
+): RepositoryChange | undefined {
+  const isNew = view.tuf.timestamp.version === 0
+  const there = new Set(applicationsOf(view))
+  const added = [...new Set(options.applications)].filter(name => !there.has(name))
+  const aptKey = known(publisher)
+    .keys.apt()
+    .map(key => key.publicKey.trim())
+    .join('\n')
+  const wanted: RepositoryDescription = isNew
+    ? { ...known(description), aptKey }
+    : { ...known(description), aptKey: view.description.aptKey }
+  const isDescribed = isNew || stableJson(wanted) !== stableJson(view.description)
+  if (!isDescribed && added.length === 0) return undefined
+  return {
+    indexes: new Map(added.map(name => [name, emptyIndex(name)])),
+    ...(isDescribed ? { description: wanted } : {}),
+  }
+}
+
+async function configureServer(state: InitState): Promise<Outcome<string>> {
+  if (!isFolder(state.place)) return skipped('NOT_A_FOLDER', 'the repository is behind a server already')
+  return done(writeServerConfiguration(state.place, known(state.description)))
 }
 
 async function rememberInClone(state: InitState): Promise<Outcome<string>> {
   const clone = await findClone(state.options, state.tools)
   if (clone === undefined) return skipped('NO_CLONE', 'this is not a git clone')
-  await clone.git.run(['config', '--local', cloneSettings.repository, state.folder])
-  await clone.git.run(['config', '--local', cloneSettings.keys, known(state.keys).folder])
+  await clone.git.run(['config', '--local', cloneSettings.repository, state.place])
+  await clone.git.run(['config', '--local', cloneSettings.keys, known(state.publisher).keys.folder])
   return done(clone.places.root)
 }
 
@@ -210,37 +225,33 @@ function nothingToDo(): Outcome<string> {
   return skipped('UP_TO_DATE', 'everything is there already')
 }
 
-async function* inMemory(op: PublishOp, bytes: ReadonlyMap<string, Buffer>): AsyncGenerator<Uint8Array> {
-  yield known(bytes.get(op.digest))
-}
-
 function report(state: InitState, durationMs: number): void {
-  const { description, applications } = known(state.repository).catalogue
+  const { keys, trustedRoot } = known(state.publisher)
   const result: RepositoryInitResult = {
-    repository: state.folder,
-    name: description.name,
-    keys: known(state.keys).folder,
-    fingerprint: digestOf(known(state.trustedRoot)),
-    applications: [...new Set([...applications.map(entry => entry.name), ...state.options.applications])].toSorted(),
+    repository: state.place,
+    name: known(state.description).name,
+    keys: keys.folder,
+    fingerprint: digestOf(trustedRoot),
+    applications: [...new Set([...applicationsOf(known(state.view)), ...state.options.applications])].toSorted(),
   }
   state.tools.emit({
     kind: 'table',
     title: `Repository ${result.name}`,
     columns: ['What', 'Where'],
     rows: [
-      ['folder', result.repository],
+      ['place', result.repository],
       ['keys', result.keys],
       ['fingerprint', result.fingerprint],
       ['applications', result.applications.join(', ') || 'none yet'],
     ],
   })
-  const changed = state.prepared !== undefined
+  const changed = state.changed === true
   state.tools.emit({
     kind: 'run-done',
     command: 'init',
     changed,
     durationMs,
-    message: changed ? `${state.folder} is ready` : `${state.folder} was ready already`,
+    message: changed ? `${state.place} is ready` : `${state.place} was ready already`,
     result,
   })
 }

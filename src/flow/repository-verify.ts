@@ -11,15 +11,17 @@ import { proveEnvelope } from '../envelope/prove.ts'
 import { parseManifest } from '../payload/manifest.ts'
 import type { Artifact, ReleaseComponent, ReleaseRecord } from '../payload/release-record.ts'
 import { verifyListed } from '../repository/apt/verify.ts'
-import { artifactsOf, type Catalogue, suiteOf } from '../repository/catalogue.ts'
+import { artifactsOf } from '../repository/artifacts.ts'
+import { offered } from '../repository/channels.ts'
+import { parseDescription } from '../repository/description.ts'
 import { filesOf, type ReleaseFile } from '../repository/dist.ts'
 import { renderLayout } from '../repository/oci/layout.ts'
 import { assertTagged } from '../repository/oci/verify.ts'
-import { parseDescription, readRepository } from '../repository/state.ts'
+import { applicationsOf, type RepositoryView } from '../repository/state.ts'
 import { open, resolveUrl } from '../sys/http.ts'
 import { openRepository, parseFingerprint, pinRoot, type TrustedRepository } from '../trust/client.ts'
-import { ociFolder, poolKey, repositoryFile } from '../trust/layout.ts'
-import { findClone, openPublisher, type PublisherOptions } from './publisher.ts'
+import { ociFolder, poolKey, type ReleaseIndex, type RepositoryDescription, repositoryFile } from '../trust/layout.ts'
+import { findClone, isFolder, openPublisher, type PublisherOptions, viewOf } from './publisher.ts'
 import { fetchFile, missingFile } from './repository-file.ts'
 import type { FlowTools } from './tools.ts'
 import { checkProvenance, checkSboms } from './verify-evidence.ts'
@@ -40,8 +42,7 @@ interface Anchor {
   readonly url: string
   readonly fingerprint: string
   readonly application: string
-  /** Armoured. */
-  readonly aptKey: string
+  readonly description: Pick<RepositoryDescription, 'aptKey' | 'channels' | 'apt'>
 }
 
 /** What the steps of a verification hand on. */
@@ -53,6 +54,7 @@ export interface VerifyState {
   anchor?: Anchor
   client?: TrustedRepository
   record?: ReleaseRecord
+  index?: ReleaseIndex
 }
 
 const maxDescriptionBytes = 64 * 1024
@@ -119,29 +121,37 @@ async function findAnchor({ options, tools }: VerifyState): Promise<Anchor> {
   const fingerprint = options.fingerprint === undefined ? undefined : parseFingerprint(options.fingerprint)
   if (url !== undefined && fingerprint !== undefined && application !== undefined) {
     const description = parseDescription(await fetchFile(url, repositoryFile, maxDescriptionBytes), url)
-    return { url, fingerprint, application, aptKey: description.aptKey }
+    return { url, fingerprint, application, description }
   }
   const publisher = await openPublisher(options, await findClone(options, tools))
-  const { catalogue } = await readRepository(publisher.target, publisher.trustedRoot)
+  const view = await viewOf(publisher)
   return {
-    url: url ?? pathToFileURL(publisher.folder).href,
+    url: url ?? publishedAt(publisher.place),
     fingerprint: fingerprint ?? digestOf(publisher.trustedRoot),
-    application: application ?? soleApplication(catalogue, version),
-    aptKey: publisher.keys.has('apt') ? publisher.keys.apt().publicKey : catalogue.description.aptKey,
+    application: application ?? (await soleApplication(view, version)),
+    description: view.description,
   }
 }
 
-function soleApplication(catalogue: Catalogue, version: string): string {
-  const having = catalogue.applications.filter(entry => entry.releases.some(release => release.version === version))
-  const [only] = having.length === 0 ? catalogue.applications : having
-  if (only !== undefined && having.length <= 1) return only.name
+const publishedAt = (place: string) => (isFolder(place) ? pathToFileURL(place).href : place)
+
+async function soleApplication(view: RepositoryView, version: string): Promise<string> {
+  const names = applicationsOf(view)
+  const having: string[] = []
+  for (const name of names) {
+    if ((await view.index(name)).releases.some(release => release.version === version)) having.push(name)
+  }
+  const [only] = having.length === 0 ? names : having
+  if (only !== undefined && having.length <= 1) return only
   throw new ReleaseError('USAGE', `${having.length} applications have a release ${version}`, {
-    hint: `name one with --application: ${having.map(entry => entry.name).join(', ')}`,
+    hint: `name one with --application: ${having.join(', ')}`,
   })
 }
 
 async function verifyRecord(state: VerifyState): Promise<Outcome<string>> {
-  const { record, digest } = await known(state.client).record(known(state.anchor).application, state.options.version)
+  const { application } = known(state.anchor)
+  const { record, digest } = await known(state.client).record(application, state.options.version)
+  state.index = await known(state.client).index(application)
   state.record = record
   return done(`${record.name} ${record.version}, ${digest}`)
 }
@@ -182,12 +192,12 @@ async function compareComponent(state: VerifyState, { artifacts }: ReleaseCompon
   const manifest = parseManifest(fs.readFileSync(placeOf(manifestArtifact)))
   const proven = new Set<Digest>()
   for (const artifact of artifacts) {
-    const { kind, digest, sizeBytes } = artifact
+    const { kind, digest } = artifact
     if (kind === 'tarball' || kind === 'deb') await proveEnvelope(placeOf(artifact), manifest)
     if (kind === 'tarball') proven.add(digest)
     if (kind !== 'oci') continue
     // The repository's layout has every version; the proof is about this one.
-    for (const document of renderLayout(name, [{ version, digest, sizeBytes }])) {
+    for (const document of renderLayout(alone(known(state.index), version))) {
       fs.writeFileSync(path.join(state.scratch, document.key), document.bytes)
     }
     await proveEnvelope(path.join(state.scratch, ociFolder(name)), manifest, proven)
@@ -197,15 +207,26 @@ async function compareComponent(state: VerifyState, { artifacts }: ReleaseCompon
 
 async function lookUpAsApt(state: VerifyState): Promise<Outcome<string>> {
   const record = known(state.record)
-  const { url, aptKey } = known(state.anchor)
+  const index = known(state.index)
+  const { url, description } = known(state.anchor)
+  const { aptKey } = description
   const debs = artifactsOf(record, 'deb')
   if (debs.length === 0) return skipped('NO_PACKAGE', 'the release has no Debian package')
-  const suite = suiteOf(record)
-  for (const deb of debs) {
-    const filename = poolKey(record.name, record.version, deb.name)
-    await verifyListed((key, maxBytes) => fetchFile(url, key, maxBytes), { suite, deb, filename, aptKey })
+  const suites = description.channels.filter(channel => offered(index, channel).includes(record.version))
+  if (suites.length === 0) return skipped('NO_CHANNEL', 'no channel offers the release')
+  const component = description.apt.components === 'application' ? record.name : 'main'
+  for (const suite of suites) {
+    for (const deb of debs) {
+      const filename = poolKey(record.name, record.version, deb.name)
+      await verifyListed((key, maxBytes) => fetchFile(url, key, maxBytes), { suite, component, deb, filename, aptKey })
+    }
   }
-  return done(`${debs.map(deb => `${deb.package} ${deb.debianVersion}`).join(', ')} in ${suite}`)
+  return done(`${debs.map(deb => `${deb.package} ${deb.debianVersion}`).join(', ')} in ${suites.join(', ')}`)
+}
+
+/** A list that has one release only. */
+function alone(index: ReleaseIndex, version: string): ReleaseIndex {
+  return { ...index, releases: index.releases.filter(release => release.version === version), channels: {} }
 }
 
 async function lookUpAsPodman(state: VerifyState): Promise<Outcome<string>> {

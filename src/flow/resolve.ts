@@ -2,7 +2,6 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Digest, digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
-import { newestVersion } from '../core/version.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact, ReleaseComponent, ReleaseRecord } from '../payload/release-record.ts'
 import type { SegmentSource } from '../payload/source.ts'
@@ -31,36 +30,46 @@ export interface ResolvedRelease extends ResolvedPayload {
 
 /** Where releases come from. */
 export interface Resolver {
-  /** The newest release but for those to avoid; undefined when there is none. Snapshots and pre-releases are chosen by name only. */
-  readonly newest: (application: string, avoided: ReadonlySet<string>) => Promise<string | undefined>
+  /** The newest release that a channel offers, by default `stable`, but for those to avoid; undefined when there is none. */
+  readonly newest: (application: string, avoided: ReadonlySet<string>, channel?: string) => Promise<string | undefined>
   /** Errors: RELEASE_UNKNOWN, TRUST_*, HTTP_FAILED. */
   readonly release: (application: string, version: string) => Promise<ResolvedRelease>
 }
 
 const maxRecordBytes = 16 * 1024 * 1024
 
+/** What a server takes that was told nothing else. */
+export const defaultChannel = 'stable'
+
 /** Resolve releases through the metadata that is trusted in a folder. Errors of the calls: those of trust/client.ts. */
 export function resolveFromRepository(
-  { trustFolder, repositoryUrl }: { readonly trustFolder: string; readonly repositoryUrl: string },
+  {
+    trustFolder,
+    repositoryUrl,
+    onStale,
+  }: {
+    readonly trustFolder: string
+    readonly repositoryUrl: string
+    /** Told when the repository's metadata has expired, and since when nothing newer is known. */
+    readonly onStale?: ((error: ReleaseError, knownMs: number) => void) | undefined
+  },
   signal: AbortSignal,
 ): Resolver {
   const opened = lazily(async () => {
     // Loaded late: nothing of TUF is needed to find that a version is active already.
-    const [{ openRepository }, layout, { resolveUrl }] = await Promise.all([
+    const [{ openRepository }, layout, { resolveUrl }, { newestOffered }] = await Promise.all([
       import('../trust/client.ts'),
       import('../trust/layout.ts'),
       import('../sys/http.ts'),
+      import('../trust/release-index.ts'),
     ])
-    return { repository: openRepository({ folder: trustFolder, repositoryUrl, signal }), layout, resolveUrl }
+    const repository = openRepository({ folder: trustFolder, repositoryUrl, signal, ...(onStale ? { onStale } : {}) })
+    return { repository, layout, resolveUrl, newestOffered }
   })
   return {
-    newest: async (application, avoided) => {
-      const { releases } = await (await opened()).repository.index(application)
-      const offered = releases.filter(release => !release.snapshot && !avoided.has(release.version))
-      return newestVersion(
-        offered.map(release => release.version),
-        { preReleases: false },
-      )
+    newest: async (application, avoided, channel = defaultChannel) => {
+      const { repository, newestOffered } = await opened()
+      return newestOffered(await repository.index(application), channel, avoided)?.version
     },
     release: async (application, version) => {
       const { repository, layout, resolveUrl } = await opened()

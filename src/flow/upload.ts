@@ -1,29 +1,18 @@
-import fs from 'node:fs'
-import path from 'node:path'
-import { ReleaseError } from '../core/error.ts'
+import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { known, runSteps, type Step } from '../core/step.ts'
 import { newestCut, type ReadyRelease, readCut } from '../repository/dist.ts'
-import type { Phase } from '../repository/document.ts'
-import type { PublishOp, PublishPlan } from '../repository/plan.ts'
-import { appendReceipt, generatedFile, loadPlan, storePlan } from '../repository/plan-folder.ts'
-import { keysOfNewApplications, preparePublication } from '../repository/publication.ts'
-import { applyPhase, assertNotOvertaken, opsOf, standingOf, verifyPublished } from '../repository/publish.ts'
-import { type RepositoryState, readRepository } from '../repository/state.ts'
-import type { Lock } from '../sys/lock.ts'
-import { recordTarget } from '../trust/layout.ts'
-import {
-  type Clone,
-  distFolderOf,
-  findClone,
-  openPublisher,
-  type Publisher,
-  type PublisherOptions,
-} from './publisher.ts'
+import { isOutlet } from '../repository/outlets/place.ts'
+import { RateLimit } from '../sys/rate-limit.ts'
+import { type Clone, distFolderOf, findClone, type PublisherOptions } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
-import { reportUpload, type UploadCounts } from './upload-report.ts'
-import { assertTagged, pushTag } from './upload-tag.ts'
+import { announceUpload } from './upload-announce.ts'
+import { uploadToOutlet } from './upload-outlet.ts'
+import { reportUpload, type UploadCounts, type UploadedPlace } from './upload-report.ts'
+import { type PublishSettings, readPublishSettings } from './upload-settings.ts'
+import { assertTagged } from './upload-tag.ts'
+import { type RepositoryUpload, repositoryStepNames, uploadToRepository } from './upload-target.ts'
 
 /** What to publish, and where. */
 export interface UploadOptions extends PublisherOptions {
@@ -35,80 +24,114 @@ export interface UploadOptions extends PublisherOptions {
   readonly remote: string
   /** Only show what would be written. */
   readonly planOnly: boolean
+  /** Places in the place of those of the recipe and the clone: repositories and outlets. */
+  readonly to?: readonly string[] | undefined
+  /** Offer the release in this channel and the less stable ones only. */
+  readonly channel?: string | undefined
+  /** For all transfers together. */
+  readonly bytesPerSecond?: number | undefined
 }
 
 interface UploadState {
   readonly options: UploadOptions
   readonly tools: FlowTools
-  readonly counts: UploadCounts
   clone?: Clone | undefined
   release?: ReadyRelease
-  publisher?: Publisher
-  lock?: Lock
-  repository?: RepositoryState
-  plan?: PublishPlan
-  /** The repository lists the release already, in the same bytes. */
-  isPublished?: boolean
+  settings?: PublishSettings
 }
-
-/** A plan that was not finished within a day is made anew: its metadata would be short of its lifetime. */
-const planLifetimeMs = 86_400_000
 
 const preparation: readonly Step<UploadState, unknown>[] = [
   // Nothing is published that is not exactly what was cut.
   { name: 'read the release', required: true, run: readRelease },
   // A tag means that the release passed everything; snapshots have none.
   { name: 'check the tag', required: false, run: checkTag },
-  // From here on nobody else publishes.
-  { name: 'open the repository', required: true, run: openRepository },
-  // Everything is made and signed before the first write.
-  { name: 'plan', required: false, run: plan },
-]
-
-const publication: readonly Step<UploadState, unknown>[] = [
-  { name: 'publish blobs', required: false, run: state => applyPlanned(state, 'blobs') },
-  { name: 'publish indexes', required: false, run: state => applyPlanned(state, 'indexes') },
-  { name: 'publish metadata', required: false, run: state => applyPlanned(state, 'metadata') },
-  // What the pointers will name is there, byte for byte.
-  { name: 'read back', required: false, run: readBack },
-  // A remote that refuses the tag must stop the release before anybody can see it.
-  { name: 'push the tag', required: false, run: pushReleaseTag },
-  // The release becomes visible; timestamp.json is the last write.
-  { name: 'move the pointers', required: false, run: movePointers },
 ]
 
 /**
- * Publish a release to a vendor repository.
+ * Publish a release: in a vendor repository, or several, and at outlets such as a registry or a page of releases.
  *
- * Post: readers saw the state before or the one after, and `result` is an UploadResult (upload-report.ts). Crash: run again, it goes on with the
- * plan in `dist/VERSION/upload`. Errors: those of its steps.
+ * Shape: one place after the other, each with a plan and receipts of its own in `dist/VERSION/upload`; one that fails leaves the others usable.
+ * Post: readers of a place saw the state before or the one after, and `result` is an UploadResult (upload-report.ts). Crash: run again, it goes on.
+ * Errors: those of its steps; UPLOAD_PARTIAL when some of several places failed.
  */
 export async function upload(options: UploadOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
-  const steps = options.planOnly ? preparation : [...preparation, ...publication]
-  const state: UploadState = { options, tools, counts: { written: 0, linked: 0, unchanged: 0, writtenBytes: 0 } }
-  tools.emit({
-    kind: 'run-started',
-    command: 'upload',
-    subject: options.version ?? 'the newest release',
-    steps: steps.map(step => step.name),
-  })
-  try {
-    await runSteps(steps, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
-  } finally {
-    state.lock?.release()
+  const state: UploadState = { options, tools }
+  const steps = [...preparation.map(step => step.name), ...repositoryStepNames(options.planOnly)]
+  tools.emit({ kind: 'run-started', command: 'upload', subject: options.version ?? 'the newest release', steps })
+  await runSteps(preparation, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
+  state.settings = await readPublishSettings(options, state.clone)
+  const places = await uploadEverywhere(state)
+  if (!options.planOnly) await announceUpload(known(state.settings), { release: known(state.release), places }, tools)
+  const durationMs = tools.clock.elapsedMs() - startedMs
+  reportUpload({ record: known(state.release).record, places, planOnly: options.planOnly, durationMs }, tools.emit)
+}
+
+/** Bring the release to one place after the other, repositories first: what they say of channels is what outlets are told. */
+async function uploadEverywhere(state: UploadState): Promise<readonly UploadedPlace[]> {
+  const { targets, bytesPerSecond } = known(state.settings)
+  const bandwidth = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond)
+  const outlets = targets.filter(isOutlet)
+  const repositories: readonly (string | undefined)[] =
+    targets.length === 0 ? [undefined] : targets.filter(place => !isOutlet(place))
+  const uploaded: UploadedPlace[] = []
+  const failures: { readonly place: string; readonly error: ReleaseError }[] = []
+  let published: RepositoryUpload | undefined
+  const attempt = async (place: string, run: () => Promise<UploadedPlace>) => {
+    try {
+      uploaded.push(await run())
+    } catch (caught) {
+      // One place is all there is: its error is the command's.
+      if (repositories.length + outlets.length === 1) throw caught
+      state.tools.signal.throwIfAborted()
+      const error = toReleaseError(caught)
+      failures.push({ place, error })
+      state.tools.emit({ kind: 'warning', code: error.code, message: `${place}: ${error.message}` })
+    }
   }
-  const { record } = known(state.release)
-  reportUpload(
+  for (const place of repositories) {
+    await attempt(place ?? 'the repository', async () => {
+      const upload = repositoryUpload(state, place, bandwidth)
+      await uploadToRepository(upload)
+      published ??= upload
+      const { publisher, plan, counts } = upload
+      return { kind: 'repository', place: known(publisher).place, plan, counts }
+    })
+  }
+  for (const place of outlets) {
+    await attempt(place, () =>
+      uploadToOutlet({ ...state.options, place, bandwidth }, known(state.release), published, state.tools),
+    )
+  }
+  if (failures.length > 0) throw partialError(known(state.release), uploaded, failures)
+  return uploaded
+}
+
+function repositoryUpload(
+  { options, tools, clone, release }: UploadState,
+  place: string | undefined,
+  bandwidth: RateLimit | undefined,
+): RepositoryUpload {
+  const counts: UploadCounts = { written: 0, linked: 0, unchanged: 0, writtenBytes: 0 }
+  return { options, tools, clone, release: known(release), place, bandwidth, counts }
+}
+
+function partialError(
+  { record }: ReadyRelease,
+  uploaded: readonly UploadedPlace[],
+  failures: readonly { readonly place: string; readonly error: ReleaseError }[],
+): ReleaseError {
+  const places = failures.map(({ place, error }) => `${place} (${error.code}: ${error.message})`).join('; ')
+  return new ReleaseError(
+    'UPLOAD_PARTIAL',
+    `${record.name} ${record.version} is not published at ${places}; it is at ${uploaded.map(({ place }) => place).join(', ') || 'no other place'}`,
     {
-      record,
-      repository: known(state.publisher).folder,
-      plan: state.plan,
-      planOnly: options.planOnly,
-      counts: state.counts,
-      durationMs: tools.clock.elapsedMs() - startedMs,
+      cause: failures[0]?.error,
+      details: {
+        failed: failures.map(({ place }) => place),
+        published: uploaded.map(({ place }) => place),
+      },
     },
-    tools.emit,
   )
 }
 
@@ -117,9 +140,9 @@ async function readRelease(state: UploadState): Promise<Outcome<string>> {
   state.clone = await findClone(options, tools)
   const distFolder = distFolderOf(options, state.clone)
   const version = options.version ?? newestCut(distFolder)
-  state.release = await readCut(distFolder, version, (what, done, total) => {
+  state.release = await readCut(distFolder, version, (what, doneCount, total) => {
     tools.signal.throwIfAborted()
-    tools.emit({ kind: 'progress', step: 'read the release', what, unit: 'files', done, total })
+    tools.emit({ kind: 'progress', step: 'read the release', what, unit: 'files', done: doneCount, total })
   })
   const sizeBytes = state.release.files.reduce((sum, file) => sum + file.sizeBytes, 0)
   return done(`${state.release.record.name} ${version}, ${state.release.files.length} files, ${formatBytes(sizeBytes)}`)
@@ -133,118 +156,4 @@ async function checkTag(state: UploadState): Promise<Outcome<string>> {
   }
   await assertTagged(state.clone, record, record.tag)
   return done(record.tag)
-}
-
-async function openRepository(state: UploadState): Promise<Outcome<string>> {
-  const release = known(state.release)
-  const publisher = await openPublisher(state.options, state.clone)
-  state.publisher = publisher
-  if (!state.options.planOnly) state.lock = await publisher.target.lock('release upload')
-  state.repository = await readRepository(publisher.target, publisher.trustedRoot)
-  const { name, version } = release.record
-  const published = state.repository.recordDigests.get(recordTarget(name, version))
-  if (published !== undefined && published !== release.digest) {
-    throw new ReleaseError(
-      'REPOSITORY_CONFLICT',
-      `${name} ${version} is published in ${publisher.folder} with the record ${published}, this one is ${release.digest}`,
-      { details: { application: name, version, found: published, expected: release.digest } },
-    )
-  }
-  state.isPublished = published !== undefined
-  return done(publisher.folder)
-}
-
-async function plan(state: UploadState): Promise<Outcome<string>> {
-  if (state.isPublished) return alreadyPublished(state)
-  const release = known(state.release)
-  const publisher = known(state.publisher)
-  const nowMs = state.tools.clock.nowMs()
-  const stored = loadPlan(release.folder, release.digest)
-  const isFresh = stored !== undefined && nowMs - stored.madeAtMs < planLifetimeMs
-  if (isFresh && (await standingOf(stored, publisher.target)) === 'open') {
-    state.plan = stored
-    return done('going on with the plan of an upload that did not end')
-  }
-  const { record } = release
-  const { tuf } = known(state.repository)
-  const newKeys = keysOfNewApplications(tuf, [record.name], {
-    keys: publisher.keys,
-    store: !state.options.planOnly,
-  })
-  const prepared = await preparePublication(
-    known(state.repository),
-    { release, applications: [] },
-    { ...publisher, newKeys, nowMs },
-  )
-  state.plan = {
-    schema: 1,
-    application: record.name,
-    version: record.version,
-    recordDigest: release.digest,
-    madeAtMs: nowMs,
-    ...prepared.publication,
-  }
-  if (!state.options.planOnly) storePlan(release.folder, state.plan, prepared.documents)
-  return done(`${state.plan.phases.reduce((sum, { ops }) => sum + ops.length, 0)} operations`)
-}
-
-async function applyPlanned(state: UploadState, phase: Phase): Promise<Outcome<string>> {
-  if (state.plan === undefined) return alreadyPublished(state)
-  const release = known(state.release)
-  const ops = opsOf(state.plan, phase)
-  let count = 0
-  await applyPhase(state.plan, phase, {
-    target: known(state.publisher).target,
-    signal: state.tools.signal,
-    openSource: op => openSource(release, op),
-    onOp: (_, op, outcome) => {
-      count += 1
-      state.counts[outcome] += 1
-      if (outcome === 'written') state.counts.writtenBytes += op.sizeBytes
-      appendReceipt(release.folder, { schema: 1, phase, key: op.key, digest: op.digest, outcome })
-      const step = phase === 'pointer' ? 'move the pointers' : `publish ${phase}`
-      state.tools.emit({ kind: 'progress', step, what: op.key, unit: 'operations', done: count, total: ops.length })
-    },
-  })
-  return done(`${ops.length} operations`)
-}
-
-async function readBack(state: UploadState): Promise<Outcome<string>> {
-  if (state.plan === undefined) return alreadyPublished(state)
-  await verifyPublished(state.plan, known(state.publisher).target)
-  return done('everything reads back as it was written')
-}
-
-async function pushReleaseTag(state: UploadState): Promise<Outcome<string>> {
-  const { record } = known(state.release)
-  if (state.plan === undefined) return alreadyPublished(state)
-  if (record.tag === undefined) return skipped('SNAPSHOT', 'a snapshot has no tag')
-  await assertNotOvertaken(state.plan, known(state.publisher).target)
-  const { remote } = state.options
-  const pushed = await pushTag(known(state.clone), record.tag, remote)
-  switch (pushed.kind) {
-    case 'no-remote':
-      return skipped('NO_REMOTE', `this clone has no remote ${remote}`)
-    case 'present':
-      return done(`${remote} has ${record.tag} already`)
-    case 'pushed':
-      return done(`${record.tag}${pushed.branch === undefined ? '' : ` and ${pushed.branch}`} to ${remote}`)
-  }
-}
-
-async function movePointers(state: UploadState): Promise<Outcome<string>> {
-  if (state.plan === undefined) return alreadyPublished(state)
-  await assertNotOvertaken(state.plan, known(state.publisher).target)
-  return applyPlanned(state, 'pointer')
-}
-
-function alreadyPublished(state: UploadState): Outcome<string> {
-  const { name, version } = known(state.release).record
-  return skipped('ALREADY_PUBLISHED', `${name} ${version} is published, with the same record`)
-}
-
-function openSource(release: ReadyRelease, op: PublishOp): AsyncIterable<Uint8Array> {
-  const file =
-    op.source.kind === 'file' ? path.join(release.folder, op.source.path) : generatedFile(release.folder, op.digest)
-  return fs.createReadStream(file, { highWaterMark: 1024 * 1024 })
 }

@@ -73,6 +73,12 @@ export const repositoryCodes = {
     'A release has no tag in the git repository, or the tag marks other content.',
     'fetch the tags, or cut the release again',
   ),
+  UPLOAD_PARTIAL: entry(
+    1,
+    'A release was published at some of several places only.',
+    'run the same command again: it goes on with the places that failed',
+    true,
+  ),
   TAG_PUSH: entry(
     1,
     'The tag of a release could not be pushed, and nothing was published.',

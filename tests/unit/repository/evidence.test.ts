@@ -3,7 +3,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../../src/core/digest.ts'
 import type { ReleaseRecord } from '../../../src/payload/release-record.ts'
-import { artifactsOf } from '../../../src/repository/catalogue.ts'
+import { artifactsOf } from '../../../src/repository/artifacts.ts'
 import { readCut } from '../../../src/repository/dist.ts'
 import {
   assertProvenance,

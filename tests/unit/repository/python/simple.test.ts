@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { hexOf } from '../../../../src/core/digest.ts'
-import { artifactsOf } from '../../../../src/repository/catalogue.ts'
+import { artifactsOf } from '../../../../src/repository/artifacts.ts'
 import { renderProjectList, renderProjects } from '../../../../src/repository/python/simple.ts'
 import { makeRelease } from '../../../support/made-release.ts'
 import { tempFolder } from '../../../support/temp.ts'
