@@ -1,8 +1,12 @@
 import fs from 'node:fs'
 import { type Digest, Digester } from '../core/digest.ts'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
+import { longestAttempts } from '../sys/retry.ts'
 import type { RegistryAnswer, RegistryClient } from './client.ts'
-import { isPassing, longestAttempts, pause } from './retry.ts'
+import { isPassing, pause } from './retry.ts'
+
+/** How many blobs are moved at once: enough to keep a line busy, few enough to be polite. */
+export const parallelBlobs = 4
 
 /** A blob as a descriptor names it. */
 export interface BlobName {
@@ -67,6 +71,42 @@ export async function downloadBlob(
   download.close()
 }
 
+/**
+ * Fetch a blob only to see that it has the bytes of its digest.
+ *
+ * Errors: REGISTRY_DIGEST, REGISTRY_UNKNOWN, HTTP_FAILED (cut off again and again), those of {@link RegistryClient.send}.
+ */
+export async function proveBlob(client: RegistryClient, { digest, sizeBytes }: BlobName): Promise<void> {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      const what = `read back blob ${digest}`
+      const answer = await client.send({ method: 'GET', to: `blobs/${digest}`, what, expect: [200] })
+      const digester = new Digester()
+      for await (const piece of answer.body) {
+        if (digester.update(piece).sizeBytes > sizeBytes) break
+      }
+      if (digester.sizeBytes < sizeBytes) throw endedEarly({ digest, sizeBytes }, digester.sizeBytes)
+      return assertDigest(digester.digest(), digest, client.name.registry)
+    } catch (caught) {
+      if (failures >= longestAttempts || !isPassing(caught, client.tools.signal)) throw caught
+      await pause(client.tools, failures)
+    }
+  }
+}
+
+function endedEarly({ digest, sizeBytes }: BlobName, doneBytes: number): ReleaseError {
+  return new ReleaseError('HTTP_FAILED', `blob ${digest} ended after ${doneBytes} of ${sizeBytes} bytes`, {
+    details: { digest, expected: sizeBytes, found: doneBytes },
+  })
+}
+
+function assertDigest(found: Digest, expected: Digest, registry: string): void {
+  if (found === expected) return
+  throw new ReleaseError('REGISTRY_DIGEST', `${registry} sent ${found} as blob ${expected}`, {
+    details: { expected, found, registry },
+  })
+}
+
 async function receive(client: RegistryClient, { digest, sizeBytes }: BlobName, download: Download): Promise<void> {
   const from = download.doneBytes
   const answer = await client.send({
@@ -89,11 +129,7 @@ async function receive(client: RegistryClient, { digest, sizeBytes }: BlobName, 
     })
   }
   for await (const piece of answer.body) download.write(piece, client.name.registry)
-  if (!download.isComplete) {
-    throw new ReleaseError('HTTP_FAILED', `blob ${digest} ended after ${download.doneBytes} of ${sizeBytes} bytes`, {
-      details: { digest, expected: sizeBytes, found: download.doneBytes },
-    })
-  }
+  if (!download.isComplete) throw endedEarly({ digest, sizeBytes }, download.doneBytes)
 }
 
 function rangeStart(answer: RegistryAnswer): number | undefined {
@@ -142,12 +178,7 @@ class Download {
   }
 
   verify(registry: string): void {
-    const found = this.#digester.digest()
-    const expected = this.#blob.digest
-    if (found === expected) return
-    throw new ReleaseError('REGISTRY_DIGEST', `${registry} sent ${found} as blob ${expected}`, {
-      details: { expected, found, registry },
-    })
+    assertDigest(this.#digester.digest(), this.#blob.digest, registry)
   }
 
   close(): void {

@@ -1,14 +1,16 @@
-import { type Digest, isDigest } from '../core/digest.ts'
+import { type Digest, digestOf, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
+import { eachInParallel } from '../sys/parallel.ts'
+import type { RateLimit } from '../sys/rate-limit.ts'
+import { parallelBlobs } from './blobs.ts'
 import { type ClientOptions, openClient, type RegistryClient } from './client.ts'
-import type { Descriptor, StoredDocument } from './document.ts'
+import { type Descriptor, isDocumentType, parseDocument, type StoredDocument } from './document.ts'
 import { findReferrers, layoutBlob, readLayout, readLayoutDocument } from './layout.ts'
 import { headManifest, putManifest } from './manifests.ts'
-import { eachInParallel } from './parallel.ts'
 import { parseReference, type RepositoryName } from './reference.ts'
 import { ensureReferrers } from './referrers.ts'
 import type { RegistryTools } from './retry.ts'
-import { type BlobOutcome, uploadBlob } from './upload.ts'
+import { type BlobOutcome, type BlobSource, uploadBlob } from './upload.ts'
 import { type ImageParts, walkImage } from './walk.ts'
 
 export interface PushOptions extends Omit<ClientOptions, 'actions'> {
@@ -17,11 +19,20 @@ export interface PushOptions extends Omit<ClientOptions, 'actions'> {
   /** Which image of the layout; the only one of its index when absent. */
   readonly digest?: Digest
   readonly tags: readonly string[]
+  /** Documents and blobs that are not in the folder: those that refer to the image go along as if they were. */
+  readonly additions?: readonly AddedPart[]
+  readonly bandwidth?: RateLimit | undefined
   /** Told how many bytes of how many were dealt with. */
   readonly onProgress: (doneBytes: number, totalBytes: number) => void
   /** Sizes from which and in which blobs are sent in chunks. */
   readonly largestWholeBytes?: number
   readonly chunkBytes?: number
+}
+
+/** A document or blob in memory. */
+export interface AddedPart {
+  readonly mediaType: string
+  readonly bytes: Uint8Array
 }
 
 /** What a push came to. Nothing was sent when `isUnchanged`. */
@@ -61,8 +72,7 @@ export async function pushImage(options: PushOptions, tools: RegistryTools): Pro
   const root = rootOf(options)
   const load = (descriptor: Descriptor) => readLayoutDocument(options.folder, descriptor)
   const image = await walkImage(root, load, undefined)
-  const digests = image.documents.map(({ digest }) => digest)
-  const referrers = findReferrers(options.folder, digests).filter(({ digest }) => !digests.includes(digest))
+  const referrers = referrersOf(image, options)
   const stop = new AbortController()
   const signal = AbortSignal.any([tools.signal, stop.signal])
   const client = await openClient({ ...options, actions: 'pull,push' }, { ...tools, signal })
@@ -102,12 +112,25 @@ function rootOf({ folder, digest }: PushOptions): StoredDocument {
   })
 }
 
+/** What refers to an image, in its layout and beside it, each once. */
+function referrersOf({ documents }: ImageParts, { folder, additions = [] }: PushOptions): readonly StoredDocument[] {
+  const digests = documents.map(({ digest }) => digest)
+  const added = additions
+    .filter(({ mediaType }) => isDocumentType(mediaType))
+    .map(({ bytes, mediaType }) => parseDocument(Buffer.from(bytes), mediaType, 'an addition'))
+    .filter(({ document }) => document.subject !== undefined && digests.includes(document.subject.digest))
+  const found = [...findReferrers(folder, digests), ...added]
+  const known = new Set(digests)
+  return found.filter(({ digest }) => !known.has(digest) && known.add(digest))
+}
+
 /** A push under way. */
 class Push {
   readonly #client: RegistryClient
   readonly #options: PushOptions
   readonly #stop: (reason: unknown) => void
   readonly #doneBytes = new Map<Digest, number>()
+  readonly #added: ReadonlyMap<Digest, Uint8Array>
   #totalBytes = 0
   readonly done: PushedBlob[] = []
   sentManifests = 0
@@ -116,6 +139,7 @@ class Push {
     this.#client = client
     this.#options = options
     this.#stop = stop
+    this.#added = new Map(options.additions?.map(({ bytes }) => [digestOf(bytes), bytes]))
   }
 
   /** Count what is going to be moved, each blob once. */
@@ -134,17 +158,29 @@ class Push {
     const blobs = image.blobs
       .filter(({ digest }) => !pushed.has(digest))
       .toSorted((a, b) => b.sizeBytes - a.sizeBytes || (a.digest < b.digest ? -1 : 1))
-    await eachInParallel(blobs, this.#stop, async ({ digest, sizeBytes, mediaType }) => {
-      const outcome = await uploadBlob(this.#client, {
-        file: layoutBlob(this.#options.folder, digest),
-        blob: { digest, sizeBytes },
-        mountFrom,
-        onProgress: doneBytes => this.#progress(digest, doneBytes),
-        ...sizesOf(this.#options),
-      })
-      this.#progress(digest, sizeBytes)
-      this.done.push({ digest, sizeBytes, mediaType, outcome })
-    })
+    await eachInParallel(
+      blobs,
+      { parallelism: parallelBlobs, stop: this.#stop },
+      async ({ digest, sizeBytes, mediaType }) => {
+        const outcome = await uploadBlob(this.#client, {
+          source: this.#source(digest),
+          blob: { digest, sizeBytes },
+          mountFrom,
+          bandwidth: this.#options.bandwidth,
+          onProgress: doneBytes => this.#progress(digest, doneBytes),
+          ...sizesOf(this.#options),
+        })
+        this.#progress(digest, sizeBytes)
+        this.done.push({ digest, sizeBytes, mediaType, outcome })
+      },
+    )
+  }
+
+  #source(digest: Digest): BlobSource {
+    const bytes = this.#added.get(digest)
+    return bytes === undefined
+      ? { kind: 'file', path: layoutBlob(this.#options.folder, digest) }
+      : { kind: 'memory', bytes }
   }
 
   /** Store a document under its digest; tells whether the registry lists it as a referrer, undefined when it was there. */

@@ -2,19 +2,27 @@ import fs from 'node:fs'
 import { type Digest, Digester } from '../core/digest.ts'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
 import type { StreamedBody } from '../sys/exchange.ts'
+import type { RateLimit } from '../sys/rate-limit.ts'
+import { longestAttempts } from '../sys/retry.ts'
 import { type BlobName, hasBlob, type OnProgress } from './blobs.ts'
 import type { RegistryAnswer, RegistryClient } from './client.ts'
-import { isPassing, longestAttempts, pause } from './retry.ts'
+import { isPassing, pause } from './retry.ts'
 
 /** What happened to a blob: it was there, it was taken over from another repository, or its bytes were sent. */
 export type BlobOutcome = 'present' | 'mounted' | 'sent'
 
+/** Where the bytes of a blob are. */
+export type BlobSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'memory'; readonly bytes: Uint8Array }
+
 export interface UploadOptions {
-  readonly file: string
+  readonly source: BlobSource
   readonly blob: BlobName
   /** A repository of the same registry that may have the blob. */
   readonly mountFrom?: string | undefined
   readonly onProgress: OnProgress
+  readonly bandwidth?: RateLimit | undefined
   /** Blobs above this size go in chunks of {@link UploadOptions.chunkBytes}, so that less is sent again after a cut. */
   readonly largestWholeBytes?: number
   readonly chunkBytes?: number
@@ -206,11 +214,12 @@ class Upload {
   /** When the registry found another digest, say whose bytes are wrong: ours, or those that arrived. */
   async #explain(error: ReleaseError): Promise<ReleaseError> {
     if (error.code !== 'REGISTRY_REFUSED' || error.details['status'] !== 400) return error
-    const { file } = this.#options
-    const found = await digestFile(file)
+    const found = await this.#digestSource()
     if (found !== this.#digest) {
-      return new ReleaseError('RELEASE_DAMAGED', `${file} has ${found}, expected ${this.#digest}`, {
-        details: { path: file, found, expected: this.#digest },
+      const { source } = this.#options
+      const path = source.kind === 'file' ? source.path : undefined
+      return new ReleaseError('RELEASE_DAMAGED', `${path ?? 'a blob'} has ${found}, expected ${this.#digest}`, {
+        details: { path, found, expected: this.#digest },
       })
     }
     const { codes } = error.details
@@ -233,8 +242,26 @@ class Upload {
   }
 
   #body(start: number, end: number): StreamedBody {
-    const { file, onProgress } = this.#options
-    return { sizeBytes: end - start, pieces: () => readPieces(file, start, end, onProgress) }
+    return { sizeBytes: end - start, pieces: () => this.#pieces(start, end) }
+  }
+
+  async *#pieces(start: number, end: number): AsyncGenerator<Uint8Array> {
+    const { source, onProgress, bandwidth } = this.#options
+    let doneBytes = start
+    const pieces = readPieces(source, start, end)
+    for await (const piece of bandwidth?.limit(pieces, this.#client.tools.signal) ?? pieces) {
+      yield piece
+      doneBytes += piece.byteLength
+      onProgress(doneBytes)
+    }
+  }
+
+  async #digestSource(): Promise<Digest> {
+    const digester = new Digester()
+    const { source, blob } = this.#options
+    // Beyond its end, too, so that a file that has grown is told.
+    for await (const piece of readPieces(source, 0, blob.sizeBytes + 1)) digester.update(piece)
+    return digester.digest()
   }
 
   get #digest(): Digest {
@@ -251,26 +278,14 @@ function receivedBytes(answer: RegistryAnswer): number | undefined {
   return last === 0 ? 0 : last + 1
 }
 
-async function* readPieces(
-  file: string,
-  start: number,
-  end: number,
-  onProgress: OnProgress,
-): AsyncGenerator<Uint8Array> {
-  let doneBytes = start
+async function* readPieces(source: BlobSource, start: number, end: number): AsyncGenerator<Uint8Array> {
+  if (source.kind === 'memory') {
+    yield source.bytes.subarray(start, end)
+    return
+  }
   try {
-    for await (const piece of fs.createReadStream(file, { start, end: end - 1, highWaterMark: mebibyte })) {
-      yield piece
-      doneBytes += (piece as Uint8Array).byteLength
-      onProgress(doneBytes)
-    }
+    yield* fs.createReadStream(source.path, { start, end: end - 1, highWaterMark: mebibyte })
   } catch (caught) {
     throw toReleaseError(caught)
   }
-}
-
-async function digestFile(file: string): Promise<Digest> {
-  const digester = new Digester()
-  for await (const piece of fs.createReadStream(file, { highWaterMark: mebibyte })) digester.update(piece)
-  return digester.digest()
 }

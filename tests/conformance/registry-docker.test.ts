@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
-import net from 'node:net'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
@@ -10,12 +9,15 @@ import { lookAtImage } from '../../src/registry/look.ts'
 import { pullImage } from '../../src/registry/pull.ts'
 import { type PushOptions, pushImage } from '../../src/registry/push.ts'
 import { parseReference } from '../../src/registry/reference.ts'
+import { artifactsOf } from '../../src/repository/artifacts.ts'
 import { codeOfAsync } from '../support/codes.ts'
 import { type Admission, dockerRegistry, makeCertificate, tokenServer } from '../support/docker-registry.ts'
 import { recordIo } from '../support/io.ts'
+import { killingProxy } from '../support/killing-proxy.ts'
 import { makeImage } from '../support/made-image.ts'
 import { makeRelease } from '../support/made-release.ts'
 import { makeRepository } from '../support/made-repository.ts'
+import { makeOutletRelease } from '../support/outlet-tools.ts'
 import { registryTools } from '../support/registry-tools.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
@@ -283,23 +285,9 @@ describe.skipIf(!needTool('docker-registry'))('release image', () => {
   })
 })
 
-/** A release by hand has no more of an image layout than an upload needs: add what makes it one, as a cut does. */
-function makeReleaseWithLayout(made: Parameters<typeof makeRelease>[0]) {
-  const record = makeRelease(made)
-  const artifact = record.components[0]!.artifacts.find(candidate => candidate.kind === 'oci')!
-  const folder = path.join(made.distFolder, made.version)
-  const layout = path.join(folder, artifact.name)
-  for (const { digest, sameAs } of artifact.blobs) {
-    if (sameAs === undefined) continue
-    fs.copyFileSync(path.join(folder, sameAs), path.join(layout, 'blobs/sha256', digest.slice('sha256:'.length)))
-  }
-  const { mediaType, digest, sizeBytes } = artifact
-  fs.writeFileSync(path.join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
-  fs.writeFileSync(
-    path.join(layout, 'index.json'),
-    JSON.stringify({ manifests: [{ mediaType, digest, size: sizeBytes }] }),
-  )
-  return { record, artifact }
+function makeReleaseWithLayout(made: Parameters<typeof makeOutletRelease>[0]) {
+  const { record } = makeOutletRelease(made)
+  return { record, artifact: artifactsOf(record, 'oci')[0]! }
 }
 
 async function cli(argv: readonly string[]) {
@@ -310,28 +298,6 @@ async function cli(argv: readonly string[]) {
   const { stdout } = io.text()
   const lines = stdout.split('\n').filter(line => line.startsWith('{'))
   return { exitCode, stdout, last: JSON.parse(lines.at(-1) ?? '{}') as { result: { digest: Digest } } }
-}
-
-/** A way to a registry that says when so many bytes have gone there. */
-async function killingProxy(host: string, afterBytes: number) {
-  let reached = () => {}
-  let left = afterBytes
-  const server = net.createServer(client => {
-    const upstream = net.connect(Number(host.split(':')[1]), '127.0.0.1')
-    client.on('data', piece => {
-      left -= piece.length
-      if (left <= 0) reached()
-    })
-    client.pipe(upstream).pipe(client)
-    for (const socket of [client, upstream]) socket.on('error', () => {})
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  server.unref()
-  const { port } = server.address() as net.AddressInfo
-  const onReached = (call: () => void) => {
-    reached = call
-  }
-  return { host: `127.0.0.1:${port}`, onReached }
 }
 
 /** Text that does not compress. */

@@ -24,7 +24,7 @@ export async function openOutlet(place: string, options: OpenOutletOptions): Pro
       return openRegistryOutlet(parsed, options)
     }
     case 'github': {
-      const { openGithubOutlet } = await import('./github.ts')
+      const { openGithubOutlet } = await import('./github/outlet.ts')
       return openGithubOutlet(parsed, options)
     }
   }

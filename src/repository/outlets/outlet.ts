@@ -1,7 +1,7 @@
 import type { Digest } from '../../core/digest.ts'
 import type { ReleaseRecord } from '../../payload/release-record.ts'
 import type { RegistryTools } from '../../registry/retry.ts'
-import type { OutletReceipts } from './receipts.ts'
+import type { RateLimit } from '../../sys/rate-limit.ts'
 
 /**
  * A place that gets a release in that place's own form, beside the vendor repository: a registry of images, a page of releases.
@@ -36,6 +36,8 @@ export interface Outlet {
 export interface Standing {
   /** The channels whose newest release it is. */
   readonly heads: readonly string[]
+  /** The channels that have it and offer nothing any more, because it was withdrawn. */
+  readonly vacated: readonly string[]
   /** The most stable channel offers it. */
   readonly isStable: boolean
   /** It is the newest that the most stable channel offers. */
@@ -64,8 +66,7 @@ export interface OutletTools extends RegistryTools {
   readonly receipts: OutletReceipts
   /** Told how many bytes of how many have gone. */
   readonly onProgress: (doneBytes: number, totalBytes: number) => void
-  /** Resolves when that many more bytes may be sent. */
-  readonly pace?: ((sizeBytes: number, signal: AbortSignal) => Promise<void>) | undefined
+  readonly bandwidth?: RateLimit | undefined
 }
 
 /** What an outlet came to. */
@@ -76,6 +77,13 @@ export interface OutletResult {
   /** Where people see it. */
   readonly url?: string
   readonly sentBytes: number
+}
+
+/** What was done at outlets so far. It is only believed where asking again would cost a download. */
+export interface OutletReceipts {
+  /** Find the last one of an action on a subject. */
+  readonly find: (outlet: string, action: string, subject: string) => OutletReceipt | undefined
+  readonly add: (receipt: Omit<OutletReceipt, 'schema'>) => void
 }
 
 /** One thing that was done at an outlet. */

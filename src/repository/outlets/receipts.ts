@@ -2,41 +2,42 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { toReleaseError } from '../../core/error.ts'
 import { readTextIfExists } from '../../sys/files.ts'
-import type { OutletReceipt } from './outlet.ts'
-
-/** What was done at outlets so far. It is only believed where asking again would cost a download. */
-export interface OutletReceipts {
-  readonly has: (receipt: OutletReceipt) => boolean
-  readonly add: (receipt: OutletReceipt) => void
-}
+import type { OutletReceipt, OutletReceipts } from './outlet.ts'
 
 /**
- * Open the receipts of a release, `outlets.ndjson` in its folder: one line of JSON each, appended as things happen.
+ * Open the receipts of a release: one line of JSON each, appended as things happen.
  *
- * Crash: a torn last line counts as if it were not there. Errors: FILE_IO, FILE_NO_SPACE.
+ * Crash: a torn line counts as if it were not there. Errors: FILE_IO, FILE_NO_SPACE.
  */
 export function openReceipts(file: string): OutletReceipts {
   const text = readTextIfExists(file) ?? ''
-  const known = new Set(text.split('\n').filter(line => line !== ''))
+  const known = text.split('\n').flatMap(parseReceipt)
   let isTorn = text !== '' && !text.endsWith('\n')
+  const find: OutletReceipts['find'] = (outlet, action, subject) =>
+    known.findLast(each => each.outlet === outlet && each.action === action && each.subject === subject)
   return {
-    has: receipt => known.has(lineOf(receipt)),
-    add: receipt => {
-      const line = lineOf(receipt)
-      if (known.has(line)) return
+    find,
+    add: added => {
+      const receipt: OutletReceipt = { schema: 1, ...added }
+      const before = find(receipt.outlet, receipt.action, receipt.subject)
+      if (before?.digest === receipt.digest && before?.remoteId === receipt.remoteId && before !== undefined) return
       try {
         fs.mkdirSync(path.dirname(file), { recursive: true })
-        fs.appendFileSync(file, `${isTorn ? '\n' : ''}${line}\n`)
+        fs.appendFileSync(file, `${isTorn ? '\n' : ''}${JSON.stringify(receipt)}\n`)
       } catch (caught) {
         throw toReleaseError(caught)
       }
       isTorn = false
-      known.add(line)
+      known.push(receipt)
     },
   }
 }
 
-/** Always with its members in one order, so that equal receipts are equal lines. */
-function lineOf({ schema, outlet, action, subject, digest, remoteId }: OutletReceipt): string {
-  return JSON.stringify({ schema, outlet, action, subject, digest, remoteId })
+function parseReceipt(line: string): readonly OutletReceipt[] {
+  try {
+    const receipt = JSON.parse(line) as OutletReceipt | null
+    return receipt?.schema === 1 ? [receipt] : []
+  } catch {
+    return []
+  }
 }
