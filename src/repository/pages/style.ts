@@ -63,7 +63,7 @@ time { white-space: nowrap; }
 .commands code { display: block; white-space: pre-wrap; padding-left: 1.25em; text-indent: -1.25em; }
 .commands code + code { margin-top: .25rem; }
 .commands span { display: inline-block; max-width: 100%; text-indent: 0; }
-.copy button { float: right; min-height: 1.75rem; margin: -.25rem -.5rem .25rem .75rem; padding: 0 .625rem; border: 1px solid var(--line); border-radius: .375rem; background: var(--raised); color: var(--text); font: .8125rem/1.5 system-ui, sans-serif; cursor: pointer; }
+.copy button { float: right; min-height: 1.75rem; margin: -.25rem -.5rem -.25rem .75rem; padding: 0 .625rem; border: 1px solid var(--line); border-radius: .375rem; background: var(--raised); color: var(--text); font: .8125rem/1.5 system-ui, sans-serif; cursor: pointer; }
 table { width: 100%; border-collapse: collapse; }
 caption { padding: 0 0 .5rem; text-align: left; color: var(--muted); }
 th, td { padding: .5rem 1rem .5rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; font-weight: normal; }
@@ -72,8 +72,8 @@ thead th { color: var(--muted); font-size: .875rem; }
 tbody .version { font-weight: 600; }
 .version .mark { font-weight: normal; }
 .kind, .size { white-space: nowrap; overflow-wrap: normal; }
-.channels { min-width: 8.5rem; }
-@media (max-width: 40rem) { th, td { padding-right: .625rem; } }
+.channels { min-width: 7rem; }
+@media (max-width: 40rem) { table { font-size: .9375rem; } th, td { padding-right: .5rem; } }
 .size { text-align: right; font-variant-numeric: tabular-nums; }
 .digest { display: block; color: var(--muted); font-size: .8125rem; user-select: all; }
 @media print { .copy button, .skip, .contents { display: none; } .card, .way { break-inside: avoid; } }
