@@ -85,7 +85,7 @@ export function openKeys(folder: string, options: KeyFolderOptions): KeyFolder {
   const given = keysFromEnvironment(environment)
   if (fs.existsSync(folder) || given.keys.length === 0) assertPrivate(folder, 'folder', 0o700)
   return new Keys(folder, given, {
-    passphrase: options.passphrase ?? passphraseFrom({}, environment),
+    passphrase: options.passphrase ?? passphraseFrom(environment),
     encryption: options.encryption,
   })
 }

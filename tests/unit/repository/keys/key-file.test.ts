@@ -119,24 +119,27 @@ describe('a passphrase', () => {
     return file
   }
 
+  const from = (file: string | undefined) => passphraseFrom({ CUTOVER_PASSPHRASE_FILE: file })
+
   it('ends before its line break', () => {
-    expect(passphraseFrom({ passphraseFile: write(' two words \n') }, {})()).toBe(' two words ')
+    expect(from(write(' two words \n'))()).toBe(' two words ')
   })
 
   it('is read from a descriptor, once', () => {
-    const passphraseFd = fs.openSync(write('from there'), 'r')
-    const passphrase = passphraseFrom({ passphraseFd }, {})
-    expect([passphrase(), passphrase()]).toEqual(['from there', 'from there'])
-    fs.closeSync(passphraseFd)
+    const descriptor = fs.openSync(write('from there'), 'r')
+    const passphrase = from(`/dev/fd/${descriptor}`)
+    expect(passphrase()).toBe('from there')
+    fs.closeSync(descriptor)
+    expect(passphrase()).toBe('from there')
   })
 
   it.each([
-    ['is empty', () => ({ passphraseFile: write('\n') }), 'KEY_PASSPHRASE'],
-    ['was not given', () => ({}), 'KEY_PASSPHRASE'],
-    ['others can read', () => ({ passphraseFile: write('open', 0o644) }), 'KEY_PERMISSIONS'],
-    ['is not there', () => ({ passphraseFile: '/does/not/exist' }), 'FILE_IO'],
-  ])('that %s is none', (_what, options, code) => {
-    expect(passphraseFrom(options(), {})).toThrow(expect.objectContaining({ code }))
+    ['is empty', () => write('\n'), 'KEY_PASSPHRASE'],
+    ['was not given', () => undefined, 'KEY_PASSPHRASE'],
+    ['others can read', () => write('open', 0o644), 'KEY_PERMISSIONS'],
+    ['is not there', () => '/does/not/exist', 'FILE_IO'],
+  ])('that %s is none', (_what, file, code) => {
+    expect(from(file())).toThrow(expect.objectContaining({ code }))
   })
 })
 
