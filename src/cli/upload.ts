@@ -1,10 +1,15 @@
 import path from 'node:path'
 import { Command } from 'commander'
+import { ReleaseError } from '../core/error.ts'
+import { parseBytes } from '../core/quantity.ts'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
 
 interface Options extends GlobalOptions {
   readonly repository?: string
+  readonly to: readonly string[]
+  readonly channel?: string
+  readonly bandwidth?: string
   readonly keys?: string
   readonly dist?: string
   readonly remote: string
@@ -15,24 +20,44 @@ interface Options extends GlobalOptions {
 export function uploadCommand(io: Io): Command {
   return new Command('upload')
     .description(
-      'Publish a release from dist to the vendor repository and push its tag. Killed and run again, it goes on where it was.',
+      'Publish a release from dist to the vendor repository, and to other places, and push its tag. Killed and run again, it goes on where it was.',
     )
     .argument('[version]', 'the release to publish; the newest in dist when absent')
-    .option('--repository <dir>', 'the folder of the repository (else what `release init` set up for this clone)')
+    .option(
+      '--repository <place>',
+      'the repository: a folder or an address (else what `release init` set up for this clone)',
+    )
+    .option(
+      '--to <place>',
+      'publish there: a repository (folder, http(s)://, s3://), a registry (oci://HOST/NAMESPACE) or github:OWNER/REPO; may be given several times, in the place of what the recipe names',
+      (value: string, before: readonly string[]) => [...before, value],
+      [],
+    )
+    .option('--channel <name>', 'offer it in this channel and the less stable ones; by its version when absent')
+    .option('--bandwidth <rate>', 'the most that all transfers together may take, such as 500KiB or 10MiB a second')
     .option('--keys <dir>', 'the folder of the signing keys (else $CUTOVER_KEYS, else what `release init` set up)')
     .option('--dist <dir>', 'where releases were cut to; dist in the clone when absent')
     .option('--remote <name>', 'the git remote that the tag is pushed to, if the clone has it', 'origin')
     .option('--plan', 'show what would be written, and write nothing')
     .action(async (version: string | undefined, _options: unknown, command: Command) => {
-      const { repository, keys, dist, remote, plan, ...global } = command.optsWithGlobals<Options>()
+      const { repository, keys, dist, remote, plan, to, channel, bandwidth, ...global } =
+        command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'upload', global, async tools => {
         const { upload } = await import('../flow/upload.ts')
         const { cwd, environment } = io
         const distFolder = dist === undefined ? undefined : path.resolve(cwd, dist)
-        await upload(
-          { cwd, environment, version, repository, keys, distFolder, remote, planOnly: plan === true },
-          tools,
-        )
+        const places = to.length === 0 ? {} : { to }
+        const bytesPerSecond = bandwidth === undefined ? undefined : rateOf(bandwidth)
+        const how = { remote, planOnly: plan === true, channel, bytesPerSecond }
+        await upload({ cwd, environment, version, repository, keys, distFolder, ...how, ...places }, tools)
       })
     })
+}
+
+function rateOf(text: string): number {
+  const bytesPerSecond = parseBytes(text.replace(/\/s$/, ''))
+  if (bytesPerSecond !== undefined) return bytesPerSecond
+  throw new ReleaseError('USAGE', `--bandwidth is ${JSON.stringify(text)}, expected such as 500KiB or 10MiB`, {
+    hint: 'run release upload --help',
+  })
 }

@@ -26,3 +26,13 @@ export function formatBytes(sizeBytes: number): string {
   }
   return unit === 0 ? `${value} B` : `${value.toFixed(1)} ${units[unit]}`
 }
+
+const sizeFactors = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, KB: 1000, MB: 1e6, GB: 1e9 } as const
+
+/** Read a size: `500KiB`, `1.5 MiB`, `10MB`; undefined when it is none or less than a byte. */
+export function parseBytes(text: string): number | undefined {
+  const match = /^(\d{1,9}(?:\.\d{1,3})?) ?(B|[KMG]i?B)$/.exec(text)
+  if (match === null) return undefined
+  const sizeBytes = Math.round(Number(match[1]) * sizeFactors[match[2] as keyof typeof sizeFactors])
+  return sizeBytes === 0 ? undefined : sizeBytes
+}

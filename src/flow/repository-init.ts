@@ -41,9 +41,12 @@ export interface RepositoryInitOptions extends PublisherOptions {
   /** Where clients will reach it; the folder itself as a `file:` address when absent. */
   readonly url?: string | undefined
   readonly applications: readonly string[]
-  /** Settings to be set, each complete; what is absent stays as it is. */
-  readonly settings?: Partial<Pick<RepositoryDescription, 'channels' | 'lifetimesDays' | 'apt'>>
+  /** Makes the settings that are to be of those that are. Errors: USAGE. */
+  readonly settings?: (before: RepositorySettings) => RepositorySettings
 }
+
+/** What can be set of a repository. */
+export type RepositorySettings = Pick<RepositoryDescription, 'channels' | 'lifetimesDays' | 'apt'>
 
 /** What `release init` came to; the `result` of its last event. */
 export interface RepositoryInitResult {
@@ -111,7 +114,7 @@ async function checkNames(state: InitState): Promise<Outcome<string>> {
   if (existing !== undefined) assertUnmoved(existing, options, place)
   const url = options.url ?? (isFolder(place) ? pathToFileURL(place).href : place.replace(/[?#].*$/, ''))
   const base = existing ?? { schema: 1, name, url, aptKey: '', ...defaultSettings }
-  state.description = { ...base, ...(options.url === undefined ? {} : { url }), ...options.settings }
+  state.description = { ...base, ...(options.url === undefined ? {} : { url }), ...options.settings?.(base) }
   assertSettings(state.description)
   return done(state.description.name)
 }
@@ -210,7 +213,8 @@ function initialChange(
 
 async function configureServer(state: InitState): Promise<Outcome<string>> {
   if (!isFolder(state.place)) return skipped('NOT_A_FOLDER', 'the repository is behind a server already')
-  return done(writeServerConfiguration(state.place, known(state.description)))
+  const file = writeServerConfiguration(state.place, known(state.description))
+  return file === undefined ? skipped('NO_PATH', 'nginx cannot be told such a path') : done(file)
 }
 
 async function rememberInClone(state: InitState): Promise<Outcome<string>> {

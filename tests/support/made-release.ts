@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { canonicalJson } from '../../src/core/canonical-json.ts'
 import { digestOf, hexOf } from '../../src/core/digest.ts'
 import { debianVersion } from '../../src/core/version.ts'
+import { arHeader, arMagic, arPadding } from '../../src/envelope/ar.ts'
 import { createProvenance } from '../../src/evidence/provenance.ts'
 import { type Artifact, type OciBlob, type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
 
@@ -50,7 +51,7 @@ export function makeRelease(made: MadeRelease): ReleaseRecord {
   const layerType = 'application/vnd.oci.image.layer.v1.tar+gzip'
   const tarball = write(tarballName, gzipSync(tar))
   const deb = made.deb ?? {
-    bytes: Buffer.from(`a package of ${content}`),
+    bytes: smallPackage(controlText(name, debianVersion(version)), content),
     package: name,
     version: debianVersion(version),
     control: controlText(name, debianVersion(version)),
@@ -219,4 +220,16 @@ function oneFileTar(name: string, content: string): Buffer {
   const sum = header.reduce((total, byte) => total + byte, 0)
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
   return Buffer.concat([header, body, Buffer.alloc((512 - (body.byteLength % 512)) % 512), Buffer.alloc(1024)])
+}
+
+/** A package that dpkg can unpack, with one file. Source: deb(5). */
+export function smallPackage(control: string, content: string): Buffer {
+  const member = (name: string, bytes: Buffer) =>
+    Buffer.concat([arHeader(name, bytes.byteLength, 1_700_000_000), bytes, Buffer.from(arPadding(bytes.byteLength))])
+  return Buffer.concat([
+    Buffer.from(arMagic),
+    member('debian-binary', Buffer.from('2.0\n')),
+    member('control.tar.gz', gzipSync(oneFileTar('./control', control))),
+    member('data.tar.gz', gzipSync(oneFileTar('./opt/content', content))),
+  ])
 }
