@@ -1,7 +1,6 @@
-/** The media type of the JSON form of Python's index. Source: PEP 691. */
-export const pythonJsonType = 'application/vnd.pypi.simple.v1+json'
+import { simpleJsonType } from '../python/simple.ts'
 
-const jsonTypes: readonly string[] = [pythonJsonType, 'application/vnd.pypi.simple.latest+json']
+const jsonTypes: readonly string[] = [simpleJsonType, 'application/vnd.pypi.simple.latest+json']
 const htmlTypes: readonly string[] = [
   'text/html',
   'application/vnd.pypi.simple.v1+html',
