@@ -119,7 +119,7 @@ function fileTable(record: ReleaseRecord): Html {
     ],
     artifacts.map(artifact => [
       html`<a href="${hrefOf(`../../../${artifactKey(record, artifact)}`)}">${artifact.name}</a><code class="digest">${artifact.digest}</code>`,
-      artifact.kind,
+      artifact.kind === 'oci' ? 'image index' : artifact.kind,
       formatBytes(artifact.sizeBytes),
     ]),
   )

@@ -62,8 +62,8 @@ time { white-space: nowrap; }
 .commands { display: flow-root; margin: .5rem 0; padding: .625rem .875rem; border-radius: .5rem; background: var(--code); }
 .commands code { display: block; white-space: pre-wrap; padding-left: 1.25em; text-indent: -1.25em; }
 .commands code + code { margin-top: .25rem; }
-.commands span { display: inline-block; max-width: 100%; text-indent: 0; }
-.copy button { float: right; min-height: 1.75rem; margin: -.25rem -.5rem -.25rem .75rem; padding: 0 .625rem; border: 1px solid var(--line); border-radius: .375rem; background: var(--raised); color: var(--text); font: .8125rem/1.5 system-ui, sans-serif; cursor: pointer; }
+.commands span { display: inline-block; max-width: 100%; text-indent: 0; word-break: break-all; }
+.copy button { float: right; height: 1.5rem; margin: -.25rem -.5rem 0 .75rem; padding: 0 .625rem; border: 1px solid var(--line); border-radius: .375rem; background: var(--raised); color: var(--text); font: .8125rem/1 system-ui, sans-serif; cursor: pointer; }
 table { width: 100%; border-collapse: collapse; }
 caption { padding: 0 0 .5rem; text-align: left; color: var(--muted); }
 th, td { padding: .5rem 1rem .5rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; font-weight: normal; }
