@@ -1,4 +1,14 @@
-import { createCleartextMessage, createMessage, enums, generateKey, readKey, readPrivateKey, sign } from 'openpgp'
+import {
+  armor,
+  createCleartextMessage,
+  createMessage,
+  enums,
+  generateKey,
+  PacketList,
+  readKey,
+  readPrivateKey,
+  sign,
+} from 'openpgp'
 import type { AptKeyFile } from '../keys/key-file.ts'
 
 /** A signed Release file in both forms that apt reads. */
@@ -12,13 +22,14 @@ export interface SignedRelease {
 /**
  * Sign a Release file with every key: while keys are exchanged, a client that knows one of them is content.
  *
- * Pre: the text ends with a line break and no line has trailing blanks; no key was made after `nowMs`.
+ * Pre: the text ends with a line break and no line has trailing blanks.
  * Shape: ed25519 in OpenPGP version 4 with SHA-512, which gpgv since 2.1 and sqv both accept.
  * Source: RFC 9580 §7 (cleartext signatures), apt's SplitClearSignedFile.
  */
 export async function signRelease(text: string, keys: readonly AptKeyFile[], nowMs: number): Promise<SignedRelease> {
   const signingKeys = await Promise.all(keys.map(key => readPrivateKey({ armoredKey: key.privateKey })))
-  const date = new Date(nowMs)
+  // A signature that is older than its key is none.
+  const date = new Date(Math.max(nowMs, ...signingKeys.map(key => key.getCreationTime().getTime())))
   const config = { preferredHashAlgorithm: enums.hash.sha512 }
   const inRelease = await sign({ message: await createCleartextMessage({ text }), signingKeys, date, config })
   const message = await createMessage({ binary: Buffer.from(text) })
@@ -39,4 +50,16 @@ export async function generateAptKey(userName: string, nowMs: number): Promise<A
   })
   const fingerprint = (await readKey({ armoredKey: publicKey })).getFingerprint()
   return { schema: 1, kind: 'openpgp', fingerprint, publicKey, privateKey }
+}
+
+/**
+ * Write public keys as one armoured block, for `Signed-By` and the file that clients fetch.
+ *
+ * Shape: one block, for of several readers take the first only; with the checksum that RFC 9580 has no more, for without it
+ * `gpg --dearmor` (2.2) leaves a byte behind the keys that makes the last of them unreadable.
+ */
+export async function renderKeyring(keys: readonly Pick<AptKeyFile, 'publicKey'>[]): Promise<string> {
+  const packets = new PacketList()
+  for (const { publicKey } of keys) packets.push(...(await readKey({ armoredKey: publicKey })).toPacketList())
+  return armor(enums.armor.publicKey, packets.write(), undefined, undefined, undefined, true)
 }
