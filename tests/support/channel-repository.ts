@@ -1,0 +1,181 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import { runProgram } from '../../src/cli/program.ts'
+import { releaseExecutable } from '../../src/cli/release-commands.ts'
+import { ReleaseError } from '../../src/core/error.ts'
+import { debianVersion } from '../../src/core/version.ts'
+import { artifactsOf } from '../../src/repository/artifacts.ts'
+import { openRepository, pinRoot, type TrustedRepository } from '../../src/trust/client.ts'
+import { poolKey } from '../../src/trust/layout.ts'
+import { type TestRepository, testRepository } from './git-repository.ts'
+import { recordIo } from './io.ts'
+import { makeRelease } from './made-release.ts'
+import { tempFolder } from './temp.ts'
+import { tinyDeb } from './tiny-deb.ts'
+
+/** How a command of `release` ended. */
+export interface ReleaseRun {
+  readonly exitCode: number
+  readonly changed: boolean | undefined
+  readonly result: unknown
+  readonly error: { readonly code: string; readonly hint: string } | undefined
+  readonly rows: readonly (readonly string[])[]
+  readonly text: string
+}
+
+/** What each kind of client is offered. */
+export interface Offers {
+  /** By suite, the versions of the package. */
+  readonly apt: Readonly<Record<string, readonly string[]>>
+  /** By channel, what its signed document names. */
+  readonly targets: Readonly<Record<string, string | undefined>>
+  /** By tag that is a channel, the version whose image it names. */
+  readonly tags: Readonly<Record<string, string | undefined>>
+  /** The Python files that are marked as withdrawn. */
+  readonly yanked: readonly string[]
+}
+
+/** A repository with a clone beside it, to which releases are uploaded and about which the real commands are run. */
+export interface ChannelRepository {
+  readonly folder: string
+  readonly run: (...argv: string[]) => Promise<ReleaseRun>
+  /** Make a release by hand, tag it unless it is a snapshot, and upload it. */
+  readonly release: (version: string) => Promise<void>
+  /** Read as clients do: apt's suites, tuf-js, the image layout, the Python index. */
+  readonly offers: () => Promise<Offers>
+  /** Ask for a release by its version as an installer does: its tarball's size, or the code of the refusal. */
+  readonly fetch: (version: string) => Promise<number | string | undefined>
+  /** The keys that a web server could serve, sorted. */
+  readonly files: () => readonly string[]
+  /** The same once more, to be changed on its own. */
+  readonly copy: () => ChannelRepository
+}
+
+const channels = ['edge', 'beta', 'stable'] as const
+
+/** Make a repository for the application `notes` by the real commands. */
+export async function channelRepository(): Promise<ChannelRepository> {
+  const clone = testRepository()
+  clone.commit('First')
+  const base = tempFolder()
+  const { run } = repositoryIn(base, clone)
+  await must(run('init', path.join(base, 'repository'), '--name', 'vendor', '--application', 'notes'))
+  return repositoryIn(base, clone)
+}
+
+function repositoryIn(base: string, clone: TestRepository): ChannelRepository {
+  const folder = path.join(base, 'repository')
+  const tree = clone.git('rev-parse', 'HEAD^{tree}').trim()
+  const run = (...argv: string[]) => {
+    const place = argv[0] === 'init' ? [] : ['--repository', folder]
+    return runRelease([...argv, ...place, '--keys', path.join(base, 'keys')], clone)
+  }
+  return {
+    folder,
+    run,
+    release: async version => {
+      const isSnapshot = version.includes('-git')
+      if (!isSnapshot) clone.git('tag', '--force', '--annotate', '--message', version, `v${version}`)
+      const distFolder = path.join(base, 'dist')
+      const deb = tinyDeb('notes', debianVersion(version), version)
+      const tagged = isSnapshot ? {} : { tag: `v${version}`, tree }
+      makeRelease({ distFolder, version, python: true, deb, ...tagged })
+      await must(run('upload', version, '--dist', distFolder))
+    },
+    offers: () => readOffers(folder, path.join(base, 'trust')),
+    fetch: version => fetchRelease(folder, path.join(base, 'trust'), version),
+    files: () =>
+      fs
+        .readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter(entry => entry.isFile())
+        .map(entry => path.relative(folder, path.join(entry.parentPath, entry.name)))
+        .filter(file => !file.startsWith('.cutover/'))
+        .toSorted(),
+    copy: () => {
+      const other = tempFolder()
+      fs.cpSync(base, other, { recursive: true })
+      return repositoryIn(other, clone)
+    },
+  }
+}
+
+async function runRelease(argv: readonly string[], clone: TestRepository): Promise<ReleaseRun> {
+  const io = { ...recordIo({ environment: clone.environment }), cwd: clone.folder }
+  const before = process.exitCode
+  process.exitCode = 0
+  const code = await runProgram(releaseExecutable, [...argv, '--json'], io)
+  const exitCode = code || Number(process.exitCode)
+  process.exitCode = before
+  return { exitCode, ...parse(io.text().stdout) }
+}
+
+async function must(running: Promise<ReleaseRun>): Promise<void> {
+  const { exitCode, text } = await running
+  if (exitCode !== 0) throw new Error(text.slice(-2000))
+}
+
+function parse(stdout: string): Omit<ReleaseRun, 'exitCode'> {
+  const events = stdout
+    .trim()
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line) as Readonly<Record<string, unknown>>)
+  const done = events.findLast(event => event['kind'] === 'run-done')
+  const failed = events.findLast(event => event['error'] !== undefined)
+  return {
+    changed: done?.['changed'] as boolean | undefined,
+    result: done?.['result'],
+    error: failed?.['error'] as ReleaseRun['error'],
+    rows: events.filter(event => event['kind'] === 'table').flatMap(event => event['rows'] as string[][]),
+    text: stdout,
+  }
+}
+
+async function openClient(folder: string, trust: string): Promise<TrustedRepository> {
+  const repositoryUrl = pathToFileURL(folder).href
+  await pinRoot({ folder: trust, repositoryUrl })
+  return openRepository({ folder: trust, repositoryUrl })
+}
+
+async function fetchRelease(folder: string, trust: string, version: string): Promise<number | string | undefined> {
+  const client = await openClient(folder, trust)
+  try {
+    const { record } = await client.record('notes', version)
+    const tarball = artifactsOf(record, 'tarball')[0]
+    return fs.statSync(path.join(folder, poolKey('notes', version, tarball?.name ?? ''))).size
+  } catch (caught) {
+    if (caught instanceof ReleaseError) return caught.code
+    throw caught
+  }
+}
+
+async function readOffers(folder: string, trust: string): Promise<Offers> {
+  const client = await openClient(folder, trust)
+  const { releases } = await client.index('notes')
+  const targets: Record<string, string | undefined> = {}
+  for (const channel of channels) targets[channel] = (await client.channel('notes', channel))?.release?.version
+  const images = new Map(releases.flatMap(({ version, images: [image] }) => (image ? [[image.digest, version]] : [])))
+  const layout = JSON.parse(fs.readFileSync(path.join(folder, 'oci/notes/index.json'), 'utf8')) as {
+    readonly manifests: readonly { readonly digest: string; readonly annotations?: Readonly<Record<string, string>> }[]
+  }
+  const tagged = new Map(
+    layout.manifests.map(({ digest, annotations }) => [annotations?.['org.opencontainers.image.ref.name'], digest]),
+  )
+  const python = JSON.parse(fs.readFileSync(path.join(folder, 'simple/notes/index.json'), 'utf8')) as {
+    readonly files: readonly { readonly filename: string; readonly yanked: boolean | string }[]
+  }
+  return {
+    apt: Object.fromEntries(channels.map(channel => [channel, suiteVersions(folder, channel)])),
+    targets,
+    tags: Object.fromEntries(channels.map(channel => [channel, images.get(tagged.get(channel) as `sha256:${string}`)])),
+    yanked: python.files.flatMap(({ filename, yanked }) => (yanked === false ? [] : [`${filename}: ${yanked}`])),
+  }
+}
+
+function suiteVersions(folder: string, suite: string): readonly string[] {
+  const file = path.join(folder, 'dists', suite, 'main/binary-all/Packages.gz')
+  const text = gunzipSync(fs.readFileSync(file)).toString('utf8')
+  return [...text.matchAll(/^Version: (.*)-1$/gm)].map(match => match[1]!)
+}

@@ -1,0 +1,40 @@
+import { gzipSync } from 'node:zlib'
+import { arHeader, arMagic, arPadding } from '../../src/envelope/ar.ts'
+import { type SmallEntry, smallTar, smallTarMembers, tarEnd } from '../../src/envelope/small-tar.ts'
+
+/** A real Debian package, as {@link makeRelease} takes one: it unpacks, and holds one file. */
+export interface TinyDeb {
+  readonly bytes: Buffer
+  readonly control: string
+  readonly package: string
+  readonly version: string
+}
+
+/** Make a package in memory with one file of the given content. Source: deb(5). */
+export function tinyDeb(name: string, version: string, content: string): TinyDeb {
+  const control = [
+    `Package: ${name}`,
+    `Version: ${version}`,
+    'Architecture: all',
+    'Maintainer: Ada <ada@example.org>',
+    `Description: the ${name} service`,
+    ' It keeps notes.',
+    '',
+  ].join('\n')
+  const members: readonly (readonly [string, Buffer])[] = [
+    ['debian-binary', Buffer.from('2.0\n')],
+    ['control.tar.gz', tarOf('control', control)],
+    ['data.tar.gz', tarOf(`opt/${name}/content`, content)],
+  ]
+  const parts = members.flatMap(([member, bytes]) => [
+    arHeader(member, bytes.byteLength, 0),
+    bytes,
+    Buffer.from(arPadding(bytes.byteLength)),
+  ])
+  return { bytes: Buffer.concat([Buffer.from(arMagic), ...parts]), control, package: name, version }
+}
+
+function tarOf(path: string, content: string): Buffer {
+  const entry: SmallEntry = { type: 'file', path, mode: 0o644, bytes: Buffer.from(content) }
+  return gzipSync(Buffer.concat([smallTar(smallTarMembers([entry]), 0), tarEnd]))
+}
