@@ -4,6 +4,7 @@ import { deb } from './schema/deb.ts'
 import { node } from './schema/node.ts'
 import { oci } from './schema/oci.ts'
 import { payload } from './schema/payload.ts'
+import { publish } from './schema/publish.ts'
 import { command, duration, environment, gitName, name, relativePath } from './schema/values.ts'
 
 /*
@@ -133,6 +134,7 @@ const recipeShape = z.strictObject({
     })
     .prefault({})
     .describe('How `cut` tries the release out before it tags it.'),
+  publish: publish.prefault({}),
   environments: z
     .record(name, z.strictObject({ variables: environment.default({}).describe('Values for `${NAME}` placeholders.') }))
     .default({ production: { variables: {} } })

@@ -7,6 +7,8 @@ const roomForMarks = 2000
 
 const warningStart = '<!-- cutover:yanked -->'
 const warningEnd = '<!-- /cutover:yanked -->'
+/** Browsers write line breaks in their own way. */
+const gap = /^\r?\n\r?\n/
 
 /** Say, where people do not see it, which release of which application the notes are of. */
 export function ownMark({ name, version }: Pick<ReleaseRecord, 'name' | 'version'>): string {
@@ -27,7 +29,8 @@ export function renderNotes(
 export function withWarning(notes: string, yanked: { readonly reason: string } | undefined): string {
   const from = notes.indexOf(warningStart)
   const to = notes.indexOf(warningEnd)
-  const bare = from === -1 || to < from ? notes : notes.slice(0, from) + notes.slice(to + warningEnd.length).trimStart()
+  const bare =
+    from === -1 || to < from ? notes : notes.slice(0, from) + notes.slice(to + warningEnd.length).replace(gap, '')
   if (yanked === undefined) return bare
   const reason = yanked.reason
     .replaceAll(/\s+/g, ' ')
