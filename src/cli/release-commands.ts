@@ -49,6 +49,10 @@ export const releaseExecutable: Executable = {
       summary: 'compare every file with its signed record, and make every index anew',
       load: async io => (await import('./release-reindex.ts')).releaseReindexCommand(io),
     },
+    keys: {
+      summary: 'make, list, rotate and revoke the keys that sign, and sign offline',
+      load: async io => (await import('./keys.ts')).keysCommand(io),
+    },
     image: {
       summary: 'push the image of a release to a registry, look at images, fetch them',
       load: async io => (await import('./release-image.ts')).releaseImageCommand(io),

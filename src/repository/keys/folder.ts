@@ -25,6 +25,12 @@ export interface KeyFolder {
   readonly tuf: (role: string) => readonly TufKey[]
   /** The OpenPGP keys: all sign. Errors: KEY_MISSING, KEY_PERMISSIONS, KEY_INVALID, KEY_PASSPHRASE. */
   readonly apt: () => readonly AptKeyFile[]
+  /** The OpenPGP keys that are here, unopened. */
+  readonly aptPlaces: () => readonly {
+    readonly fingerprint: string
+    readonly place: string
+    readonly encrypted: boolean
+  }[]
   /** The names that there are keys for, sorted: roles, and `apt`. */
   readonly names: () => readonly string[]
   /** Tell whether there is a key of a role, or of `apt`. */
@@ -135,6 +141,11 @@ class Keys implements KeyFolder {
       return this.#open(place, key) as AptKeyFile
     })
   }
+
+  aptPlaces = () =>
+    this.#stored('apt').flatMap(({ place, key }) =>
+      key.kind === 'openpgp' ? [{ fingerprint: key.fingerprint, place, encrypted: key.schema === 2 }] : [],
+    )
 
   names = (): readonly string[] => {
     const inFolder = this.#files().map(name => decodeURIComponent(name.replace(/(@[0-9a-f]+)?\.json$/, '')))

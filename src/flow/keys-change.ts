@@ -1,0 +1,145 @@
+import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
+import type { RepositoryChange } from '../repository/change.ts'
+import { type RepositoryView, readRepository } from '../repository/state.ts'
+import { ceremonyText, makePayload, payloadDigest, type SigningPayload } from '../repository/tuf/ceremony.ts'
+import type { Delegations } from '../repository/tuf/format.ts'
+import {
+  applicationOf,
+  changedDelegations,
+  changedRoot,
+  isTopLevel,
+  type SignatoryChange,
+} from '../repository/tuf/key-change.ts'
+import { targetsPart } from '../repository/tuf/metadata.ts'
+import { nextRoot, type RootRoles, rootPart, rootRoles } from '../repository/tuf/root.ts'
+import { freeVersions, type TufState } from '../repository/tuf/state.ts'
+import { summarise } from '../repository/tuf/summary.ts'
+import { writeFileAtomic } from '../sys/files.ts'
+import { applicationRole, type ReleaseIndex } from '../trust/layout.ts'
+import { publishChange } from './publish-change.ts'
+import type { Publisher, PublisherOptions } from './publisher.ts'
+import type { FlowTools } from './tools.ts'
+
+/** What the commands about keys have in common. */
+export interface KeysOptions extends PublisherOptions {
+  /** Write what is to be signed into this file, for keys that are kept offline, and publish nothing. */
+  readonly payload?: string | undefined
+}
+
+/** A change of who signs: published, or written down to be signed. */
+export interface SignatoryWork {
+  readonly publisher: Publisher
+  readonly command: string
+  /** Says what is to change of a state; it is asked again when somebody else was faster. Errors: USAGE. */
+  readonly edit: (state: TufState) => SignatoryChange
+}
+
+/** The role that a person means: one of the four, or that of an application. */
+export function roleNamed(name: string): string {
+  return isTopLevel(name) || name.startsWith(applicationRole('')) ? name : applicationRole(name)
+}
+
+/**
+ * Publish who signs from now on, signed by the keys at hand.
+ *
+ * Errors: KEY_THRESHOLD and KEY_MISSING name the ceremony; those of publishing. Crash: run again.
+ */
+export async function publishSignatories({ publisher, command, edit }: SignatoryWork, tools: FlowTools): Promise<void> {
+  const change = async (view: RepositoryView): Promise<RepositoryChange> => {
+    const signatories = edit(view.tuf)
+    const { roots, delegations } = changedParts(view.tuf, signatories)
+    const signing = publisher.signing({
+      nowMs: tools.clock.nowMs(),
+      lifetimesDays: view.description.lifetimesDays,
+    })
+    return {
+      indexes: await indexesOf(view, signatories.keys()),
+      authority: {
+        ...(roots === undefined ? {} : { root: nextRoot(view.tuf.root, roots, signing) }),
+        ...(delegations === undefined ? {} : { delegations }),
+      },
+    }
+  }
+  await publishChange({ publisher, command, edit: change }, tools)
+}
+
+/** Write down a change of who signs, to be signed elsewhere. Errors: USAGE (it concerns root and targets at once). */
+export async function exportSignatories(
+  { publisher, edit }: SignatoryWork,
+  file: string,
+  tools: FlowTools,
+): Promise<SigningPayload> {
+  const view = await readRepository(publisher.target, publisher.trustedRoot)
+  const { roots, delegations } = changedParts(view.tuf, edit(view.tuf))
+  if (roots !== undefined && delegations !== undefined) {
+    throw new ReleaseError('USAGE', 'this changes both root and targets, which are signed one after the other', {
+      hint: 'name the role',
+    })
+  }
+  const payload = roots === undefined ? await targetsPayload(view, delegations, tools) : rootPayload(view, roots, tools)
+  writePayload(payload, file, tools)
+  return payload
+}
+
+/** What a root that follows is to say; the roles that it has when `roots` is absent. */
+export function rootPayload(
+  { tuf, description }: RepositoryView,
+  roots: RootRoles | undefined,
+  tools: FlowTools,
+): SigningPayload {
+  const clocked = { nowMs: tools.clock.nowMs(), lifetimesDays: description.lifetimesDays }
+  const part = rootPart(tuf.root.signed.version + 1, roots ?? rootRoles(tuf.root), clocked)
+  return makePayload('root', part, tuf)
+}
+
+/** What top-level targets that follow are to say; the delegations that they have when `delegations` is absent. */
+export async function targetsPayload(
+  { tuf, target, description }: RepositoryView,
+  delegations: Delegations | undefined,
+  tools: FlowTools,
+): Promise<SigningPayload> {
+  const part = targetsPart({
+    version: await freeVersions(target)(['targets'], tuf.targets.version),
+    targets: [...tuf.targets.targets].map(([name, info]) => ({ path: name, ...info })),
+    delegations: delegations ?? tuf.targets.delegations,
+    signing: { nowMs: tools.clock.nowMs(), lifetimesDays: description.lifetimesDays },
+  })
+  return makePayload('targets', part, tuf)
+}
+
+/** Store a payload and show what it changes. */
+export function writePayload(payload: SigningPayload, file: string, tools: FlowTools): void {
+  writeFileAtomic(file, ceremonyText(payload))
+  tellPayload(payload, tools)
+}
+
+/** Show what signing a payload changes, and the digest that is compared on both machines. */
+export function tellPayload(payload: SigningPayload, { emit }: FlowTools): void {
+  emit({
+    kind: 'table',
+    title: `To be signed: ${payload.role}`,
+    columns: ['What changes'],
+    rows: summarise(payload).map(line => [line]),
+  })
+  emit({ kind: 'note', message: `compare on both machines: ${payloadDigest(payload)}` })
+}
+
+/** The lists of the applications among some roles: they are signed anew by their new keys. */
+export async function indexesOf(
+  view: RepositoryView,
+  roles: Iterable<string>,
+): Promise<ReadonlyMap<string, ReleaseIndex>> {
+  const indexes = new Map<string, ReleaseIndex>()
+  for (const role of roles) {
+    if (!isTopLevel(role)) indexes.set(applicationOf(role), await view.index(applicationOf(role)))
+  }
+  return indexes
+}
+
+/** Find a file that an option names. */
+export const fileOf = ({ cwd }: KeysOptions, file: string): string => path.resolve(cwd, file)
+
+function changedParts(state: TufState, signatories: SignatoryChange) {
+  return { roots: changedRoot(state, signatories), delegations: changedDelegations(state, signatories) }
+}

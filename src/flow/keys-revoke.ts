@@ -1,0 +1,123 @@
+import { ReleaseError } from '../core/error.ts'
+import { renderKeyring } from '../repository/apt/sign.ts'
+import { readAptKeys } from '../repository/keys/apt-keys.ts'
+import type { KeyFolder } from '../repository/keys/folder.ts'
+import type { RepositoryView } from '../repository/state.ts'
+import { topLevelRoles } from '../repository/tuf/authority.ts'
+import type { Signatories } from '../repository/tuf/delegation.ts'
+import { rolesOf, type SignatoryChange, signatoriesOf, withKey, withoutKey } from '../repository/tuf/key-change.ts'
+import { keyIdOf } from '../repository/tuf/signer.ts'
+import type { TufState } from '../repository/tuf/state.ts'
+import { exportSignatories, fileOf, type KeysOptions, publishSignatories } from './keys-change.ts'
+import { publishChange } from './publish-change.ts'
+import { findClone, openPublisher, type Publisher, viewOf } from './publisher.ts'
+import type { FlowTools } from './tools.ts'
+
+/** Which key to trust no more. */
+export interface KeysRevokeOptions extends KeysOptions {
+  /** The key id, or the fingerprint of an OpenPGP key: at least its first eight digits. */
+  readonly key: string
+  /** Put a new key in its place in the same breath. */
+  readonly replace: boolean
+}
+
+/** What a revocation came to. */
+export interface KeysRevokeResult {
+  readonly revoked: string
+  readonly roles: readonly string[]
+}
+
+/**
+ * Trust a key no more, at once: whatever it signs from now on is refused by every client that has seen the new root or targets.
+ *
+ * The file of the key goes into `revoked/` of the keys folder. Errors: USAGE (no such key; fewer would be left than must sign), KEY_*,
+ * those of publishing.
+ */
+export async function revokeKey(options: KeysRevokeOptions, tools: FlowTools): Promise<void> {
+  const startedMs = tools.clock.elapsedMs()
+  const publisher = await openPublisher(options, await findClone(options, tools))
+  const view = await viewOf(publisher)
+  const revoked = await findKey(view, options.key)
+  const roles = rolesOf(view.tuf, revoked)
+  if (roles.length === 0) await revokeApt({ publisher, revoked }, tools)
+  else await revokeTuf({ publisher, revoked, roles }, options, tools)
+  const isExported = options.payload !== undefined && roles.length > 0
+  if (!isExported) publisher.keys.retire(revoked)
+  tools.emit({
+    kind: 'run-done',
+    command: 'keys revoke',
+    changed: !isExported,
+    durationMs: tools.clock.elapsedMs() - startedMs,
+    message: isExported ? `${options.payload} is to be signed: release keys sign` : `${revoked} is trusted no more`,
+    result: { revoked, roles: roles.length === 0 ? ['apt'] : roles } satisfies KeysRevokeResult,
+  })
+}
+
+async function findKey({ tuf, description }: RepositoryView, prefix: string): Promise<string> {
+  const roles = [...topLevelRoles, ...tuf.targets.delegations.roles.map(({ name }) => name)]
+  const tufIds = roles.flatMap(role => signatoriesOf(tuf, role).publicKeys.map(keyIdOf))
+  const aptIds = (await readAptKeys(description.aptKey)).map(({ fingerprint }) => fingerprint)
+  const found = [...new Set([...tufIds, ...aptIds])].filter(id => id.startsWith(prefix))
+  if (found.length === 1 && prefix.length >= 8) return found[0]!
+  throw new ReleaseError('USAGE', `${found.length} keys of the repository begin with ${JSON.stringify(prefix)}`, {
+    hint: 'give at least eight digits of one key; `release keys list` shows them',
+    details: { keys: found },
+  })
+}
+
+interface Revocation {
+  readonly publisher: Publisher
+  readonly revoked: string
+  readonly roles: readonly string[]
+}
+
+async function revokeTuf(
+  { publisher, revoked, roles }: Revocation,
+  options: KeysRevokeOptions,
+  tools: FlowTools,
+): Promise<void> {
+  const replacements = new Map<string, string>()
+  if (options.replace) {
+    const { tuf } = await viewOf(publisher)
+    for (const role of roles) replacements.set(role, replacement(publisher.keys, role, signatoriesOf(tuf, role)))
+  }
+  const edit = (state: TufState): SignatoryChange =>
+    new Map(
+      roles.map(role => {
+        const added = replacements.get(role)
+        const before = signatoriesOf(state, role)
+        return [role, withoutKey(role, added === undefined ? before : withKey(before, added), revoked)]
+      }),
+    )
+  const work = { publisher, command: 'release keys revoke', edit }
+  if (options.payload === undefined) await publishSignatories(work, tools)
+  else await exportSignatories(work, fileOf(options, options.payload), tools)
+}
+
+function replacement(keys: KeyFolder, role: string, before: Signatories): string {
+  const unused = keys.tuf(role).find(({ publicKey }) => !before.publicKeys.includes(publicKey))
+  return (unused ?? keys.addTuf(role)).publicKey
+}
+
+async function revokeApt({ publisher, revoked }: Omit<Revocation, 'roles'>, tools: FlowTools): Promise<void> {
+  const { keys } = publisher
+  if (keys.apt().every(({ fingerprint }) => fingerprint === revoked)) {
+    throw new ReleaseError('USAGE', `without ${revoked} nothing would sign for apt`, {
+      hint: 'run: release keys rotate apt',
+    })
+  }
+  // Put aside first: what is signed by the publication must not be signed by it any more.
+  keys.retire(revoked)
+  await publishChange(
+    {
+      publisher,
+      command: 'release keys revoke',
+      edit: async view => {
+        const left = (await readAptKeys(view.description.aptKey)).filter(({ fingerprint }) => fingerprint !== revoked)
+        const description = { ...view.description, aptKey: await renderKeyring(left) }
+        return { indexes: new Map(), description, resign: true }
+      },
+    },
+    tools,
+  )
+}
