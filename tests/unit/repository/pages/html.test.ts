@@ -14,7 +14,7 @@ describe('html', () => {
 
   it('lets no text open a tag or leave an attribute', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), text => {
+      fc.property(fc.string(), text => {
         expect(escapeHtml(text)).not.toMatch(/[<>"']/)
         expect(html`<a title="${text}">`.text.slice('<a title="'.length, -'">'.length)).not.toMatch(/[<>"]/)
       }),
