@@ -9,27 +9,31 @@ const pieceBytes = 512 * 1024
 /** When many download at once, memory counts for more than speed. */
 const smallPieceBytes = 64 * 1024
 const mostLargePieces = 64
-/** A client that takes longer for a piece (4 KiB/s) keeps a connection for nothing. */
-const pieceTimeoutMs = 120_000
 
 const spare: Buffer[] = []
 let largePieces = 0
 
+/** Which bytes to send. */
+export interface SendOptions {
+  readonly start: number
+  /** The first that is not sent. */
+  readonly end: number
+  /** How long a client may take for half a mebibyte. */
+  readonly pieceMs: number
+}
+
 /**
- * Send the bytes of a file from `start` up to but without `end`, and close it.
+ * Send bytes of a file, and close it.
  *
  * Pre: the head of the answer is set; the response has its socket. Post: the next piece is read while the one before is sent; memory is
  * bounded whatever number of clients take whatever time. A client that goes away, or is too slow, ends its download; nobody is left
  * to tell, and neither is when the file became shorter: the connection breaks off, so that it is noticed.
  */
-export async function sendFile(
-  response: http.ServerResponse,
-  file: OpenFile,
-  { start, end }: { readonly start: number; readonly end: number },
-): Promise<void> {
+export async function sendFile(response: http.ServerResponse, file: OpenFile, options: SendOptions): Promise<void> {
+  const { start, end } = options
   try {
     if (end - start <= largestWholeBytes) response.end(readPiece(file.descriptor, start, end - start))
-    else await stream(response, file.descriptor, { start, end })
+    else await stream(response, file.descriptor, options)
   } catch {
     response.destroy()
   } finally {
@@ -40,7 +44,7 @@ export async function sendFile(
 async function stream(
   response: http.ServerResponse,
   descriptor: number,
-  range: { readonly start: number; readonly end: number },
+  { start, end, pieceMs }: SendOptions,
 ): Promise<void> {
   const { socket } = response
   if (socket === null || socket.destroyed) return
@@ -51,14 +55,14 @@ async function stream(
       wake = resolve
       response.write(piece, () => resolve())
     })
-  const timer = setTimeout(() => socket.destroy(), pieceTimeoutMs)
+  const timer = setTimeout(() => socket.destroy(), pieceMs)
   socket.once('close', onClose)
   const buffers = takeBuffers()
   try {
     let sent: Promise<void> = Promise.resolve()
-    for (let at = range.start, turn = 0; at < range.end; turn += 1) {
+    for (let at = start, turn = 0; at < end; turn += 1) {
       const buffer = buffers[turn % buffers.length]!
-      const piece = await readInto(buffer, descriptor, at, range.end)
+      const piece = await readInto(buffer, descriptor, at, end)
       at += piece.byteLength
       await sent
       timer.refresh()

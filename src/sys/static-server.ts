@@ -62,22 +62,32 @@ export type Answerer = (request: StaticRequest) => Answer | Promise<Answer>
  * What a client may take of the server. Whoever holds more connections than this open keeps others out: that is for a
  * firewall or a proxy to prevent.
  */
-const limits = {
-  connections: 1024,
+export interface ServerLimits {
+  readonly connections: number
   /** Requests that wait on one connection for those before them: apt sends ten. */
+  readonly waiting: number
+  /** For the head of a request. */
+  readonly headMs: number
+  /** For nothing to come or go. */
+  readonly idleMs: number
+  /** For half a mebibyte to be taken: a client that is slower (4 KiB/s) keeps a connection for nothing. */
+  readonly pieceMs: number
+}
+
+const usualLimits: ServerLimits = {
+  connections: 1024,
   waiting: 64,
-  headerBytes: 16 * 1024,
-  headers: 100,
-  headersMs: 10_000,
-  requestMs: 30_000,
+  headMs: 10_000,
   idleMs: 60_000,
-} as const
+  pieceMs: 120_000,
+}
 
 /** Where to listen, and whom to tell of each request. */
 export interface ListenOptions {
   readonly host: string
   readonly port: number
-  readonly onRequest?: (request: ServedRequest) => void
+  readonly onRequest?: ((request: ServedRequest) => void) | undefined
+  readonly limits?: Partial<ServerLimits>
 }
 
 /** Serve a folder of files, read-only, as {@link startServer} does. Hidden names are never served, and a symbolic link only when it stays inside the folder. */
@@ -95,19 +105,22 @@ export function startStaticServer({
  * Errors: LISTEN_FAILED. Source: RFC 9110 §13 (conditions), §14 (ranges).
  */
 export async function startServer(answer: Answerer, options: ListenOptions): Promise<StaticServer> {
-  const connections = new Connections()
+  const limits = { ...usualLimits, ...options.limits }
+  const serving: Serving = { answer, onRequest: options.onRequest, limits }
+  const connections = new Connections(limits.waiting)
   const server = http.createServer(
     {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: limits.headMs,
+      requestTimeout: limits.headMs,
       keepAliveTimeout: limits.idleMs,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: limits.headMs / 2,
     },
-    (request, response) => connections.inTurn(response, () => respond(answer, request, response, options.onRequest)),
+    (request, response) => connections.inTurn(response, () => respond(serving, request, response)),
   )
+  server.on('connection', socket => connections.add(socket))
   server.maxConnections = limits.connections
-  server.maxHeadersCount = limits.headers
+  server.maxHeadersCount = 100
   server.timeout = limits.idleMs
   // Nobody is told to go on with a body: there is nothing that would take it.
   server.on('checkContinue', (request, response) => server.emit('request', request, response))
@@ -181,41 +194,65 @@ function listen(server: http.Server, host: string, port: number): Promise<void> 
 }
 
 async function close(server: http.Server, connections: Connections, graceMs: number): Promise<void> {
-  connections.isClosing = true
   const closed = new Promise(resolve => server.close(resolve))
+  connections.close()
   const timer = setTimeout(() => server.closeAllConnections(), graceMs)
   if (graceMs === 0) server.closeAllConnections()
   await closed
   clearTimeout(timer)
 }
 
-/** Requests that came on one connection before the answer to the first was sent wait without holding anything open. */
+/** The connections of a server, each with the number of its requests that are not answered yet. */
 class Connections {
-  isClosing = false
-  readonly #waiting = new WeakMap<Socket, number>()
+  readonly #mostWaiting: number
+  readonly #unanswered = new Map<Socket, number>()
+  #isClosing = false
 
+  constructor(mostWaiting: number) {
+    this.#mostWaiting = mostWaiting
+  }
+
+  add(socket: Socket): void {
+    this.#unanswered.set(socket, 0)
+    socket.once('close', () => this.#unanswered.delete(socket))
+  }
+
+  /** Run when those before it on its connection are answered: until then a request holds nothing open. */
   inTurn(response: http.ServerResponse, run: () => void): void {
-    response.shouldKeepAlive &&= !this.isClosing
-    if (response.socket !== null) {
-      run()
-      return
-    }
     const { socket } = response.req
-    const waiting = (this.#waiting.get(socket) ?? 0) + 1
-    if (waiting > limits.waiting) socket.destroy()
-    this.#waiting.set(socket, waiting)
-    response.once('socket', () => {
-      this.#waiting.set(socket, (this.#waiting.get(socket) ?? 1) - 1)
-      run()
+    if (this.#count(socket, 1) > this.#mostWaiting + 1) socket.destroy()
+    response.once('close', () => {
+      if (this.#count(socket, -1) === 0 && this.#isClosing) socket.destroySoon()
     })
+    if (response.socket === null) response.once('socket', run)
+    else run()
+  }
+
+  /** End those that wait for a request, and the others as soon as they do. */
+  close(): void {
+    this.#isClosing = true
+    for (const [socket, count] of this.#unanswered) if (count === 0) socket.destroySoon()
+  }
+
+  #count(socket: Socket, change: number): number {
+    const before = this.#unanswered.get(socket)
+    // It was closed, and forgotten.
+    if (before === undefined) return 0
+    this.#unanswered.set(socket, before + change)
+    return before + change
   }
 }
 
+/** What every answer takes. */
+interface Serving extends Pick<ListenOptions, 'onRequest'> {
+  readonly answer: Answerer
+  readonly limits: ServerLimits
+}
+
 async function respond(
-  answer: Answerer,
+  { answer, onRequest, limits }: Serving,
   request: http.IncomingMessage,
   response: http.ServerResponse,
-  onRequest: ((request: ServedRequest) => void) | undefined,
 ): Promise<void> {
   const { method = '', url = '', headers, socket } = request
   if (onRequest !== undefined) watch(request, response, onRequest)
@@ -236,7 +273,7 @@ async function respond(
   }
   if (answered.kind === 'bytes') sendBytes(response, answered)
   else if (socket.destroyed) answered.file.close()
-  else await sendSelected(request, response, answered)
+  else await sendSelected(response, answered, limits)
 }
 
 function watch(
@@ -259,10 +296,11 @@ function sendBytes(response: http.ServerResponse, { status, headers, bytes }: By
 }
 
 async function sendSelected(
-  request: http.IncomingMessage,
   response: http.ServerResponse,
   { file, headers }: FileAnswer,
+  { pieceMs }: ServerLimits,
 ): Promise<void> {
+  const request = response.req
   const representation = { ...file, etag: headers['etag'] ?? file.etag }
   const selection = select(request.headers, representation)
   const { status, start, end } = selection
@@ -274,7 +312,7 @@ async function sendSelected(
   }
   response.writeHead(status, headOf(selection, representation, headers))
   if (end > start && request.method === 'GET') {
-    await sendFile(response, file, selection)
+    await sendFile(response, file, { start, end, pieceMs })
     return
   }
   file.close()

@@ -26,6 +26,10 @@ describe('select', () => {
     ['a range of the same', { range: 'bytes=0-9', 'if-range': '"a"' }, { status: 206, start: 0, end: 10 }],
     ['a range of the same time', { range: 'bytes=0-9', 'if-range': same }, { status: 206, start: 0, end: 10 }],
     ['a range of something else', { range: 'bytes=0-9', 'if-range': '"b"' }, { status: 200, start: 0, end: 100 }],
+    ['these bytes or none', { 'if-match': '"b", "a"' }, { status: 200, start: 0, end: 100 }],
+    ['other bytes or none', { 'if-match': '"b", W/"a"' }, { status: 412, start: 0, end: 0 }],
+    ['the bytes of then or none', { 'if-unmodified-since': same }, { status: 200, start: 0, end: 100 }],
+    ['the bytes of before or none', { 'if-unmodified-since': earlier }, { status: 412, start: 0, end: 0 }],
   ])('answers %s', (_, headers, expected) => {
     expect(select(headers, file)).toEqual(expected)
   })
