@@ -2,10 +2,10 @@ import { compareVersions, isPreRelease } from '../core/version.ts'
 import { channelsOf } from '../repository/channels.ts'
 import { cutVersions } from '../repository/dist.ts'
 import type { ApplicationSummary } from '../repository/ledger.ts'
-import { applicationsOf, type RepositoryView, readRepository } from '../repository/state.ts'
+import { applicationsOf, type RepositoryView } from '../repository/state.ts'
 import type { ListedRelease, ReleaseIndex } from '../trust/layout.ts'
 import { assertKnown } from './chosen-application.ts'
-import { distFolderOf, findClone, openPublisher, type PublisherOptions } from './publisher.ts'
+import { distFolderOf, findClone, openPublisher, type PublisherOptions, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 
 /** What to list. */
@@ -48,7 +48,7 @@ export async function listRepository(options: RepositoryListOptions, tools: Flow
   const startedMs = tools.clock.elapsedMs()
   const clone = await findClone(options, tools)
   const publisher = await openPublisher(options, clone)
-  const view = await readRepository(publisher.target, publisher.trustedRoot)
+  const view = await viewOf(publisher)
   const known = applicationsOf(view)
   if (options.application !== undefined) assertKnown(options.application, known)
   const applications = options.application === undefined ? known : [options.application]

@@ -7,7 +7,7 @@ import { type Authority, delegatedAuthority, rootAuthority } from '../repository
 import { expiryReport, type RoleExpiry } from '../repository/tuf/expiry.ts'
 import { type RoleDates, readRole } from '../repository/tuf/state.ts'
 import { eachInParallel } from '../sys/parallel.ts'
-import { applicationRole, type ReleaseIndex } from '../trust/layout.ts'
+import { applicationRole, type ReleaseIndex, type RepositoryDescription } from '../trust/layout.ts'
 import { publishChange } from './publish-change.ts'
 import { findClone, openPublisher, type PublisherOptions } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -18,52 +18,43 @@ export interface RefreshOptions extends PublisherOptions {
   readonly checkOnly: boolean
 }
 
-/** When what expires, after the command. */
+/** When what expires, after the command. Besides the roles there is `apt`, where suites have a last day. */
 export interface RefreshResult {
   readonly renewed: readonly string[]
   readonly roles: readonly RoleExpiry[]
 }
 
-interface Renewal {
-  readonly report: readonly RoleExpiry[]
-  /** The roles that are signed anew; none when all dates are fresh. */
-  readonly renewed: readonly string[]
-  readonly change: RepositoryChange | undefined
-}
-
 const dayMs = 86_400_000
 /** What is younger than this share of its lifetime is not worth a signature: cron may run as often as it likes. */
 const freshShare = 0.1
-/** What every publication signs. */
-const renewedAlways = ['snapshot', 'timestamp']
+/** Less than this is too little to find the owner of a key in. */
+const urgentDays = 14
+/** What is signed without being asked for by name: keys for these are where publications are made. */
+const renewedByTime: ReadonlySet<string> = new Set(['snapshot', 'timestamp', 'apt'])
 
 /**
- * Renew the dates of a repository: timestamp and snapshot, apt's suites where they have a last day, and roles that are about to expire
- * where their keys are at hand.
+ * Renew the dates of a repository: timestamp and snapshot, apt's suites where they have a last day, and roles that are in the last
+ * third of their time where their keys are at hand.
  *
- * Post: nothing was written when all dates are fresh. Errors: METADATA_EXPIRING (something else is about to expire, or did), those of
- * publishing.
+ * Post: nothing was written when all dates are fresh; a warning was told of what is in the last third of its time.
+ * Errors: METADATA_EXPIRING (something has less than two weeks left, or none), those of publishing.
  */
 export async function refreshRepository(options: RefreshOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
+  const nowMs = tools.clock.nowMs()
   const publisher = await openPublisher(options, await findClone(options, tools))
-  const { target, keys } = publisher
-  let renewal: Renewal | undefined
+  let report: readonly RoleExpiry[] = []
+  let renewed: readonly string[] = []
   const edit = async (view: RepositoryView) => {
-    const report = await reportExpiry(view, target, tools)
-    renewal = options.checkOnly
-      ? { report, renewed: [], change: undefined }
-      : await planRenewal(view, report, { keys, tools })
-    return renewal.change
+    report = await reportExpiry(view, publisher.target, tools)
+    renewed = options.checkOnly ? [] : rolesToRenew(view, report, { keys: publisher.keys, nowMs })
+    return renewed.length === 0 ? undefined : await renewal(view, renewed)
   }
   const { view } = await publishChange({ publisher, command: 'release refresh', edit }, tools)
-  if (renewal === undefined) throw new Error('publishChange never asked what to change')
-  const { renewed } = renewal
-  const { lifetimesDays } = view.description
-  const roles = renewal.report.map(row =>
-    renewed.includes(row.role) ? renewedRow(row.role, lifetimeOf(row.role, lifetimesDays), tools.clock.nowMs()) : row,
-  )
-  tellExpiry(roles, tools)
+  const { description } = view
+  const roles = report.map(row => (renewed.includes(row.role) ? renewedRow(row, description, nowMs) : row))
+  tellExpiry({ renewed, roles }, tools)
+  assertNoneExpires(roles, { description, checkOnly: options.checkOnly }, tools)
   tools.emit({
     kind: 'run-done',
     command: 'refresh',
@@ -72,7 +63,6 @@ export async function refreshRepository(options: RefreshOptions, tools: FlowTool
     message: renewed.length === 0 ? 'all dates are as they were' : `renewed ${renewed.join(', ')}`,
     result: { renewed, roles } satisfies RefreshResult,
   })
-  assertNoneExpires(roles, options.checkOnly)
 }
 
 async function reportExpiry(
@@ -81,106 +71,118 @@ async function reportExpiry(
   { clock, signal }: FlowTools,
 ): Promise<readonly RoleExpiry[]> {
   const applications = applicationsOf(view)
-  const dates = new Map<string, RoleDates>()
-  await eachInParallel(applications, { parallelism, stop: () => {} }, async application => {
+  const dates = new Map(applications.map(application => [applicationRole(application), noDates]))
+  await eachInParallel([...dates.keys()], { parallelism, stop: () => {} }, async role => {
     signal.throwIfAborted()
-    const role = applicationRole(application)
     dates.set(role, await readRole(view.target, view.tuf, role))
   })
-  const sorted = new Map([...dates].toSorted(([a], [b]) => (a < b ? -1 : 1)))
-  return expiryReport(view.tuf, sorted, { nowMs: clock.nowMs(), lifetimesDays: view.description.lifetimesDays })
+  const nowMs = clock.nowMs()
+  const roles = expiryReport(view.tuf, dates, { nowMs, lifetimesDays: view.description.lifetimesDays })
+  return [...roles, ...suiteExpiry(view, nowMs)]
 }
 
-async function planRenewal(
-  view: RepositoryView,
+const noDates: RoleDates = { version: 0, expiresMs: 0 }
+
+/** The last day of the suite of apt that ends first; nothing where they have none. */
+function suiteExpiry({ ledger, description }: RepositoryView, nowMs: number): readonly RoleExpiry[] {
+  const { validDays } = description.apt
+  const dates = Object.values(ledger.suites).map(({ dateMs }) => dateMs)
+  if (validDays === undefined || dates.length === 0) return []
+  const expiresMs = Math.min(...dates) + validDays * dayMs
+  const left = (expiresMs - nowMs) / dayMs
+  const level = left <= 0 ? 'expired' : left < validDays / 3 ? 'soon' : 'ok'
+  return [{ role: 'apt', expiresMs, daysLeft: Math.floor(left), level }]
+}
+
+function rolesToRenew(
+  { tuf, description }: RepositoryView,
   report: readonly RoleExpiry[],
-  { keys, tools }: { readonly keys: KeyFolder; readonly tools: FlowTools },
-): Promise<Renewal> {
-  const { tuf, description } = view
-  const nowMs = tools.clock.nowMs()
-  const isDue = ({ role, level }: RoleExpiry, authority: Authority | undefined) =>
-    level !== 'ok' && authority !== undefined && canSign(keys, role, authority)
-  const due = new Set(
-    report
-      .filter(row => {
-        if (row.role === 'root' || renewedAlways.includes(row.role)) return false
-        if (row.role === 'targets') return isDue(row, rootAuthority(tuf.root, 'targets'))
-        return isDue(row, delegatedAuthority(tuf.targets.delegations, row.role))
-      })
-      .map(({ role }) => role),
-  )
-  const isAptDue = isSuiteAged(view, nowMs)
-  const isAged = report.some(
-    row =>
-      renewedAlways.includes(row.role) && isPast(row.expiresMs, lifetimeOf(row.role, description.lifetimesDays), nowMs),
-  )
-  if (due.size === 0 && !isAptDue && !isAged) return { report, renewed: [], change: undefined }
+  { keys, nowMs }: { readonly keys: KeyFolder; readonly nowMs: number },
+): readonly string[] {
+  const authorityOf = (role: string): Authority | undefined =>
+    role === 'targets' ? rootAuthority(tuf.root, role) : delegatedAuthority(tuf.targets.delegations, role)
+  const isDue = ({ role, expiresMs, level }: RoleExpiry): boolean => {
+    if (role === 'root') return false
+    if (renewedByTime.has(role)) return isAged(expiresMs, lifetimeDaysOf(role, description), nowMs)
+    return level !== 'ok' && canSign(keys, role, authorityOf(role))
+  }
+  const due = report.filter(isDue).map(({ role }) => role)
+  // Whatever is signed anew is named by these.
+  return due.length === 0 ? [] : [...new Set([...due, 'snapshot', 'timestamp'])]
+}
+
+async function renewal(view: RepositoryView, renewed: readonly string[]): Promise<RepositoryChange> {
   const indexes = new Map<string, ReleaseIndex>()
   for (const application of applicationsOf(view)) {
-    if (due.has(applicationRole(application))) indexes.set(application, await view.index(application))
+    if (renewed.includes(applicationRole(application))) indexes.set(application, await view.index(application))
   }
-  const change: RepositoryChange = {
-    indexes,
-    resign: isAptDue,
-    ...(due.has('targets') ? { authority: { renewTargets: true } } : {}),
-  }
-  return { report, renewed: [...due, ...renewedAlways, ...(isAptDue ? ['apt'] : [])], change }
+  const authority = renewed.includes('targets') ? { authority: { renewTargets: true } } : {}
+  return { indexes, resign: renewed.includes('apt'), ...authority }
 }
 
-function canSign(keys: KeyFolder, role: string, authority: Authority): boolean {
+function canSign(keys: KeyFolder, role: string, authority: Authority | undefined): boolean {
+  if (authority === undefined) return false
   return keys.tuf(role).filter(({ keyId }) => authority.keys.has(keyId)).length >= authority.threshold
 }
 
-/** Whether apt's suites have a last day, and one of them has used up a share of its time. */
-function isSuiteAged({ ledger, description }: RepositoryView, nowMs: number): boolean {
-  const { validDays } = description.apt
-  if (validDays === undefined) return false
-  return Object.values(ledger.suites).some(({ dateMs }) => isPast(dateMs + validDays * dayMs, validDays, nowMs))
-}
-
-function isPast(expiresMs: number, lifetimeDays: number, nowMs: number): boolean {
+function isAged(expiresMs: number, lifetimeDays: number, nowMs: number): boolean {
   const lifetimeMs = lifetimeDays * dayMs
   return nowMs - (expiresMs - lifetimeMs) >= lifetimeMs * freshShare
 }
 
-function lifetimeOf(role: string, lifetimesDays: RepositoryView['description']['lifetimesDays']): number {
+function lifetimeDaysOf(role: string, { lifetimesDays, apt }: RepositoryDescription): number {
+  if (role === 'apt') return apt.validDays ?? Number.POSITIVE_INFINITY
   return role === 'root' || role === 'targets' || role === 'snapshot' || role === 'timestamp'
     ? lifetimesDays[role]
     : lifetimesDays.application
 }
 
-function renewedRow(role: string, lifetimeDays: number, nowMs: number): RoleExpiry {
-  return { role, expiresMs: nowMs + lifetimeDays * dayMs, daysLeft: lifetimeDays, level: 'ok' }
+function renewedRow({ role }: RoleExpiry, description: RepositoryDescription, nowMs: number): RoleExpiry {
+  const daysLeft = lifetimeDaysOf(role, description)
+  return { role, expiresMs: nowMs + daysLeft * dayMs, daysLeft, level: 'ok' }
 }
 
-function tellExpiry(roles: readonly RoleExpiry[], { emit }: FlowTools): void {
+function tellExpiry({ renewed, roles }: RefreshResult, { emit }: FlowTools): void {
   emit({
     kind: 'table',
     title: '',
-    columns: ['Role', 'Expires', 'Days left', ''],
+    columns: ['Role', 'Expires', 'Days left', 'State'],
     rows: roles.map(({ role, expiresMs, daysLeft, level }) => [
       role,
-      new Date(expiresMs).toISOString().slice(0, 10),
+      dateText(expiresMs),
       String(daysLeft),
-      level === 'ok' ? '' : level,
+      renewed.includes(role) ? 'renewed' : level,
     ]),
   })
 }
 
-function assertNoneExpires(roles: readonly RoleExpiry[], checkOnly: boolean): void {
-  const expiring = roles.filter(({ level }) => level !== 'ok')
-  const [first] = expiring.toSorted((a, b) => a.expiresMs - b.expiresMs)
+/** Warns early, so that owners of keys can be found, and fails late, so that whoever is told by mail every night listens. */
+function assertNoneExpires(
+  roles: readonly RoleExpiry[],
+  { description, checkOnly }: { readonly description: RepositoryDescription; readonly checkOnly: boolean },
+  { emit }: FlowTools,
+): void {
+  const expiring = roles.filter(({ level }) => level !== 'ok').toSorted((a, b) => a.expiresMs - b.expiresMs)
+  const isUrgent = ({ role, daysLeft }: RoleExpiry) =>
+    daysLeft < Math.min(urgentDays, lifetimeDaysOf(role, description) / 3)
+  for (const row of expiring.filter(each => !isUrgent(each))) {
+    emit({ kind: 'warning', code: 'METADATA_EXPIRING', message: `${expiryText(row)}: sign it anew before` })
+  }
+  const urgent = expiring.filter(isUrgent)
+  const [first] = urgent
   if (first === undefined) return
-  const isRenewable = checkOnly && expiring.every(({ role }) => renewedAlways.includes(role))
-  const keyed = expiring.map(({ role }) => role).join(', ')
-  throw new ReleaseError(
-    'METADATA_EXPIRING',
-    `${first.role} ${first.level === 'expired' ? 'expired' : 'expires'} on ${new Date(first.expiresMs).toISOString().slice(0, 10)}`,
-    {
-      hint: isRenewable
-        ? 'run: release refresh'
-        : `run \`release refresh\` where the keys of ${keyed} are; a root is renewed with \`release keys\``,
-      details: { roles: expiring.map(({ role }) => role), expires: first.expiresMs },
-    },
-  )
+  const names = urgent.map(({ role }) => role)
+  const isRenewable = checkOnly && names.every(role => renewedByTime.has(role))
+  throw new ReleaseError('METADATA_EXPIRING', urgent.map(expiryText).join('; '), {
+    hint: isRenewable
+      ? 'run: release refresh'
+      : `run \`release refresh\` where the keys of ${names.join(', ')} are; a root is renewed with \`release keys\``,
+    details: { roles: names, expiresMs: first.expiresMs },
+  })
 }
+
+function expiryText({ role, expiresMs, level }: RoleExpiry): string {
+  return `${role} ${level === 'expired' ? 'expired' : 'expires'} on ${dateText(expiresMs)}`
+}
+
+const dateText = (timeMs: number) => new Date(timeMs).toISOString().slice(0, 10)

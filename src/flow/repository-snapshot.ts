@@ -1,8 +1,8 @@
 import { keysOfSnapshot, parseSnapshotId, snapshotId } from '../repository/dated.ts'
 import type { Ledger } from '../repository/ledger.ts'
-import { type RepositoryView, readRepository } from '../repository/state.ts'
+import type { RepositoryView } from '../repository/state.ts'
 import { publishChange } from './publish-change.ts'
-import { findClone, openPublisher, type PublisherOptions } from './publisher.ts'
+import { findClone, openPublisher, type PublisherOptions, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 
 /** What the commands about dated snapshots tell. */
@@ -17,7 +17,7 @@ export interface SnapshotResult {
 export async function listSnapshots(options: PublisherOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
   const publisher = await openPublisher(options, await findClone(options, tools))
-  const { ledger } = await readRepository(publisher.target, publisher.trustedRoot)
+  const { ledger } = await viewOf(publisher)
   if (ledger.snapshots.length > 0) {
     tools.emit({
       kind: 'table',
