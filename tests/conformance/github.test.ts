@@ -65,7 +65,8 @@ describe('a release at GitHub', () => {
     expect(result.sentBytes).toBe(planAssets(release).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))
     expectPublished()
     expect(log().at(-1)).toBe('PATCH /releases/ID')
-    expect(log().at(-2)).toBe('GET /releases/ID/assets?per_page=100&page=1')
+    expect(log().at(-2)).toBe('GET /releases/ID')
+    expect(log().at(-3)).toBe('GET /releases/ID/assets?per_page=100&page=1')
     expect(log().filter(line => line.startsWith('PATCH'))).toHaveLength(1)
     expect(github.releases[0]?.body).toMatch(/^- something new\n\n<!-- cutover:release notes 1\.0\.0 sha256:/)
     expect(github.latestId).toBe(github.releases[0]?.id)
@@ -253,6 +254,42 @@ describe('faults', () => {
     expect(await codeOfAsync(outlet.publish(release, tools))).toBe('RELEASE_DAMAGED')
     expect(github.published()).toEqual([])
   })
+})
+
+describe('two publishers at once', () => {
+  it('end in one whole release', async () => {
+    github.settings.immutable = true
+    const others = Array.from({ length: 3 }, (_, at) => outletTools(path.join(distFolder, `machine-${at}`)))
+    const results = await Promise.all(others.map(each => outlet.publish(release, each)))
+    for (const { kind } of results) expect(['published', 'unchanged']).toContain(kind)
+    expectPublished()
+  })
+
+  it('with a draft each: the slower one finds the same release and drops its own', async () => {
+    // The draft of the faster one was not listed yet.
+    github.fail('GET', /^\/releases\?/, answer(200, {}, []))
+    github.settings.immutable = true
+    let rival: Promise<unknown> | undefined
+    github.onCall = (moment, count) => {
+      const isFirstUpload = moment === 'before' && github.calls[count - 1]?.method === 'POST' && rival === undefined
+      if (!isFirstUpload || github.releases.length === 0) return
+      github.fail('GET', /^\/releases\?/, answer(200, {}, []))
+      rival = outlet.publish(release, outletTools(path.join(distFolder, 'rival')))
+    }
+    const results = [await again(), await rival]
+    expect(results.map(result => (result as { kind: string }).kind).toSorted()).toEqual(['published', 'unchanged'])
+    expectPublished()
+  })
+})
+
+it('a draft of ours that another publisher was faster than is dropped by the next run', async () => {
+  await outlet.publish(release, tools)
+  github.releases.push({ ...github.releases[0]!, id: 900, draft: true, assets: [] })
+  const subject = 'v1.0.0'
+  tools.receipts.add({ outlet: outlet.name, action: 'draft', subject, remoteId: '900' })
+  expect(await again()).toMatchObject({ kind: 'unchanged' })
+  expectPublished()
+  expect(await again()).toMatchObject({ kind: 'unchanged' })
 })
 
 describe('killed at any call', () => {

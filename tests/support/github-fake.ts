@@ -179,6 +179,9 @@ export class FakeGithub {
     if (release.immutable && (prerelease ?? release.prerelease) !== release.prerelease) return refused('custom')
     if (draft === false && !this.tags.has(release.tag_name)) return refused('missing')
     const isPublished = release.draft && draft === false
+    if (isPublished && this.releases.some(each => !each.draft && each.tag_name === release.tag_name)) {
+      return refused('already_exists')
+    }
     Object.assign(release, { name: name ?? release.name, body: body ?? release.body })
     Object.assign(release, { draft: draft ?? release.draft, prerelease: prerelease ?? release.prerelease })
     if (make_latest === 'true') this.latestId = release.id

@@ -31,10 +31,12 @@ export function parseOutletPlace(place: string): OutletPlace {
 function parseRegistry(place: string): OutletPlace {
   const text = place.slice(registryPrefix.length)
   try {
-    const { registry, repository, tag, digest } = parseReference(text)
+    // As part of a name: alone, one of a single word at Docker Hub would be below `library/`.
+    const { registry, repository } = parseReference(`${text}/component`)
+    const namespace = repository.slice(0, -'/component'.length)
     // Without a host it would be Docker Hub's, which nobody means who wrote an address.
-    if (text.toLowerCase().startsWith(`${registry}/`) && tag === undefined && digest === undefined) {
-      return { kind: 'registry', registry, namespace: repository }
+    if (namespace !== '' && text.toLowerCase().startsWith(`${registry}/`)) {
+      return { kind: 'registry', registry, namespace }
     }
   } catch (caught) {
     if (!(caught instanceof ReleaseError)) throw caught

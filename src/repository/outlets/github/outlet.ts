@@ -6,7 +6,15 @@ import type { OutletPlace } from '../place.ts'
 import { isProvisional } from '../standing.ts'
 import { type PlannedAsset, planAssets } from './assets.ts'
 import { GithubClient, isAnswer } from './client.ts'
-import { ensureDraft, findPublished, type GithubRelease, publishDraft, remoteCommit } from './releases.ts'
+import {
+  ensureDraft,
+  findPublished,
+  findRelease,
+  type GithubRelease,
+  publishDraft,
+  remoteCommit,
+  removeDraft,
+} from './releases.ts'
 import { renderNotes, withWarning } from './render-notes.ts'
 import { type GithubSettings, readGithubSettings } from './settings.ts'
 import { assertAssets, uploadAssets } from './upload.ts'
@@ -57,7 +65,7 @@ class GithubOutlet {
   }
 
   async publish(release: OutletRelease, tools: OutletTools): Promise<OutletResult> {
-    const { record, standing } = release
+    const { record } = release
     const { tag } = record
     if (tag === undefined) {
       return { kind: 'skipped', message: `${record.version} is a snapshot, which has no tag`, sentBytes: 0 }
@@ -65,10 +73,23 @@ class GithubOutlet {
     const planned = planAssets(release)
     const client = await this.#open(tools)
     const published = await findPublished(client, tag)
-    if (published !== undefined) {
-      await this.#assertSame(client, published, planned)
-      return { kind: 'unchanged', message: published.html_url, url: published.html_url, sentBytes: 0 }
+    if (published !== undefined) return this.#settle(client, published, planned)
+    try {
+      return await this.#bring(client, { release, tag, planned })
+    } catch (caught) {
+      // Another publisher may have been faster: with the same files all is well.
+      const rival = isAnswer(caught, 422) ? await findPublished(client, tag) : undefined
+      if (rival === undefined) throw caught
+      return this.#settle(client, rival, planned)
     }
+  }
+
+  async #bring(
+    client: GithubClient,
+    { release, tag, planned }: { release: OutletRelease; tag: string; planned: readonly PlannedAsset[] },
+  ): Promise<OutletResult> {
+    const { record, standing } = release
+    const { receipts } = client.tools
     const wanted = {
       tag,
       commit: await remoteCommit(client, record, tag),
@@ -78,11 +99,30 @@ class GithubOutlet {
       isLatest: isLatest(release),
     }
     const draft = await ensureDraft(client, record, wanted)
-    tools.receipts.add({ outlet: this.name, action: 'draft', subject: tag, remoteId: String(draft.id) })
+    receipts.add({ outlet: this.name, action: 'draft', subject: tag, remoteId: String(draft.id) })
     const sentBytes = await uploadAssets({ client, outlet: this.name, release: draft, planned })
     const done = await publishDraft(client, draft, wanted)
-    tools.receipts.add({ outlet: this.name, action: 'published', subject: tag, remoteId: String(done.id) })
+    receipts.add({ outlet: this.name, action: 'published', subject: tag, remoteId: String(done.id) })
     return { kind: 'published', message: done.html_url, url: done.html_url, sentBytes }
+  }
+
+  /** Find everything as it should be. */
+  async #settle(
+    client: GithubClient,
+    published: GithubRelease,
+    planned: readonly PlannedAsset[],
+  ): Promise<OutletResult> {
+    await this.#assertSame(client, published, planned)
+    await this.#dropDraft(client, published)
+    return { kind: 'unchanged', message: published.html_url, url: published.html_url, sentBytes: 0 }
+  }
+
+  /** Remove the draft of an upload that another publisher was faster than. */
+  async #dropDraft(client: GithubClient, published: GithubRelease): Promise<void> {
+    const draftId = client.tools.receipts.find(this.name, 'draft', published.tag_name)?.remoteId
+    if (draftId === undefined || draftId === String(published.id)) return
+    const found = await findRelease(client, Number(draftId))
+    if (found?.draft === true) await removeDraft(client, found.id)
   }
 
   async moveChannels(moved: readonly MovedRelease[], tools: OutletTools): Promise<OutletResult> {

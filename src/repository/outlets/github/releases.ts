@@ -38,6 +38,18 @@ export async function findPublished(client: GithubClient, tag: string): Promise<
   }
 }
 
+/** Find a release or draft; undefined when it is gone. Errors: those of {@link GithubClient.once}. */
+export async function findRelease(client: GithubClient, id: number): Promise<GithubRelease | undefined> {
+  try {
+    return await client.call(`look for release ${id}`, ({ rest }) =>
+      rest.repos.getRelease({ ...client.path, release_id: id }),
+    )
+  } catch (caught) {
+    if (isAnswer(caught, 404)) return undefined
+    throw caught
+  }
+}
+
 /**
  * Find or make the draft of a release.
  *
@@ -51,7 +63,7 @@ export function ensureDraft(
 ): Promise<GithubRelease> {
   return client.retrying(async () => {
     const [draft, ...others] = await listDrafts(client, record, wanted.tag)
-    for (const other of others) await removeDraft(client, other)
+    for (const other of others) await removeDraft(client, other.id)
     return draft ?? createDraft(client, wanted)
   })
 }
@@ -87,7 +99,8 @@ function createDraft(client: GithubClient, wanted: WantedRelease): Promise<Githu
   )
 }
 
-async function removeDraft(client: GithubClient, { id }: GithubRelease): Promise<void> {
+/** Remove a draft that is one too many; one that is gone is as good. */
+export async function removeDraft(client: GithubClient, id: number): Promise<void> {
   try {
     await client.once(`remove draft ${id}`, ({ rest }) => rest.repos.deleteRelease({ ...client.path, release_id: id }))
   } catch (caught) {
@@ -105,16 +118,12 @@ export function publishDraft(
   draft: GithubRelease,
   wanted: WantedRelease & { readonly isLatest: boolean },
 ): Promise<GithubRelease> {
-  let isFirst = true
   return client.retrying(async () => {
-    if (!isFirst) {
-      // The answer may have got lost, and what is published may be immutable.
-      const found = await client.once(`look at release ${wanted.tag}`, ({ rest }) =>
-        rest.repos.getRelease({ ...client.path, release_id: draft.id }),
-      )
-      if (!found.draft) return found
-    }
-    isFirst = false
+    // An answer may have got lost, or another publisher was faster: what is published may be immutable.
+    const found = await client.once(`look at release ${wanted.tag}`, ({ rest }) =>
+      rest.repos.getRelease({ ...client.path, release_id: draft.id }),
+    )
+    if (!found.draft) return found
     return client.once(`publish ${wanted.tag}`, ({ rest }) =>
       rest.repos.updateRelease({
         ...client.path,

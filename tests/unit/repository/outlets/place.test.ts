@@ -10,7 +10,7 @@ it.each([
     { kind: 'registry', registry: 'registry.example:5000', namespace: 'team/apps' },
   ],
   ['oci://localhost/team', { kind: 'registry', registry: 'localhost', namespace: 'team' }],
-  ['oci://docker.io/ada', { kind: 'registry', registry: 'docker.io', namespace: 'library/ada' }],
+  ['oci://docker.io/ada', { kind: 'registry', registry: 'docker.io', namespace: 'ada' }],
 ])('reads %s', (place, expected) => {
   expect(isOutlet(place)).toBe(true)
   expect(parseOutletPlace(place)).toEqual(expected)
