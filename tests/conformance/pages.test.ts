@@ -2,7 +2,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { digestOf, hexOf } from '../../src/core/digest.ts'
 import type { ReleaseRecord } from '../../src/payload/release-record.ts'
+import { tryExecute } from '../../src/sys/exec.ts'
 import { type StaticServer, startStaticServer } from '../../src/sys/static-server.ts'
 import { type AccessibleNode, type Chromium, keepScreenshot, startChromium, type Tab } from '../support/chromium.ts'
 import { htmlErrors } from '../support/html-errors.ts'
@@ -93,6 +95,7 @@ describe.skipIf(!needTool('chromium'))('in Chromium', () => {
     let tab: Tab
     beforeAll(async () => {
       tab = await chromium.open(address + page)
+      return () => tab.close()
     })
 
     it('loads without a complaint and asks for nothing but itself', () => {
@@ -145,6 +148,7 @@ describe.skipIf(!needTool('chromium'))('in Chromium', () => {
       const copy = await chromium.open(address + page)
       expect(text).toBe(await copy.evaluate(visible))
       expect(bare.problems).toEqual([])
+      await Promise.all([bare.close(), copy.close()])
     })
   })
 
@@ -255,6 +259,44 @@ describe.skipIf(!needTool('chromium'))('in Chromium', () => {
     expect(await tab.evaluate('globalThis.ran ?? false')).toBe(false)
     expect(await tab.evaluate('document.getElementById("late").style.color')).toBe('')
     expect(tab.problems.join('\n')).toContain('Content Security Policy')
+  })
+})
+
+describe.skipIf(!needTool('curl', 'sha256sum', 'tar'))('the commands of a page', () => {
+  let site: StaticServer
+  const place = path.join(base, 'commands')
+  beforeAll(async () => {
+    fs.mkdirSync(place)
+    site = await startStaticServer({ root: place, host: '127.0.0.1', port: 0 })
+    return () => site.close()
+  })
+
+  /** The lines of a block, as whoever copies them has them. */
+  const linesOf = (page: string, label: string) => {
+    const text = fs.readFileSync(path.join(place, page), 'utf8').replace(/<\/?span>/g, '')
+    const block = new RegExp(`aria-label="${label}">(.*?)</div>`, 's').exec(text)![1]!
+    return [...block.matchAll(/<code>(.*?)<\/code>/gs)].map(([, line]) => unescaped(line!)).join('\n')
+  }
+  const unescaped = (text: string) => text.replaceAll('&#39;', "'").replaceAll('&amp;', '&')
+  const run = (lines: string, cwd: string) => tryExecute(['sh', '-ec', lines], { cwd })
+
+  it.each(['http', 'file'])('bring a checked archive where the repository is at a %s address', async scheme => {
+    writeSite(place, { ...description, url: scheme === 'http' ? site.url : pathToFileURL(place).href }, [notes()])
+    const cwd = tempFolder()
+    const ran = await run(linesOf('pages/notes/1.1.4/index.html', 'Fetch and unpack the archive'), cwd)
+    expect(ran.exitCode, ran.stderr).toBe(0)
+    expect(fs.readFileSync(path.join(cwd, 'notes-1.1.4/opt/content'), 'utf8')).toBe('notes 1.1.4')
+    const printed = await run(linesOf('index.html', 'Compute the fingerprint'), cwd)
+    expect(printed.stdout).toContain(hexOf(digestOf(fs.readFileSync(path.join(place, 'metadata/root.json')))))
+  })
+
+  it('stop where a file is not the one that the page names', async () => {
+    writeSite(place, { ...description, url: site.url }, [notes()])
+    fs.appendFileSync(path.join(place, 'pool/notes/1.1.4/notes-1.1.4.tar.gz'), 'x')
+    const cwd = tempFolder()
+    const ran = await run(linesOf('pages/notes/1.1.4/index.html', 'Fetch and unpack the archive'), cwd)
+    expect(ran.exitCode).not.toBe(0)
+    expect(fs.readdirSync(cwd)).toEqual(['notes-1.1.4.tar.gz'])
   })
 })
 

@@ -198,7 +198,10 @@ function controls(call: Call) {
     },
     accessibility: () => accessibility(call),
     screenshot: async () => {
-      const { data } = await call<{ data: string }>('Page.captureScreenshot', { captureBeyondViewport: true })
+      const { data } = await call<{ data: string }>('Page.captureScreenshot', {
+        captureBeyondViewport: true,
+        optimizeForSpeed: true,
+      })
       return Buffer.from(data, 'base64')
     },
   }

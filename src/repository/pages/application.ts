@@ -69,7 +69,7 @@ function marks(release: ListedRelease): Html {
 
 function channelsText(channels: readonly string[], { yanked }: ListedRelease): Html {
   if (yanked !== undefined)
-    return html`<strong class="yanked">Yanked</strong> on ${day(yanked.atMs)}: ${quoted(yanked.reason)}`
+    return html`<strong class="yanked">Yanked</strong> on ${day(yanked.atMs)}${yanked.reason === '' ? '' : html`: ${quoted(yanked.reason)}`}`
   if (channels.length === 0) return html`<span class="muted">none</span>`
   return html`${channels.toReversed().map((name, at) => html`${at === 0 ? '' : ' '}<span class="mark">${name}</span>`)}`
 }

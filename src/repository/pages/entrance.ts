@@ -52,7 +52,8 @@ function renderClients(site: Site, applications: readonly Named[]): Html {
   const [name, { heads }] = example
   const version = (heads[channel] ?? Object.values(heads)[0])!.version
   const place = placeOf(description)
-  const project = applications.flatMap(([, { projects }]) => projects)[0]
+  const projects = applications.flatMap(each => each[1].projects)
+  const project = projects.find(each => each === name) ?? example[1].projects[0] ?? projects[0]
   const hasPackages = applications.some(([, { packages }]) => packages.length > 0)
   return html`<p>What each client needs once, with <b>${name}</b> as the example. Every application and every release has a page with the commands for it.</p>
 <div class="ways">

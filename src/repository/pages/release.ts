@@ -8,7 +8,7 @@ import {
   type ReleaseIndex,
   type RepositoryDescription,
 } from '../../trust/layout.ts'
-import { channelsOf, headOf, releaseIn } from '../channels.ts'
+import { channelsOf, releaseIn } from '../channels.ts'
 import { type Document, pointer } from '../document.ts'
 import type { ReleaseEvidence } from '../evidence.ts'
 import { renderEvidenceSection } from './evidence.ts'
@@ -46,7 +46,7 @@ export function renderRelease(
   const channels = description.channels.filter(channel => member.includes(channel))
   const channel = release.yanked === undefined ? channels.at(-1) : undefined
   const main = html`<h1>${name} ${version}</h1>
-${release.yanked === undefined ? '' : withdrawal(release.yanked, index, channels)}<p class="lead">${quoted(record.summary)}</p>
+${release.yanked === undefined ? '' : withdrawal(release.yanked)}<p class="lead">${quoted(record.summary)}</p>
 ${facts(aboutOf(record, release, channels))}${contents([
   ['changes', 'Changes'],
   ['install', 'Install'],
@@ -66,21 +66,11 @@ ${renderEvidenceSection(site, record, evidence)}`
   return pointer(releasePage(name, version), page, 'text/html')
 }
 
-/** What someone has to know who came here by an old link. */
-function withdrawal(
-  { reason, atMs }: NonNullable<ListedRelease['yanked']>,
-  index: ReleaseIndex,
-  channels: readonly string[],
-): Html {
-  const channel = channels.at(-1)
-  const head = channel === undefined ? undefined : headOf(index, channel)
-  const instead =
-    head === undefined
-      ? ''
-      : html` Take <a href="${hrefOf(`../${head.version}/index.html`)}">${head.version}</a> instead, which ${channel} offers.`
+/** What someone has to know who came here by an old link. What to take instead changes with every release: the list says it. */
+function withdrawal({ reason, atMs }: NonNullable<ListedRelease['yanked']>): Html {
   return html`<div class="notice" role="note">
-<p><strong>This release was yanked</strong> on ${day(atMs)}: ${quoted(reason)}</p>
-<p>No channel offers it any more; whoever names exactly this version still gets it.${instead}</p>
+<p><strong>This release was yanked</strong> on ${day(atMs)}${reason === '' ? '' : html`: ${quoted(reason)}`}</p>
+<p>No channel offers it any more; whoever names exactly this version still gets it. See <a href="../index.html">what the channels offer</a> instead.</p>
 </div>
 `
 }
