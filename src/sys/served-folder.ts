@@ -30,6 +30,9 @@ export function parseAddress(pathname: string): Address {
   return { kind: 'key', key: decoded.slice(1, isFolder && decoded.length > 1 ? -1 : undefined), isFolder }
 }
 
+/** Two hundred bytes for each of so many files. */
+const mostKnown = 20_000
+
 /** What nobody is shown, and what is there no more, are the same to a client. */
 const missingErrors = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG', 'ENXIO'] as const
 
@@ -40,6 +43,8 @@ const missingErrors = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG', '
  */
 export class ServedFolder {
   readonly root: string
+  /** The ETags of files that were found to be inside, by their keys: as long as the same file is there, its links need not be followed again. */
+  readonly #inside = new Map<string, string>()
 
   constructor(root: string) {
     this.root = fs.realpathSync(root)
@@ -49,12 +54,32 @@ export class ServedFolder {
   open(key: string): OpenFile | { readonly kind: 'folder' | 'missing' } {
     if (!isShown(key)) return { kind: 'missing' }
     try {
-      const real = fs.realpathSync.native(path.join(this.root, key))
-      return isInside(this.root, real) ? openReal(real) : { kind: 'missing' }
+      return this.#openKnown(key) ?? this.#openNew(key)
     } catch (caught) {
       if (isErrno(caught, ...missingErrors)) return { kind: 'missing' }
       throw caught
     }
+  }
+
+  /** Open the file that was found to be inside before; undefined when another one, or a link, may be there. */
+  #openKnown(key: string): OpenFile | undefined {
+    const etag = this.#inside.get(key)
+    const file = etag === undefined ? undefined : tryOpen(path.join(this.root, key))
+    if (file === undefined || file.etag === etag) return file
+    file.close()
+    return undefined
+  }
+
+  #openNew(key: string): OpenFile | { readonly kind: 'folder' | 'missing' } {
+    const place = path.join(this.root, key)
+    const real = fs.realpathSync.native(place)
+    if (!isInside(this.root, real)) return { kind: 'missing' }
+    const file = openReal(real)
+    if (file.kind === 'file' && real === place) {
+      if (this.#inside.size >= mostKnown) this.#inside.clear()
+      this.#inside.set(key, file.etag)
+    }
+    return file
   }
 
   /** Read a small file as it is now; undefined when there is none, or it is larger than that. */
@@ -121,6 +146,16 @@ function openReal(file: string): OpenFile | { readonly kind: 'folder' | 'missing
     return { kind: stat.isDirectory() ? 'folder' : 'missing' }
   } catch (caught) {
     close()
+    throw caught
+  }
+}
+
+function tryOpen(file: string): OpenFile | undefined {
+  try {
+    const opened = openReal(file)
+    return opened.kind === 'file' ? opened : undefined
+  } catch (caught) {
+    if (isErrno(caught, ...missingErrors)) return undefined
     throw caught
   }
 }
