@@ -121,11 +121,11 @@ describe('release yank and unyank', () => {
     expect(await repository.offers()).toMatchObject({ targets: { stable: undefined }, tags: { stable: undefined } })
   })
 
-  it.each([['  '], ['two\nlines'], ['\u001b[31mred']])('refuse the reason %j', async reason => {
-    expect(await repository.run('yank', '1.0.0', '--reason', reason)).toMatchObject({
-      exitCode: 2,
-      error: { code: 'USAGE' },
-    })
+  it('refuse a reason that is not one line of text', async () => {
+    for (const reason of ['  ', 'two\nlines', '\u001b[31mred']) {
+      const { exitCode, error } = await released.run('yank', '1.0.0', '--reason', reason)
+      expect({ reason, exitCode, code: error?.code }).toEqual({ reason, exitCode: 2, code: 'USAGE' })
+    }
   })
 })
 
@@ -193,7 +193,8 @@ describe('release snapshot', () => {
     await repository.release('1.1.1')
     const { rows } = await repository.run('prune', '--keep', '1', '--apply')
     expect(rows[0]).toEqual(['1.0.0', 'keep', `in the snapshot ${id}`])
-    for (const version of ['1.1.2', '1.1.3', '1.1.4', '1.1.5']) await repository.release(version)
+    // As many states of the suite as are kept without it.
+    for (const version of ['1.1.2', '1.1.3']) await repository.release(version)
     const release = fs.readFileSync(path.join(repository.folder, `snapshot/${id}/dists/stable/Release`), 'utf8')
     const packages = packagesKey(release)
     expect(repository.files()).toContain(packages)
@@ -208,8 +209,8 @@ describe('release snapshot', () => {
   })
 
   it('refuses a name that is no time', async () => {
-    expect(await repository.run('snapshot', 'yesterday')).toMatchObject({ exitCode: 2, error: { code: 'SNAPSHOT_ID' } })
-    expect(await repository.run('snapshot', '--drop', '../pool')).toMatchObject({ error: { code: 'SNAPSHOT_ID' } })
+    expect(await released.run('snapshot', 'yesterday')).toMatchObject({ exitCode: 2, error: { code: 'SNAPSHOT_ID' } })
+    expect(await released.run('snapshot', '--drop', '../pool')).toMatchObject({ error: { code: 'SNAPSHOT_ID' } })
   })
 })
 
@@ -220,9 +221,11 @@ describe('release reindex', () => {
     fs.rmSync(at('simple/notes/index.html'))
     fs.rmSync(at('dists/stable/main/binary-all/by-hash'), { recursive: true })
     fs.writeFileSync(at('oci/notes/index.json'), '{}')
+    fs.writeFileSync(at('dists/stable/main/binary-all/Packages.gz'), '')
     const checked = await repository.run('reindex', '--check')
     expect(checked).toMatchObject({ exitCode: 0, changed: false })
     expect((checked.result as { outdated: readonly string[] }).outdated.toSorted()).toEqual([
+      'dists/stable/main/binary-all/Packages.gz',
       'oci/notes/index.json',
       'simple/notes/index.html',
     ])

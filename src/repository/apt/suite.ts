@@ -156,7 +156,9 @@ function indexDocuments(change: SuiteChange, made: ReadonlyMap<string, MadeIndex
   const { suite } = change
   return [...made].flatMap(([path, { generation, files }]) => {
     const present = presentOf(change.before, path)
-    if (present !== undefined && isSameGeneration(present, generation)) return []
+    // Whoever rebuilds does not trust that what should be there is there.
+    const isThere = present !== undefined && isSameGeneration(present, generation)
+    if (isThere && change.rebuild !== true) return []
     return storedFiles(path, generation).flatMap(([extension, file]) => {
       const bytes = files.get(extension)!
       const mediaType = mediaTypes.get(extension)!
