@@ -9,7 +9,9 @@ interface Options extends GlobalOptions {
 /** `release serve [DIR]`: serve a repository over HTTP. */
 export function releaseServeCommand(io: Io): Command {
   return new Command('serve')
-    .description('Serve a vendor repository over HTTP, read-only, until it is interrupted.')
+    .description(
+      'Serve a vendor repository over HTTP, read-only, as files and as a registry of images, until it is interrupted.',
+    )
     .argument('[dir]', 'the folder of the repository (else what `release init` set up for this clone)')
     .option('--listen <address>', 'HOST:PORT to listen on; port 0 lets the system choose', '127.0.0.1:8080')
     .action(async (dir: string | undefined, _options: unknown, command: Command) => {

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type StaticServer, startStaticServer } from '../../../src/sys/static-server.ts'
+import { type StaticServer, startServer, startStaticServer } from '../../../src/sys/static-server.ts'
 import { tempFolder } from '../../support/temp.ts'
 
 const base = tempFolder()
@@ -135,5 +135,19 @@ describe('a static server', () => {
   it('says that its address is taken', async () => {
     const port = Number(new URL(server.url).port)
     await expect(startStaticServer({ root, host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'LISTEN_FAILED' })
+  })
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('/secret/place'))],
+    ['breaks', () => JSON.parse('{')],
+  ])('says no more than that it failed when what answers %s', async (_, answer) => {
+    const failing = await startServer(answer, { host: '127.0.0.1', port: 0 })
+    try {
+      const response = await fetch(failing.url)
+      expect(response.status).toBe(500)
+      expect(await response.text()).toBe('500 Internal Server Error\n')
+    } finally {
+      await failing.close()
+    }
   })
 })
