@@ -9,12 +9,15 @@ import type { IndexForm, Piece } from './forms.ts'
 const streamFlags = Buffer.from([0x00, 0x04])
 const streamHeader = Buffer.concat([Buffer.from('\xfd7zXZ\0', 'latin1'), streamFlags, checksum(streamFlags)])
 const footerBytes = 12
+/** Of a CRC64. */
+const checkBytes = 8
 
 /**
  * One block for each piece, in a single stream: of several streams apt reads the first and takes it for all.
  *
- * Blocks are compressed by the program xz; the stream around them is ours. A piece is a block without its padding.
- * Source: The .xz File Format 1.2.0, §2.1 (stream), §4 (index).
+ * Blocks are compressed by the program xz; the stream around them is ours. A piece is a block without the
+ * padding that stands before its check, for its length then is what the stream's index says of it.
+ * Source: The .xz File Format 1.2.0, §2.1 (stream), §3 (block), §4 (index).
  */
 export const xzForm: IndexForm = { extension: '.xz', mediaType: 'application/x-xz', compress, join, walk }
 
@@ -48,7 +51,7 @@ function join(pieces: readonly Piece[]): Buffer {
   tail.writeUInt32LE((index.byteLength + 4) / 4 - 1, 0)
   tail.set(streamFlags, 4)
   const footer = [checksum(tail), tail, Buffer.from('YZ')]
-  return Buffer.concat([streamHeader, ...pieces.map(({ bytes }) => padded(bytes)), index, checksum(index), ...footer])
+  return Buffer.concat([streamHeader, ...pieces.map(blockOf), index, checksum(index), ...footer])
 }
 
 function walk(file: Buffer): readonly Piece[] | undefined {
@@ -61,12 +64,19 @@ function walk(file: Buffer): readonly Piece[] | undefined {
   const pieces: Piece[] = []
   let at = streamHeader.byteLength
   while (pieces.length < count) {
-    const end = at + (numbers.next().value ?? indexAt)
-    if (end > indexAt) return undefined
-    pieces.push({ bytes: file.subarray(at, end), plainSizeBytes: numbers.next().value ?? 0 })
-    at = Math.ceil(end / 4) * 4
+    const sizeBytes = numbers.next().value ?? 0
+    const end = at + Math.ceil(sizeBytes / 4) * 4
+    if (sizeBytes < checkBytes || end > indexAt) return undefined
+    const [data, check] = [file.subarray(at, at + sizeBytes - checkBytes), file.subarray(end - checkBytes, end)]
+    pieces.push({ bytes: Buffer.concat([data, check]), plainSizeBytes: numbers.next().value ?? 0 })
+    at = end
   }
   return at === indexAt ? pieces : undefined
+}
+
+function blockOf({ bytes }: Piece): Buffer {
+  const checkAt = bytes.byteLength - checkBytes
+  return Buffer.concat([padded(bytes.subarray(0, checkAt)), bytes.subarray(checkAt)])
 }
 
 /** Source: §1.2, multibyte integers: seven bits a byte, the lowest first. */
