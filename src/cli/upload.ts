@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { Command } from 'commander'
 import { ReleaseError } from '../core/error.ts'
-import { parseBytes } from '../core/quantity.ts'
+import { parseBytes, parseDuration } from '../core/quantity.ts'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
 
@@ -10,6 +10,7 @@ interface Options extends GlobalOptions {
   readonly to: readonly string[]
   readonly channel?: string
   readonly bandwidth?: string
+  readonly wait?: string
   readonly keys?: string
   readonly dist?: string
   readonly remote: string
@@ -36,11 +37,12 @@ export function uploadCommand(io: Io): Command {
     .option('--channel <name>', 'offer it in this channel and the less stable ones; by its version when absent')
     .option('--bandwidth <rate>', 'the most that all transfers together may take, such as 500KiB or 10MiB a second')
     .option('--keys <dir>', 'the folder of the signing keys (else $CUTOVER_KEYS, else what `release init` set up)')
+    .option('--wait <duration>', 'how long to wait for another publisher, such as 30s', '2m')
     .option('--dist <dir>', 'where releases were cut to; dist in the clone when absent')
     .option('--remote <name>', 'the git remote that the tag is pushed to, if the clone has it', 'origin')
     .option('--plan', 'show what would be written, and write nothing')
     .action(async (version: string | undefined, _options: unknown, command: Command) => {
-      const { repository, keys, dist, remote, plan, to, channel, bandwidth, ...global } =
+      const { repository, keys, dist, remote, plan, to, channel, bandwidth, wait, ...global } =
         command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'upload', global, async tools => {
         const { upload } = await import('../flow/upload.ts')
@@ -48,7 +50,7 @@ export function uploadCommand(io: Io): Command {
         const distFolder = dist === undefined ? undefined : path.resolve(cwd, dist)
         const places = to.length === 0 ? {} : { to }
         const bytesPerSecond = bandwidth === undefined ? undefined : rateOf(bandwidth)
-        const how = { remote, planOnly: plan === true, channel, bytesPerSecond }
+        const how = { remote, planOnly: plan === true, channel, bytesPerSecond, waitMs: durationOf(wait) }
         await upload({ cwd, environment, version, repository, keys, distFolder, ...how, ...places }, tools)
       })
     })
@@ -58,6 +60,14 @@ function rateOf(text: string): number {
   const bytesPerSecond = parseBytes(text.replace(/\/s$/, ''))
   if (bytesPerSecond !== undefined) return bytesPerSecond
   throw new ReleaseError('USAGE', `--bandwidth is ${JSON.stringify(text)}, expected such as 500KiB or 10MiB`, {
+    hint: 'run release upload --help',
+  })
+}
+
+function durationOf(text: string | undefined): number | undefined {
+  const durationMs = text === undefined ? undefined : parseDuration(text)
+  if (text === undefined || durationMs !== undefined) return durationMs
+  throw new ReleaseError('USAGE', `--wait is ${JSON.stringify(text)}, expected such as 30s or 5m`, {
     hint: 'run release upload --help',
   })
 }

@@ -6,7 +6,7 @@ import type { Publication, PublishOp } from '../repository/plan.ts'
 import { type PreparedPublication, preparePublication } from '../repository/publication.ts'
 import { applyPhase, assertNotOvertaken, opsOf, sweep, verifyPublished } from '../repository/publish.ts'
 import type { RepositoryView } from '../repository/state.ts'
-import type { TargetWriter, WriteOutcome } from '../repository/target.ts'
+import type { WriteOutcome } from '../repository/target.ts'
 import { packageFiles } from './package-files.ts'
 import { type Publisher, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -51,7 +51,7 @@ export async function publishChange(
     const prepared = await prepareChange({ publisher, view, change, planOnly }, tools)
     if (planOnly) return { view, publication: prepared.publication, writtenBytes: 0 }
     try {
-      const writtenBytes = await publishPrepared({ target: publisher.target, command, prepared }, tools)
+      const writtenBytes = await publishPrepared({ publisher, view, command, prepared }, tools)
       return { view, publication: prepared.publication, writtenBytes }
     } catch (caught) {
       if (!isOvertaken(caught) || attempt === maxAttempts) throw caught
@@ -93,10 +93,17 @@ export function isOvertaken(caught: unknown): boolean {
  * Errors: REPOSITORY_CHANGED, LOCKED, those of the target.
  */
 export async function publishPrepared(
-  options: { readonly target: TargetWriter; readonly command: string; readonly prepared: PreparedPublication },
+  options: {
+    readonly publisher: Publisher
+    /** What the publication follows. */
+    readonly view: RepositoryView
+    readonly command: string
+    readonly prepared: PreparedPublication
+  },
   { signal }: Pick<FlowTools, 'signal'>,
 ): Promise<number> {
-  const { target, command } = options
+  const { publisher, view, command } = options
+  const { target, keys, place } = publisher
   const { publication, documents } = options.prepared
   const bytes = bytesByDigest(documents)
   let writtenBytes = 0
@@ -112,6 +119,7 @@ export async function publishPrepared(
       lease.assertHeld()
       await applyPhase(phase, opsOf(publication, phase), publishing)
     }
+    keys.rememberTimestamp(place, view.tuf.timestamp.version + 1)
     await sweep(publication, target)
   } finally {
     await lease.release()

@@ -151,13 +151,24 @@ export function publisherOf(parts: Omit<Publisher, 'signing' | 'ensureApplicatio
       const delegated = new Set(view.tuf.targets.delegations.roles.map(({ name }) => name))
       const roles = names.map(applicationRole).filter(role => !delegated.has(role))
       // A role that nobody can delegate to needs no key.
-      if (roles.length > 0) keys.tuf('targets')
+      if (roles.length > 0 && keys.tuf('targets').length === 0) throw noTargetsKey(roles, keys.folder)
       for (const role of roles) {
         if (store) keys.ensureTuf(role)
         else if (!keys.has(role) && !newKeys.some(key => key.role === role)) newKeys.push(generateTufKey(role))
       }
     },
   }
+}
+
+function noTargetsKey(roles: readonly string[], folder: string): ReleaseError {
+  return new ReleaseError(
+    'KEY_MISSING',
+    `${folder} has no key of targets, which ${roles.join(', ')} must be delegated by`,
+    {
+      hint: 'give the folder that has it with --keys, or add the application by a ceremony: release keys export --role targets',
+      details: { path: folder, roles },
+    },
+  )
 }
 
 /** The root that a keys folder trusts. Errors: KEY_MISSING: these are not the keys of the repository. */

@@ -173,7 +173,7 @@ async function publishAll(state: InitState): Promise<Outcome<string>> {
     const publisher = known(state.publisher)
     const prepared = await prepareChange({ publisher, view, change, planOnly: false }, tools)
     try {
-      await publishPrepared({ target: state.target, command: 'release init', prepared }, tools)
+      await publishPrepared({ publisher, view, command: 'release init', prepared }, tools)
       state.changed = true
       return done([...change.indexes.keys()].join(', ') || 'no application yet')
     } catch (caught) {

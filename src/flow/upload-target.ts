@@ -209,7 +209,8 @@ async function publishBlobs(state: RepositoryUpload): Promise<Outcome<string>> {
 async function takeLease(state: RepositoryUpload): Promise<Outcome<string>> {
   if (state.plan === undefined) return alreadyPublished(state)
   const { target } = known(state.publisher)
-  state.lease = await target.lease('release upload', { waitMs: leaseWaitMs, signal: state.tools.signal })
+  const { waitMs = leaseWaitMs } = state.options
+  state.lease = await target.lease('release upload', { waitMs, signal: state.tools.signal })
   await assertNotOvertaken(state.plan, target)
   // What a killed upload left under names of this release is replaced while nobody else can publish it.
   const replacing = opsOf(state.plan, 'blobs').filter(op => !isAdding(op))
@@ -315,8 +316,11 @@ async function pushReleaseTag(state: RepositoryUpload): Promise<Outcome<string>>
 
 async function movePointers(state: RepositoryUpload): Promise<Outcome<string>> {
   if (state.plan === undefined) return alreadyPublished(state)
-  await assertNotOvertaken(state.plan, known(state.publisher).target)
-  return applyPlanned(state, 'pointer')
+  const publisher = known(state.publisher)
+  await assertNotOvertaken(state.plan, publisher.target)
+  const outcome = await applyPlanned(state, 'pointer')
+  publisher.keys.rememberTimestamp(publisher.place, known(state.view).tuf.timestamp.version + 1)
+  return outcome
 }
 
 async function sweepObsolete(state: RepositoryUpload): Promise<Outcome<string>> {

@@ -28,6 +28,8 @@ export interface UploadOptions extends PublisherOptions {
   readonly to?: readonly string[] | undefined
   /** Offer the release in this channel and the less stable ones only. */
   readonly channel?: string | undefined
+  /** How long to wait for another publisher to end. */
+  readonly waitMs?: number | undefined
   /** For all transfers together. */
   readonly bytesPerSecond?: number | undefined
 }

@@ -94,6 +94,7 @@ export async function verifyPublished(
     signal.throwIfAborted()
     const found = await fetchDigest(target, op.key, signal)
     if (found !== op.digest) {
+      await assertNotOvertaken(publication, target)
       throw new ReleaseError(
         'REPOSITORY_DAMAGED',
         `${op.key} in ${target.name} reads back as ${found ?? 'missing'}, expected ${op.digest}`,

@@ -140,13 +140,12 @@ describe.skipIf(!needTool('apt-get', 'dpkg-deb', 'dpkg'))('apt', () => {
 
   it('refuses a tampered index', async () => {
     const copy = copyRepository()
-    const folder = path.join(copy, 'dists/edge/main/binary-all')
-    const packages = gunzipSync(fs.readFileSync(path.join(folder, 'Packages.gz'))).toString()
+    const folder = path.join(copy, 'dists/edge/main')
+    const packages = gunzipSync(fs.readFileSync(path.join(folder, 'binary-all/Packages.gz'))).toString()
     const tampered = gzipSync(packages.replaceAll('Package: notes', 'Package: votes'))
-    for (const name of fs.readdirSync(path.join(folder, 'by-hash/SHA256'))) {
-      fs.writeFileSync(path.join(folder, 'by-hash/SHA256', name), tampered)
+    for (const each of fs.readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (each.isFile()) fs.writeFileSync(path.join(each.parentPath, each.name), tampered)
     }
-    fs.writeFileSync(path.join(folder, 'Packages.gz'), tampered)
     const apt = isolatedApt(path.join(tempFolder(), 'root'), fileSources(copy))
     expect((await apt('update', '-o', 'APT::Update::Error-Mode=any')).exitCode).not.toBe(0)
   })

@@ -1,6 +1,5 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf, hexOf } from '../../src/core/digest.ts'
 import { type RepositoryVerifyOptions, verifyRelease } from '../../src/flow/repository-verify.ts'
@@ -154,8 +153,8 @@ describe('release verify', () => {
   it('finds an apt index that was changed', async () => {
     const folder = path.join(copy, 'dists/edge/main/binary-all/by-hash/SHA256')
     for (const name of fs.readdirSync(folder)) {
-      const text = gunzipSync(fs.readFileSync(path.join(folder, name))).toString()
-      fs.writeFileSync(path.join(folder, name), gzipSync(`${text} `))
+      const bytes = fs.readFileSync(path.join(folder, name))
+      fs.writeFileSync(path.join(folder, name), bytes.fill(0, -1))
     }
     await expect(verify()).rejects.toMatchObject({ code: 'TRUST_MISMATCH' })
   })

@@ -5,6 +5,7 @@ import { initRepository } from '../../src/flow/repository-init.ts'
 import { listRepository } from '../../src/flow/repository-list.ts'
 import { type UploadOptions, upload } from '../../src/flow/upload.ts'
 import type { UploadResult } from '../../src/flow/upload-report.ts'
+import { uploadFolder } from '../../src/repository/plan-folder.ts'
 import { openDirectory } from '../../src/repository/targets/directory.ts'
 import { parseJson } from '../../src/sys/files.ts'
 import { openRepository, pinRoot } from '../../src/trust/client.ts'
@@ -70,13 +71,13 @@ describe('a release that is uploaded', () => {
   })
 
   it('leaves a receipt for every operation', () => {
-    const folder = path.join(repository.distFolder, snapshot, 'upload')
+    const folder = uploadFolder(path.join(repository.distFolder, snapshot), repository.folder)
     const lines = fs.readFileSync(path.join(folder, 'receipt.ndjson'), 'utf8').trimEnd().split('\n')
     const receipts = lines.map(line => parseJson(line, 'receipt') as { key: string; outcome: string })
     expect(receipts.at(-1)).toMatchObject({ key: 'metadata/timestamp.json', outcome: 'written' })
-    expect(receipts.filter(receipt => receipt.outcome === 'linked').map(receipt => receipt.key)).toEqual([
-      expect.stringMatching(/^oci\/notes\/blobs\/sha256\//),
-    ])
+    const linked = receipts.filter(receipt => receipt.outcome === 'linked').map(receipt => receipt.key)
+    expect(linked).toContainEqual(expect.stringMatching(/^oci\/notes\/blobs\/sha256\//))
+    expect(linked).toContain('dists/edge/main/binary-all/Packages.gz')
   })
 
   it('is refused when a file of it was damaged', async () => {
@@ -100,11 +101,11 @@ describe('a release that is uploaded', () => {
   })
 
   it.each([
-    ['a record', () => `targets/notes/${snapshot}`],
+    ['the list of releases', () => 'targets/notes'],
     ['metadata', () => 'metadata'],
   ])('is refused when %s of the repository was tampered with', async (_, folder) => {
     const place = path.join(repository.folder, folder())
-    for (const name of fs.readdirSync(place).filter(each => !each.includes('root'))) {
+    for (const name of fs.readdirSync(place).filter(each => each.endsWith('.json') && !each.includes('root'))) {
       const file = path.join(place, name)
       const text = fs.readFileSync(file, 'utf8')
       fs.rmSync(file)
@@ -118,7 +119,10 @@ describe('a release that is uploaded', () => {
   })
 
   it('does not let tampering with what is generated get signed by the next', async () => {
-    fs.writeFileSync(path.join(repository.folder, 'dists/edge/main/binary-all/Packages.gz'), 'evil')
+    const index = path.join(repository.folder, 'dists/edge/main/binary-all/Packages.gz')
+    // Not through the link to the same bytes under their hash.
+    fs.rmSync(index)
+    fs.writeFileSync(index, 'evil')
     fs.writeFileSync(path.join(repository.folder, 'index.html'), 'evil')
     fs.writeFileSync(path.join(repository.folder, 'simple/index.html'), 'evil')
     await repository.publish({ version: '1.1.4-dev.1' })
@@ -139,22 +143,35 @@ describe('a release that is uploaded', () => {
   })
 
   it('is kept out while somebody else publishes', async () => {
-    using _held = await openDirectory(repository.folder).lock('release upload')
-    await expect(repository.publish({ version: '1.1.4-dev.1' })).rejects.toMatchObject({ code: 'LOCKED', exitCode: 5 })
+    makeRelease({ distFolder: repository.distFolder, version: '1.1.4-dev.1' })
+    const held = await openDirectory(repository.folder).lease('release upload', { waitMs: 0 })
+    const waiting = upload({ ...uploadOptions(), version: '1.1.4-dev.1', waitMs: 0 }, recordedTools())
+    await expect(waiting).rejects.toMatchObject({ code: 'LOCKED', exitCode: 5 })
+    await held.release()
   })
 
-  it('is told when somebody published in the meantime, without having moved a pointer', async () => {
+  it('plans again when somebody published in the meantime, and nothing is lost', async () => {
     makeRelease({ distFolder: repository.distFolder, version: '1.1.4-dev.1' })
-    const stolen = path.join(repository.folder, 'metadata/timestamp.json')
+    makeRelease({ distFolder: repository.distFolder, version: '1.1.4-dev.2' })
+    const elsewhere = path.join(tempFolder(), 'elsewhere')
+    fs.cpSync(repository.folder, elsewhere, { recursive: true })
+    await upload({ ...uploadOptions(), repository: elsewhere, version: '1.1.4-dev.2' }, recordedTools())
     const tools = recordedTools()
+    let overtaken = 0
     const emit: typeof tools.emit = event => {
+      tools.emit(event)
+      if (event.kind !== 'step-started' || event.step !== 'read back' || overtaken > 0) return
       // Another host whose lock does not reach here, as on an export without locks.
-      if (event.kind === 'step-started' && event.step === 'read back') fs.writeFileSync(stolen, '{"another":1}')
+      fs.cpSync(elsewhere, repository.folder, { recursive: true, force: true })
+      overtaken += 1
     }
-    const inRelease = read('dists/edge/InRelease')
-    const overtaken = upload({ ...uploadOptions(), version: '1.1.4-dev.1' }, { ...tools, emit })
-    await expect(overtaken).rejects.toMatchObject({ code: 'REPOSITORY_CHANGED', exitCode: 5, retryable: true })
-    expect(read('dists/edge/InRelease')).toEqual(inRelease)
+    await upload({ ...uploadOptions(), version: '1.1.4-dev.1' }, { ...tools, emit })
+    expect(overtaken).toBe(1)
+    expect(tools.events).toContainEqual({ kind: 'note', message: expect.stringContaining('planning again') })
+    const listing = recordedTools()
+    await listRepository(uploadOptions(), listing)
+    const { releases } = listing.result<{ releases: readonly { version: string }[] }>()
+    expect(releases.map(({ version }) => version)).toEqual(['1.1.4-dev.2', '1.1.4-dev.1', snapshot])
   })
 
   it('is listed, with what is cut and not published', async () => {
