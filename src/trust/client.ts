@@ -166,7 +166,7 @@ async function readIndex(
 
 /** Its time tells when it was last found to be what is signed. */
 function keepIndex(file: string, bytes: Buffer): void {
-  if (readTextIfExists(file) !== bytes.toString('utf8')) return writeFileAtomic(file, bytes)
+  if (readTextIfExists(file) !== bytes.toString('utf8')) writeFileAtomic(file, bytes)
   const now = new Date()
   fs.utimesSync(file, now, now)
 }
@@ -175,6 +175,9 @@ interface OpenOptions {
   readonly folder: string
   readonly repositoryUrl: string
   readonly signal?: AbortSignal
+  /** The longest wait for the next bytes, and for the whole of a file of metadata. */
+  readonly idleTimeoutMs?: number
+  readonly fileTimeoutMs?: number
   /** Told when the repository's metadata has expired and what was read at `knownMs` (since 1970) is used instead. */
   readonly onStale?: (error: ReleaseError, knownMs: number) => void
 }

@@ -8,7 +8,7 @@ import { TrustedMetadataStore } from 'tuf-js/dist/store.js'
 import { digestOf, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { writeFileAtomic } from '../sys/files.ts'
-import { readBytes, resolveUrl } from '../sys/http.ts'
+import { type OpenOptions, readBytes, resolveUrl } from '../sys/http.ts'
 import { trustError } from './failure.ts'
 import { metadataFolder, targetKey } from './layout.ts'
 import { roleKeys } from './role-keys.ts'
@@ -108,15 +108,22 @@ export interface TrustedView {
   readonly keys: (role: string) => ReadonlyMap<string, string>
 }
 
-/** Open a view on the metadata trusted in `folder`. Pre: `root.json` is there. Errors: TRUST_ROOT. */
-export function openView(options: {
-  readonly folder: string
-  readonly repositoryUrl: string
+/** How long a server may take, so that a slow one cannot hold an installation up for ever. */
+export interface Patience {
   readonly signal?: AbortSignal | undefined
-}): TrustedView {
-  const { folder, repositoryUrl, signal } = options
+  /** The longest wait for the next bytes. */
+  readonly idleTimeoutMs?: number | undefined
+  /** The longest time that one file of metadata, a few megabytes at most, may take. */
+  readonly fileTimeoutMs?: number | undefined
+}
+
+const defaultFileTimeoutMs = 600_000
+
+/** Open a view on the metadata trusted in `folder`. Pre: `root.json` is there. Errors: TRUST_ROOT. */
+export function openView(options: { readonly folder: string; readonly repositoryUrl: string } & Patience): TrustedView {
+  const { folder, repositoryUrl } = options
   const witness = new Witness()
-  const updater = createUpdater(folder, repositoryUrl, witness, signal)
+  const updater = createUpdater(folder, repositoryUrl, witness, options)
   const verified = async <T>(act: () => Promise<T>): Promise<T> => {
     witness.last = undefined
     try {
@@ -131,22 +138,17 @@ export function openView(options: {
     target: target =>
       verified(async () => {
         const info = await updater.getTargetInfo(target)
-        return info === undefined ? undefined : await fetchTarget(info, repositoryUrl, signal)
+        return info === undefined ? undefined : await fetchTarget(info, repositoryUrl, options)
       }),
     keys: role => roleKeys(updater.trustedSet.targets?.signed.delegations, role),
   }
 }
 
-function createUpdater(
-  folder: string,
-  repositoryUrl: string,
-  witness: Witness,
-  signal: AbortSignal | undefined,
-): DurableUpdater {
+function createUpdater(folder: string, repositoryUrl: string, witness: Witness, patience: Patience): DurableUpdater {
   const options = {
     metadataDir: folder,
     metadataBaseUrl: resolveUrl(repositoryUrl, metadataFolder),
-    fetcher: createFetcher(witness, signal),
+    fetcher: createFetcher(witness, patience),
   }
   try {
     return new DurableUpdater(options, witness)
@@ -160,11 +162,11 @@ function createUpdater(
 }
 
 /** Only `downloadBytes` is there: the rest of the interface serves Updater.downloadTarget, which {@link fetchTarget} replaces. */
-function createFetcher(witness: Witness, signal: AbortSignal | undefined): Fetcher {
+function createFetcher(witness: Witness, patience: Patience): Fetcher {
   const fetcher: Pick<Fetcher, 'downloadBytes'> = {
     downloadBytes: (url, maxBytes) =>
       witness.watchAsync(async () => {
-        const bytes = await readOrForbidden(url, maxBytes, signal)
+        const bytes = await readOrForbidden(url, maxBytes, patience)
         if (bytes === undefined) throw new DownloadHTTPError(`${url} does not exist`, 404)
         return bytes
       }),
@@ -173,21 +175,21 @@ function createFetcher(witness: Witness, signal: AbortSignal | undefined): Fetch
 }
 
 /** Object stores answer 403 for what does not exist, and TUF §5.3.3 reads both as "no newer root". */
-async function readOrForbidden(url: string, maxBytes: number, signal: AbortSignal | undefined) {
+async function readOrForbidden(url: string, maxBytes: number, patience: Patience) {
   try {
-    return await readBytes(url, maxBytes, signal === undefined ? {} : { signal })
+    return await readBytes(url, maxBytes, limitsOf(patience))
   } catch (caught) {
     if (caught instanceof ReleaseError && caught.details.status === 403) return undefined
     throw caught
   }
 }
 
-async function fetchTarget(info: TargetFile, repositoryUrl: string, signal: AbortSignal | undefined): Promise<Buffer> {
+async function fetchTarget(info: TargetFile, repositoryUrl: string, patience: Patience): Promise<Buffer> {
   const digest = `sha256:${info.hashes.sha256}`
   if (!isDigest(digest))
     throw new ReleaseError('TRUST_METADATA', `the target ${info.path} is listed without its SHA-256`)
   const url = resolveUrl(repositoryUrl, targetKey(info.path, digest))
-  const bytes = await readBytes(url, info.length, signal === undefined ? {} : { signal })
+  const bytes = await readBytes(url, info.length, limitsOf(patience))
   if (bytes === undefined) {
     throw new ReleaseError('TRUST_METADATA', `${url} is signed for but does not exist`, { details: { url } })
   }
@@ -200,6 +202,13 @@ async function fetchTarget(info: TargetFile, repositoryUrl: string, signal: Abor
   }
   await info.verify(Readable.from([bytes]))
   return bytes
+}
+
+/** A byte now and then is no progress either: each file has its time. */
+function limitsOf({ signal, idleTimeoutMs, fileTimeoutMs = defaultFileTimeoutMs }: Patience): OpenOptions {
+  const late = AbortSignal.timeout(fileTimeoutMs)
+  const idle = idleTimeoutMs === undefined ? {} : { idleTimeoutMs }
+  return { signal: signal === undefined ? late : AbortSignal.any([signal, late]), ...idle }
 }
 
 /** Role names come from signed metadata and may hold any character. */
