@@ -7,6 +7,7 @@ import { ReleaseError } from '../../src/core/error.ts'
 import { planAssets } from '../../src/repository/outlets/github/assets.ts'
 import { openOutlet } from '../../src/repository/outlets/open.ts'
 import type { Outlet, OutletRelease, OutletTools, Standing } from '../../src/repository/outlets/outlet.ts'
+import { RateLimit } from '../../src/sys/rate-limit.ts'
 import { codeOfAsync } from '../support/codes.ts'
 import { answer, cutAfter, FakeGithub, type GithubFault, loseAnswer } from '../support/github-fake.ts'
 import { makeOutletRelease, newest, outletTools, type RecordedOutletTools } from '../support/outlet-tools.ts'
@@ -156,6 +157,17 @@ describe('a release at GitHub', () => {
     expect(await again()).toMatchObject({ kind: 'published' })
     expectPublished()
   })
+})
+
+it('a release is sent no faster than it may be, and how far it is is told', async () => {
+  const waits: number[] = []
+  const wait = async (durationMs: number) => void waits.push(durationMs)
+  const bandwidth = new RateLimit(1000, { clock: { elapsedMs: () => 0 }, wait })
+  const told: (readonly [number, number])[] = []
+  const totalBytes = planAssets(release).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  await outlet.publish(release, { ...tools, bandwidth, onProgress: (...progress) => told.push(progress) })
+  expect(Math.max(...waits)).toBeGreaterThan(totalBytes - 1000)
+  expect(told.at(-1)).toEqual([totalBytes, totalBytes])
 })
 
 describe('faults', () => {

@@ -7,6 +7,7 @@ import { parseReference } from '../../src/registry/reference.ts'
 import { artifactsOf } from '../../src/repository/artifacts.ts'
 import { openOutlet } from '../../src/repository/outlets/open.ts'
 import type { OutletRelease, Standing } from '../../src/repository/outlets/outlet.ts'
+import { RateLimit } from '../../src/sys/rate-limit.ts'
 import { codeOfAsync } from '../support/codes.ts'
 import { dockerRegistry } from '../support/docker-registry.ts'
 import { fakeRegistry, status } from '../support/fake-registry.ts'
@@ -109,6 +110,15 @@ describe('a registry as an outlet', () => {
     const bare = { ...record, components: [{ name: 'notes', artifacts: artifactsOf(record, 'tarball') }] }
     expect(await publish(fake.host, { ...release, record: bare })).toMatchObject({ kind: 'skipped' })
     expect(fake.requests).toEqual([])
+  })
+
+  it('is sent no more than it may be', async () => {
+    const fake = await fakeRegistry()
+    const waits: number[] = []
+    const wait = async (durationMs: number) => void waits.push(durationMs)
+    const bandwidth = new RateLimit(1000, { clock: { elapsedMs: () => 0 }, wait })
+    const { sentBytes } = await publish(fake.host, make('1.0.0'), { ...outletTools(base), bandwidth })
+    expect(Math.max(...waits)).toBeGreaterThan(sentBytes - 1000)
   })
 
   it('moves no channel to what does not read back', async () => {
