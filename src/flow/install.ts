@@ -27,6 +27,8 @@ export interface InstallOptions {
   readonly prefix: string
   /** The newest that has neither failed nor been rolled back here, when absent. */
   readonly version?: string | undefined
+  /** Where the newest is looked for when no version is named; the most stable channel when absent. */
+  readonly channel?: string | undefined
   readonly dryRun?: boolean | undefined
   readonly waitLockMs?: number | undefined
   /** Where releases come from instead of the repository of the prefix. */
@@ -67,7 +69,7 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
   tools.emit({ kind: 'run-started', command: 'install', subject: identity.application, steps: stepNames })
   if (options.dryRun !== true) await recoverPrefix(prefix, tools)
   assertSound(paths, prefix.state())
-  const version = options.version ?? (await newestVersion(prefix, resolver, tools))
+  const version = options.version ?? (await newestVersion(prefix, { resolver, channel: options.channel }, tools))
   if (isSettled(paths, prefix.state(), version)) return settled(run, version)
   assertAboveFloor(prefix.state(), version)
   const target = await resolveStep(run, () => resolveTarget(prefix, version, resolver, tools))
@@ -94,15 +96,29 @@ function beginRun(options: InstallOptions, tools: FlowTools): InstallRun {
   const identity = readIdentity(paths)
   const resolver =
     options.resolve ??
-    resolveFromRepository({ trustFolder: paths.trust, repositoryUrl: identity.repository }, tools.signal)
+    resolveFromRepository(
+      { trustFolder: paths.trust, repositoryUrl: identity.repository, onStale: (...stale) => tellStale(stale, tools) },
+      tools.signal,
+    )
   return { paths, identity, resolver, tools, startedMs: tools.clock.elapsedMs() }
 }
 
+/** A repository that nobody renews takes nothing away from a server: it goes on with what it knows, and says so. */
+function tellStale([error, knownMs]: readonly [ReleaseError, number], tools: FlowTools): void {
+  const days = Math.floor((tools.clock.nowMs() - knownMs) / 86_400_000)
+  const message = `${error.message}; going on with what was known ${days === 0 ? 'today' : `${days} days ago`}`
+  tools.emit({ kind: 'warning', code: error.code, message })
+}
+
 /** Choose the newest release, but none older than the active one. Errors: RELEASE_UNKNOWN when there is none at all. */
-async function newestVersion(prefix: LockedPrefix, resolver: Resolver, tools: FlowTools): Promise<string> {
+async function newestVersion(
+  prefix: LockedPrefix,
+  { resolver, channel }: { readonly resolver: Resolver; readonly channel: string | undefined },
+  tools: FlowTools,
+): Promise<string> {
   const { active, avoided } = prefix.state()
   const { application } = prefix.identity
-  const newest = await resolver.newest(application, avoided)
+  const newest = await resolver.newest(application, avoided, channel)
   if (newest !== undefined && (active === undefined || compareVersions(newest, active) > 0)) return newest
   const above = [...avoided].filter(version => active !== undefined && compareVersions(version, active) > 0)
   if (above.length > 0) {

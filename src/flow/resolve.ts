@@ -5,6 +5,7 @@ import { ReleaseError } from '../core/error.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact, ReleaseComponent, ReleaseRecord } from '../payload/release-record.ts'
 import type { SegmentSource } from '../payload/source.ts'
+import type { ReleaseIndex } from '../trust/layout.ts'
 
 /** The payload of a component: it is read when it is asked for. */
 export interface ResolvedPayload {
@@ -30,16 +31,13 @@ export interface ResolvedRelease extends ResolvedPayload {
 
 /** Where releases come from. */
 export interface Resolver {
-  /** The newest release that a channel offers, by default `stable`, but for those to avoid; undefined when there is none. */
+  /** The newest release that a channel offers, by default the most stable one, but for those to avoid; undefined when there is none. */
   readonly newest: (application: string, avoided: ReadonlySet<string>, channel?: string) => Promise<string | undefined>
   /** Errors: RELEASE_UNKNOWN, TRUST_*, HTTP_FAILED. */
   readonly release: (application: string, version: string) => Promise<ResolvedRelease>
 }
 
 const maxRecordBytes = 16 * 1024 * 1024
-
-/** What a server takes that was told nothing else. */
-export const defaultChannel = 'stable'
 
 /** Resolve releases through the metadata that is trusted in a folder. Errors of the calls: those of trust/client.ts. */
 export function resolveFromRepository(
@@ -67,9 +65,13 @@ export function resolveFromRepository(
     return { repository, layout, resolveUrl, newestOffered }
   })
   return {
-    newest: async (application, avoided, channel = defaultChannel) => {
+    newest: async (application, avoided, channel) => {
       const { repository, newestOffered } = await opened()
-      return newestOffered(await repository.index(application), channel, avoided)?.version
+      const index = await repository.index(application)
+      const wanted = channel ?? index.defaultChannel
+      if (wanted === undefined) return undefined
+      if (channel !== undefined && index.channels[channel] === undefined) throw unknownChannel(channel, index)
+      return newestOffered(index, wanted, avoided)?.version
     },
     release: async (application, version) => {
       const { repository, layout, resolveUrl } = await opened()
@@ -191,6 +193,14 @@ async function openSources(
   const [first, ...others] = sources
   if (first === undefined) throw incomplete(options.record, 'tarball or package')
   return fallbackSource([first, ...others], (source, error) => wanted.onFailure(source.describe(), error))
+}
+
+function unknownChannel(channel: string, { application, channels }: ReleaseIndex): ReleaseError {
+  const there = Object.keys(channels)
+  return new ReleaseError('CHANNEL_UNKNOWN', `${application} has no channel ${JSON.stringify(channel)}`, {
+    hint: there.length === 0 ? 'nothing of it is published yet' : `choose one of ${there.join(', ')}`,
+    details: { application, channel, channels: there },
+  })
 }
 
 function incomplete(record: ReleaseRecord, what: string): ReleaseError {

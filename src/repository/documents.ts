@@ -17,7 +17,8 @@ import { descriptionBytes } from './description.ts'
 import { type Document, immutable, pointer } from './document.ts'
 import type { Ledger } from './ledger.ts'
 import { renderLayout } from './oci/layout.ts'
-import { renderApplication, renderEntrance } from './pages/entrance.ts'
+import { renderApplication } from './pages/application.ts'
+import { renderEntrance } from './pages/entrance.ts'
 import { sourcesKey } from './pages/keys.ts'
 import { renderProjectList, renderProjects } from './python/simple.ts'
 import type { NewTarget } from './tuf/metadata.ts'
@@ -33,8 +34,10 @@ export interface TargetDocument {
 
 /** Render what an application's role signs for: the list of its releases, and what each channel offers. */
 export function applicationTargets(index: ReleaseIndex, channels: readonly string[]): readonly TargetDocument[] {
+  const defaultChannel = channels.at(-1)
+  const complete = defaultChannel === undefined ? index : { ...index, defaultChannel }
   return [
-    targetDocument(indexTarget(index.application), Buffer.from(stableJson(index))),
+    targetDocument(indexTarget(index.application), Buffer.from(stableJson(complete))),
     ...channels.map(channel =>
       targetDocument(
         channelTarget(index.application, channel),
@@ -67,39 +70,44 @@ export function renderListings(
   description: RepositoryDescription,
   index: ReleaseIndex,
   ledger: Ledger,
+  rootFingerprint: Digest,
 ): readonly Document[] {
   const summary = ledger.applications[index.application]
   return [
     ...renderLayout(index),
     ...renderProjects(index),
-    ...(summary === undefined ? [] : [renderApplication(description, index, summary)]),
+    ...(summary === undefined ? [] : [renderApplication(description, index, { summary, rootFingerprint })]),
   ]
 }
 
 /** Render the files that list all applications. */
-export function renderFront(description: RepositoryDescription, ledger: Ledger, root: Buffer): readonly Document[] {
-  return [...renderProjectList(ledger), renderEntrance(description, ledger, digestOf(root))]
+export function renderFront(
+  description: RepositoryDescription,
+  ledger: Ledger,
+  rootFingerprint: Digest,
+): readonly Document[] {
+  return [...renderProjectList(ledger), renderEntrance(description, ledger, rootFingerprint)]
 }
 
 /** Render the files that change only with the settings of a repository. */
 export function renderFoundation(description: RepositoryDescription, ledger: Ledger): readonly Document[] {
   const applications = Object.keys(ledger.applications).toSorted()
-  const components = description.apt.components === 'application' ? applications : ['main']
+  const sources = (channel: string) =>
+    description.apt.components === 'repository'
+      ? [pointer(sourcesKey(channel), renderSources(description, channel, ['main']), 'text/plain')]
+      : applications.map(name =>
+          pointer(sourcesKey(channel, name), renderSources(description, channel, [name]), 'text/plain'),
+        )
   return [
     pointer('apt/key.asc', description.aptKey, 'application/pgp-keys'),
-    ...description.channels.map(channel =>
-      pointer(sourcesKey(channel), renderSources(description, channel, components), 'text/plain'),
-    ),
+    ...description.channels.flatMap(sources),
     pointer(repositoryFile, descriptionBytes(description), jsonType),
   ]
 }
 
 /** Render a root: under its number, and as the one that a new prefix pins. */
 export function renderRoot(root: Buffer, version: number): readonly Document[] {
-  return [
-    immutable('metadata', metadataKey('root', version), root, jsonType),
-    pointer(rootKey, root, jsonType),
-  ]
+  return [immutable('metadata', metadataKey('root', version), root, jsonType), pointer(rootKey, root, jsonType)]
 }
 
 /** Which of `before` are not among `after`: files that have nothing to say any more. */

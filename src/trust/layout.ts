@@ -98,6 +98,8 @@ export interface ReleaseIndex {
   readonly releases: readonly ListedRelease[]
   /** The versions that each channel has, oldest first; those that are withdrawn are not offered. */
   readonly channels: Readonly<Record<string, readonly string[]>>
+  /** The most stable channel: what a server takes that was told nothing else. */
+  readonly defaultChannel?: string
 }
 
 /** One line of the list of releases: everything that indexes and lists say of a release. `snapshot` ones are cut from a branch and never tagged. */

@@ -28,6 +28,7 @@ export function parseReleaseIndex(bytes: Uint8Array, application: string): Relea
   const schema = fields.integer('schema', 1, Number.MAX_SAFE_INTEGER)
   if (schema > 1) throw new ReleaseError('DOCUMENT_NEWER', `${place} has schema ${schema}, this version reads 1`)
   fields.text('application', name => name === application)
+  fields.optionalText('defaultChannel', isChannelName)
   const versions = new Set<string>()
   for (const [release] of fields.objects('releases')) {
     checkListed(release)
