@@ -22,7 +22,7 @@ export interface RepositoryChange {
   /** Keys that nobody follows once the pointers have moved, such as the files of releases that were pruned. */
   readonly obsolete?: readonly string[]
   /** What changes about who signs. */
-  readonly authority?: Pick<MetadataChange, 'delegations' | 'root'>
+  readonly authority?: Pick<MetadataChange, 'delegations' | 'root' | 'signedTargets' | 'renewTargets'>
 }
 
 /** A change that changes nothing but what time demands: signatures get a new date. */

@@ -1,18 +1,10 @@
 import { stableJson } from '../core/canonical-json.ts'
 import { ReleaseError } from '../core/error.ts'
 import { Fields } from '../payload/fields.ts'
-import { type LifetimesDays, type RepositoryDescription, repositoryFile } from '../trust/layout.ts'
+import { type RepositoryDescription, repositoryFile } from '../trust/layout.ts'
 import { isChannelName } from '../trust/release-index.ts'
 import type { TargetReader } from './target.ts'
-
-/** A year for what is signed by hand, a month for what every publication renews. */
-export const defaultLifetimesDays: LifetimesDays = {
-  root: 365,
-  targets: 365,
-  application: 365,
-  snapshot: 30,
-  timestamp: 30,
-}
+import { defaultLifetimesDays } from './tuf/expiry.ts'
 
 /** What a repository is set up with when nothing else is said. */
 export const defaultSettings: Pick<RepositoryDescription, 'channels' | 'lifetimesDays' | 'apt'> = {
@@ -63,7 +55,9 @@ export function assertSettings({ channels, lifetimesDays, apt }: RepositoryDescr
   }
   const days = [...Object.values<number>({ ...lifetimesDays }), ...(apt.validDays === undefined ? [] : [apt.validDays])]
   if (days.every(value => Number.isSafeInteger(value) && value >= 1 && value <= 36_500)) return
-  throw new ReleaseError('USAGE', `not a lifetime in days: ${days.join(', ')}`, { hint: 'give whole days from 1 to 36500' })
+  throw new ReleaseError('USAGE', `not a lifetime in days: ${days.join(', ')}`, {
+    hint: 'give whole days from 1 to 36500',
+  })
 }
 
 const roles = ['root', 'targets', 'application', 'snapshot', 'timestamp'] as const

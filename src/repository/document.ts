@@ -25,7 +25,13 @@ export function immutable(phase: 'indexes' | 'metadata', key: string, bytes: Buf
 
 /** Make a document that takes the place of the one before. */
 export function pointer(key: string, bytes: Buffer | string, mediaType: string): Document {
-  return { phase: 'pointer', key, bytes: Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), mediaType, immutable: false }
+  return {
+    phase: 'pointer',
+    key,
+    bytes: Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes),
+    mediaType,
+    immutable: false,
+  }
 }
 
 const digests = new WeakMap<Buffer, Digest>()

@@ -116,7 +116,11 @@ export function assertProvenance(
   envelope: Buffer,
   keys: ReadonlyMap<string, string>,
 ): ProvenanceSummary {
-  const statement = openEnvelope(envelope, keys)
+  return assertStatement(record, openEnvelope(envelope, keys))
+}
+
+/** Check that a statement is the one that a record names, and about this very release. Errors: EVIDENCE_INVALID, EVIDENCE_MISMATCH. */
+export function assertStatement(record: ReleaseRecord, statement: Buffer): ProvenanceSummary {
   const [artifact] = artifactsOf(record, 'provenance')
   const found = digestOf(statement)
   if (found !== artifact?.digest) {

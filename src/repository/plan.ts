@@ -49,6 +49,8 @@ export interface PublishPlan extends Publication {
   readonly application: string
   readonly version: string
   readonly recordDigest: Digest
+  /** Those that the release goes to. */
+  readonly channels: readonly string[]
   /** Milliseconds since 1970: the time that signatures and expiry dates count from. */
   readonly madeAtMs: number
 }

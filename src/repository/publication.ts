@@ -1,4 +1,4 @@
-import type { Digest } from '../core/digest.ts'
+import { type Digest, digestOf } from '../core/digest.ts'
 import type { ReleaseRecord } from '../payload/release-record.ts'
 import {
   applicationRole,
@@ -35,7 +35,7 @@ import { type FilesOf, type IndexChange, type RecordOf, suitePackages } from './
 import { summarise } from './summary.ts'
 import type { TargetReader } from './target.ts'
 import { type NewTarget, nextMetadata, type Signing } from './tuf/metadata.ts'
-import { metadataKey, readRole, timestampKey } from './tuf/state.ts'
+import { freeVersions, metadataKey, readRole } from './tuf/state.ts'
 
 /** A publication with the bytes that it generated. */
 export interface PreparedPublication {
@@ -72,8 +72,11 @@ export async function preparePublication(
   const suites = await makeSuites(work)
   const dated = await makeSnapshots(work, suites.states)
   const ledgerBase = { ...work.view.ledger, ...summaries(work), suites: suites.states, snapshots: dated.snapshots }
-  const listings = work.changes.flatMap(({ after }) => renderListings(work.description, after, ledgerBase))
-  const listingsBefore = work.changes.flatMap(({ before }) => renderListings(view.description, before, view.ledger))
+  const rootFingerprint = digestOf(tools.rootBytes)
+  const listingsOf = (index: ReleaseIndex, ledger: Ledger) =>
+    renderListings(work.description, index, ledger, rootFingerprint)
+  const listings = work.changes.flatMap(({ after }) => listingsOf(after, ledgerBase))
+  const listingsBefore = work.changes.flatMap(({ before }) => listingsOf(before, view.ledger))
   const targets = await makeTargets(work)
   // What was replaced once may be back: a channel that is rolled back says again what it said.
   const live = new Set(targets.documents.map(({ key }) => key))
@@ -89,7 +92,7 @@ export async function preparePublication(
     view.tuf,
     { applications: targets.applications, ...targets.top, ledger: ledgerBytes(ledger), ...change.authority },
     tools.signing,
-    view.target,
+    freeVersions(view.target),
   )
   const documents = [
     ...suites.documents,
@@ -97,14 +100,14 @@ export async function preparePublication(
     ...listings,
     ...(await makePages(work)),
     ...addedDocuments(change),
-    ...renderFront(work.description, ledger, tools.rootBytes),
+    ...renderFront(work.description, ledger, rootFingerprint),
     ...(work.isFoundation ? renderFoundation(work.description, ledger) : []),
-    ...rootDocuments(work),
+    ...(work.isNew ? renderRoot(tools.rootBytes, view.tuf.root.signed.version) : []),
     ...targets.documents,
-    ...metadata.map(({ key, bytes }) =>
-      key === timestampKey
-        ? pointer(key, bytes, 'application/json')
-        : immutable('metadata', key, bytes, 'application/json'),
+    ...metadata.map(file =>
+      file.immutable
+        ? immutable('metadata', file.key, file.bytes, 'application/json')
+        : pointer(file.key, file.bytes, 'application/json'),
     ),
   ]
   return plan(work, documents, [...view.ledger.obsolete, ...ledger.obsolete])
@@ -138,7 +141,17 @@ async function openWork(view: RepositoryView, change: RepositoryChange, tools: P
   }
   const isAddingApplication = names.some(name => view.ledger.applications[name] === undefined)
   const isFoundation = isNew || isRebuild || change.description !== undefined || isAddingApplication
-  return { view, change, tools, description, changes, recordOf: recordsOf(view, change), isNew, isFoundation, isRebuild }
+  return {
+    view,
+    change,
+    tools,
+    description,
+    changes,
+    recordOf: recordsOf(view, change),
+    isNew,
+    isFoundation,
+    isRebuild,
+  }
 }
 
 /** Whether settings change what every suite lists, so that none can go on from what it was. */
@@ -279,14 +292,17 @@ function addedDocuments({ added }: RepositoryChange): readonly Document[] {
   return [recordDocument(release.record, release.bytes), ...signed]
 }
 
-function rootDocuments({ view, change, tools, isNew }: Work): readonly Document[] {
-  const { root } = change.authority ?? {}
-  if (root !== undefined) return renderRoot(root, view.tuf.root.signed.version + 1)
-  return isNew ? renderRoot(tools.rootBytes, view.tuf.root.signed.version) : []
-}
-
 /** Make the page of every release that is another one now, or stands in other channels. */
-async function makePages({ view, change, changes, description, recordOf, isRebuild }: Work): Promise<readonly Document[]> {
+async function makePages({
+  view,
+  change,
+  changes,
+  description,
+  recordOf,
+  isRebuild,
+  tools,
+}: Work): Promise<readonly Document[]> {
+  const rootFingerprint = digestOf(tools.rootBytes)
   const pages: Document[] = []
   for (const { before, after } of changes) {
     for (const listed of after.releases) {
@@ -294,7 +310,7 @@ async function makePages({ view, change, changes, description, recordOf, isRebui
       const record = await recordOf(after.application, listed)
       const isAdded = change.added?.release.digest === listed.record.digest
       const evidence = isAdded ? change.added.evidence : await readEvidence(view.target, record, listed)
-      pages.push(renderRelease(description, record, { evidence, index: after }))
+      pages.push(renderRelease(description, record, { evidence, index: after, rootFingerprint }))
     }
   }
   return pages
@@ -315,7 +331,11 @@ function withdrawnPages({ changes }: Work): readonly string[] {
   })
 }
 
-async function plan(work: Work, documents: readonly Document[], sweep: readonly string[]): Promise<PreparedPublication> {
+async function plan(
+  work: Work,
+  documents: readonly Document[],
+  sweep: readonly string[],
+): Promise<PreparedPublication> {
   const { view, change } = work
   const files = change.added?.release.files ?? []
   const current = await headAll(view.target, keysToHead(files, documents))

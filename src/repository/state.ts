@@ -38,7 +38,12 @@ export async function readRepository(target: TargetReader, trustedRoot: string):
   const tuf = await readTufState(target, trustedRoot)
   const description = await readSignedDescription(target, tuf)
   const bytes = await readLedgerBytes(target, tuf)
-  return viewOf({ target, tuf, description, ledger: bytes === undefined ? emptyLedger : parseLedger(bytes, target.name) })
+  return viewOf({
+    target,
+    tuf,
+    description,
+    ledger: bytes === undefined ? emptyLedger : parseLedger(bytes, target.name),
+  })
 }
 
 /** A repository that is described and holds nothing yet. `tuf` knows the numbers that an initialisation that was killed has used. */
