@@ -1,10 +1,19 @@
 import http from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { isErrno, ReleaseError } from '../core/error.ts'
 import { type Representation, type Selection, select } from './conditional.ts'
-import { contentTypeOf } from './content-type.ts'
+import { Connections } from './connections.ts'
 import { sendFile } from './send-file.ts'
-import { type OpenFile, parseAddress, ServedFolder } from './served-folder.ts'
+import { ServedFolder } from './served-folder.ts'
+import {
+  type Answer,
+  type Answerer,
+  answerFromFolder,
+  type BytesAnswer,
+  type FileAnswer,
+  type Headers,
+  refuse,
+} from './static-answer.ts'
 
 /** A running server. */
 export interface StaticServer {
@@ -23,40 +32,6 @@ export interface ServedRequest {
   readonly sizeBytes: number
   readonly durationMs: number
 }
-
-/** What is asked for. Nothing of it was checked. */
-export interface StaticRequest {
-  readonly method: string
-  /** With its escapes, without the query. */
-  readonly path: string
-  readonly query: string
-  readonly headers: http.IncomingHttpHeaders
-}
-
-/** Names in lower case. */
-export type Headers = Readonly<Record<string, string>>
-
-/** What is answered: a file, by whose bytes conditions and ranges go, or a few bytes. */
-export type Answer = FileAnswer | BytesAnswer
-
-/** The whole or a part of a file, as the request's conditions and range have it. */
-export interface FileAnswer {
-  readonly kind: 'file'
-  readonly file: OpenFile
-  /** With `content-type` and `cache-control`; an `etag` takes the place of the file's. */
-  readonly headers: Headers
-}
-
-/** Bytes that are in memory. */
-export interface BytesAnswer {
-  readonly kind: 'bytes'
-  readonly status: number
-  readonly headers: Headers
-  readonly bytes: Buffer
-}
-
-/** Decides what is answered, whatever the method is; whatever it throws becomes a 500. */
-export type Answerer = (request: StaticRequest) => Answer | Promise<Answer>
 
 /**
  * What a client may take of the server. Whoever holds more connections than this open keeps others out: that is for a
@@ -132,52 +107,6 @@ export async function startServer(answer: Answerer, options: ListenOptions): Pro
   }
 }
 
-/** Answer as a plain folder: its files, `index.html` for a folder with its slash, and the way to that slash. */
-export function answerFromFolder(folder: ServedFolder, request: StaticRequest): Answer {
-  if (!isRead(request)) return refuseMethod()
-  const address = parseAddress(request.path)
-  if (address.kind === 'malformed') return refuse(400)
-  const file = folder.open(address.isFolder ? indexOf(address.key) : address.key)
-  if (file.kind === 'folder' && !address.isFolder) return leadToSlash(folder, request.path, address.key)
-  if (file.kind !== 'file') return refuse(404)
-  const name = address.isFolder ? 'index.html' : address.key
-  return { kind: 'file', file, headers: { 'content-type': contentTypeOf(name), 'cache-control': 'no-cache' } }
-}
-
-/** The page of a folder. */
-export function indexOf(key: string): string {
-  return key === '' ? 'index.html' : `${key}/index.html`
-}
-
-/** Lead from the name of a folder that has a page to that page, whose links are relative. */
-export function leadToSlash(folder: ServedFolder, path: string, key: string): Answer {
-  const index = folder.open(indexOf(key))
-  if (index.kind !== 'file') return refuse(404)
-  index.close()
-  return refuse(301, { location: `${path}/` })
-}
-
-/** Tell whether a request asks for something, and for nothing to be done. */
-export function isRead({ method }: StaticRequest): boolean {
-  return method === 'GET' || method === 'HEAD'
-}
-
-/** Refuse what would change something. */
-export function refuseMethod(): Answer {
-  return refuse(405, { allow: 'GET, HEAD' })
-}
-
-/** Answer that there is nothing, for people. */
-export function refuse(status: number, headers: Headers = {}): BytesAnswer {
-  const bytes = Buffer.from(`${status} ${http.STATUS_CODES[status]}\n`)
-  return {
-    kind: 'bytes',
-    status,
-    bytes,
-    headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache', ...headers },
-  }
-}
-
 function listen(server: http.Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', caught => {
@@ -200,47 +129,6 @@ async function close(server: http.Server, connections: Connections, graceMs: num
   if (graceMs === 0) server.closeAllConnections()
   await closed
   clearTimeout(timer)
-}
-
-/** The connections of a server, each with the number of its requests that are not answered yet. */
-class Connections {
-  readonly #mostWaiting: number
-  readonly #unanswered = new Map<Socket, number>()
-  #isClosing = false
-
-  constructor(mostWaiting: number) {
-    this.#mostWaiting = mostWaiting
-  }
-
-  add(socket: Socket): void {
-    this.#unanswered.set(socket, 0)
-    socket.once('close', () => this.#unanswered.delete(socket))
-  }
-
-  /** Run when those before it on its connection are answered: until then a request holds nothing open. */
-  inTurn(response: http.ServerResponse, run: () => void): void {
-    const { socket } = response.req
-    if (this.#count(socket, 1) > this.#mostWaiting + 1) socket.destroy()
-    response.once('close', () => {
-      if (this.#count(socket, -1) === 0 && this.#isClosing) socket.destroySoon()
-    })
-    if (response.socket === null) response.once('socket', run)
-    else run()
-  }
-
-  /** End those that wait for a request, and the others as soon as they do. */
-  close(): void {
-    this.#isClosing = true
-    for (const [socket, count] of this.#unanswered) if (count === 0) socket.destroySoon()
-  }
-
-  #count(socket: Socket, change: number): number {
-    const before = this.#unanswered.get(socket)
-    // It was closed, and forgotten.
-    if (before === undefined) return 0
-    this.#unanswered.set(socket, before + change)
-    return before + change
-  }
 }
 
 /** What every answer takes. */

@@ -10,7 +10,7 @@ import {
   refuse,
   refuseMethod,
   type StaticRequest,
-} from '../../sys/static-server.ts'
+} from '../../sys/static-answer.ts'
 import { simpleJsonType } from '../python/simple.ts'
 import { cacheControlOf, sharedPath, snapshotPrefix } from './caching.ts'
 import { wantsJson } from './negotiate.ts'

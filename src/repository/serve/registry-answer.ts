@@ -1,5 +1,5 @@
 import { stableJson } from '../../core/canonical-json.ts'
-import type { BytesAnswer, Headers } from '../../sys/static-server.ts'
+import type { BytesAnswer, Headers } from '../../sys/static-answer.ts'
 
 /** The errors of the specification that a registry to read from has. Source: distribution-spec §Error Codes. */
 export type RegistryErrorCode =

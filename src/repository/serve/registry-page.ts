@@ -1,4 +1,4 @@
-import type { Headers } from '../../sys/static-server.ts'
+import type { Headers } from '../../sys/static-answer.ts'
 
 /** A part of a list, and where the next part is. */
 export interface Page {

@@ -2,8 +2,7 @@ import { type Digest, isDigest } from '../../core/digest.ts'
 import { mediaTypes } from '../../registry/document.ts'
 import { delay } from '../../sys/clock.ts'
 import type { ServedFolder } from '../../sys/served-folder.ts'
-import type { Answer, Answerer, StaticRequest } from '../../sys/static-server.ts'
-import { isRead } from '../../sys/static-server.ts'
+import { type Answer, type Answerer, isRead, type StaticRequest } from '../../sys/static-answer.ts'
 import { ociBlobKey } from '../../trust/layout.ts'
 import { immutableControl, pointerControl } from './caching.ts'
 import { type ImageDocument, ImageDocuments } from './image-documents.ts'
@@ -97,7 +96,7 @@ function answerManifest({ folder, documents }: Registry, { application, layout, 
     return registryError('MANIFEST_UNKNOWN', `${application} has no image with that tag or digest`)
   }
   const control = named === 'tag' ? pointerControl : immutableControl
-  return { kind: 'file', file, headers: { ...contentHeaders(document, control) } }
+  return { kind: 'file', file, headers: contentHeaders(document, control) }
 }
 
 function answerBlob({ folder }: Registry, { application, reference }: Asked): Answer {
