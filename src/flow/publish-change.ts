@@ -73,11 +73,13 @@ export function prepareChange(
 ): Promise<PreparedPublication> {
   const { publisher, view, change, planOnly } = options
   const { lifetimesDays } = change.description ?? view.description
-  publisher.ensureApplications([...change.indexes.keys()], { store: !planOnly, view })
+  const { root, signedTargets } = change.authority ?? {}
+  // Targets that were signed elsewhere have delegated the application already.
+  if (signedTargets === undefined) publisher.ensureApplications([...change.indexes.keys()], { store: !planOnly, view })
   return preparePublication(view, change, {
     signing: publisher.signing({ nowMs: tools.clock.nowMs(), lifetimesDays }),
     aptKeys: publisher.keys.apt(),
-    rootBytes: view.tuf.rootBytes,
+    rootBytes: root ?? view.tuf.rootBytes,
     filesOf: (record, deb) => packageFiles({ record, deb, target: publisher.target, added: change.added?.release }),
   })
 }

@@ -204,9 +204,9 @@ export class TufSite {
     const key = decodeURIComponent((request.url ?? '/').slice(1))
     this.requests.push((request.url ?? '/').slice(1))
     const behaviour = this.behaviours.get(key)
-    if (behaviour !== undefined) return this.#behave(behaviour, response)
     const bytes = this.files.get(key)
-    if (bytes === undefined) response.writeHead(404).end()
+    if (behaviour !== undefined) this.#behave(behaviour, response)
+    else if (bytes === undefined) response.writeHead(404).end()
     else response.writeHead(200, { 'content-length': bytes.byteLength }).end(bytes)
   }
 
