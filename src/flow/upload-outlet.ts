@@ -1,5 +1,8 @@
 import path from 'node:path'
+import { digestOf } from '../core/digest.ts'
+import { ReleaseError } from '../core/error.ts'
 import { known } from '../core/step.ts'
+import type { ReleaseRecord } from '../payload/release-record.ts'
 import { defaultChannels, withListed } from '../repository/channels.ts'
 import { defaultSettings } from '../repository/description.ts'
 import type { ReadyRelease } from '../repository/dist.ts'
@@ -9,9 +12,10 @@ import type { MovedRelease, OutletRelease, OutletResult, OutletTools } from '../
 import { openReceipts } from '../repository/outlets/receipts.ts'
 import { standingOf } from '../repository/outlets/standing.ts'
 import { uploadFolder } from '../repository/plan-folder.ts'
+import { readStored } from '../repository/state.ts'
 import { delay, systemClock } from '../sys/clock.ts'
 import type { RateLimit } from '../sys/rate-limit.ts'
-import type { ReleaseIndex } from '../trust/layout.ts'
+import { poolKey, type ReleaseIndex } from '../trust/layout.ts'
 import { emptyIndex } from '../trust/release-index.ts'
 import type { PublisherOptions } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -70,8 +74,30 @@ async function outletRelease(release: ReadyRelease, published: RepositoryUpload 
   const { record, folder, bytes } = release
   const channels = published?.view?.description.channels ?? defaultSettings.channels
   const standing = standingOf(await indexOf(release, published), record.version, channels)
-  const envelope = published?.envelope
+  const envelope = await envelopeOf(published, record)
   return { record, folder, recordBytes: bytes, standing, ...(envelope === undefined ? {} : { envelope }) }
+}
+
+/** A run that found the repository done has signed nothing: the envelope is the one that is published. */
+async function envelopeOf(
+  published: RepositoryUpload | undefined,
+  { name, version }: ReleaseRecord,
+): Promise<{ readonly name: string; readonly bytes: Buffer } | undefined> {
+  if (published === undefined || published.envelope !== undefined) return published?.envelope
+  const { releases } = await known(published.view).index(name)
+  const provenance = releases.find(listed => listed.version === version)?.provenance
+  if (provenance === undefined) return undefined
+  const { target } = known(published.publisher)
+  const key = poolKey(name, version, provenance.name)
+  const bytes = await readStored(target, key, provenance.sizeBytes)
+  if (digestOf(bytes) === provenance.digest) return { name: provenance.name, bytes }
+  throw new ReleaseError(
+    'REPOSITORY_DAMAGED',
+    `${key} in ${target.name} is ${digestOf(bytes)}, expected ${provenance.digest}`,
+    {
+      details: { key },
+    },
+  )
 }
 
 async function indexOf(release: ReadyRelease, published: RepositoryUpload | undefined): Promise<ReleaseIndex> {

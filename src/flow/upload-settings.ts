@@ -1,17 +1,30 @@
-import type { Clone } from './publisher.ts'
-import type { UploadOptions } from './upload.ts'
+import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
+import { findRecipe } from '../recipe/find.ts'
+import { loadRecipe } from '../recipe/load.ts'
+import { type PublishSettings, publishSettings } from '../recipe/publish.ts'
+import { type Clone, isFolder } from './publisher.ts'
 
-/** Where an upload goes and how, with the flags in front of the recipe. */
-export interface PublishSettings {
-  /** Empty: what the clone is set up with. */
-  readonly targets: readonly string[]
-  readonly bytesPerSecond?: number
+/** Where an upload goes, how fast and who is told; `folder` is what paths of the recipe are relative to. */
+export interface UploadSettings extends PublishSettings {
+  readonly folder: string
 }
 
-/** Find out where an upload goes. */
-export async function readPublishSettings(options: UploadOptions, _clone: Clone | undefined): Promise<PublishSettings> {
-  return {
-    targets: options.to ?? [],
-    ...(options.bytesPerSecond === undefined ? {} : { bytesPerSecond: options.bytesPerSecond }),
+/** Read where the recipe of a clone wants releases published to, folders made absolute. Without a recipe nothing is wanted. Errors: RECIPE_INVALID. */
+export function readUploadSettings(cwd: string, clone: Clone | undefined): UploadSettings {
+  const file = clone === undefined ? undefined : recipeOf(clone)
+  if (file === undefined) return { targets: [], announce: {}, folder: cwd }
+  const folder = path.dirname(file)
+  const settings = publishSettings(loadRecipe(file).recipe)
+  const targets = settings.targets.map(place => (isFolder(place) ? path.resolve(folder, place) : place))
+  return { ...settings, targets, folder }
+}
+
+function recipeOf(clone: Clone): string | undefined {
+  try {
+    return findRecipe(clone.places.root, undefined)
+  } catch (caught) {
+    if (caught instanceof ReleaseError && caught.code === 'RECIPE_NOT_FOUND') return undefined
+    throw caught
   }
 }

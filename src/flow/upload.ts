@@ -7,10 +7,10 @@ import { isOutlet } from '../repository/outlets/place.ts'
 import { RateLimit } from '../sys/rate-limit.ts'
 import { type Clone, distFolderOf, findClone, type PublisherOptions } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
-import { announceUpload } from './upload-announce.ts'
+import { announceUpload, assertUploadAnnounceable } from './upload-announce.ts'
 import { uploadToOutlet } from './upload-outlet.ts'
 import { reportUpload, type UploadCounts, type UploadedPlace } from './upload-report.ts'
-import { type PublishSettings, readPublishSettings } from './upload-settings.ts'
+import { readUploadSettings, type UploadSettings } from './upload-settings.ts'
 import { assertTagged } from './upload-tag.ts'
 import { type RepositoryUpload, repositoryStepNames, uploadToRepository } from './upload-target.ts'
 
@@ -39,7 +39,9 @@ interface UploadState {
   readonly tools: FlowTools
   clone?: Clone | undefined
   release?: ReadyRelease
-  settings?: PublishSettings
+  settings?: UploadSettings
+  /** The first repository that has the release now. */
+  published?: RepositoryUpload
 }
 
 const preparation: readonly Step<UploadState, unknown>[] = [
@@ -47,6 +49,8 @@ const preparation: readonly Step<UploadState, unknown>[] = [
   { name: 'read the release', required: true, run: readRelease },
   // A tag means that the release passed everything; snapshots have none.
   { name: 'check the tag', required: false, run: checkTag },
+  // What is wrong with them is told before anything is published.
+  { name: 'read the settings', required: true, run: readSettings },
 ]
 
 /**
@@ -62,23 +66,22 @@ export async function upload(options: UploadOptions, tools: FlowTools): Promise<
   const steps = [...preparation.map(step => step.name), ...repositoryStepNames(options.planOnly)]
   tools.emit({ kind: 'run-started', command: 'upload', subject: options.version ?? 'the newest release', steps })
   await runSteps(preparation, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
-  state.settings = await readPublishSettings(options, state.clone)
   const places = await uploadEverywhere(state)
-  if (!options.planOnly) await announceUpload(known(state.settings), { release: known(state.release), places }, tools)
+  if (!options.planOnly && places.some(isNews)) await tell(state, places)
   const durationMs = tools.clock.elapsedMs() - startedMs
   reportUpload({ record: known(state.release).record, places, planOnly: options.planOnly, durationMs }, tools.emit)
 }
 
 /** Bring the release to one place after the other, repositories first: what they say of channels is what outlets are told. */
 async function uploadEverywhere(state: UploadState): Promise<readonly UploadedPlace[]> {
-  const { targets, bytesPerSecond } = known(state.settings)
+  const targets = state.options.to ?? known(state.settings).targets
+  const bytesPerSecond = state.options.bytesPerSecond ?? known(state.settings).bytesPerSecond
   const bandwidth = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond)
   const outlets = targets.filter(isOutlet)
   const repositories: readonly (string | undefined)[] =
     targets.length === 0 ? [undefined] : targets.filter(place => !isOutlet(place))
   const uploaded: UploadedPlace[] = []
   const failures: { readonly place: string; readonly error: ReleaseError }[] = []
-  let published: RepositoryUpload | undefined
   const attempt = async (place: string, run: () => Promise<UploadedPlace>) => {
     try {
       uploaded.push(await run())
@@ -95,14 +98,14 @@ async function uploadEverywhere(state: UploadState): Promise<readonly UploadedPl
     await attempt(place ?? 'the repository', async () => {
       const upload = repositoryUpload(state, place, bandwidth)
       await uploadToRepository(upload)
-      published ??= upload
+      state.published ??= upload
       const { publisher, plan, counts } = upload
       return { kind: 'repository', place: known(publisher).place, plan, counts }
     })
   }
   for (const place of outlets) {
     await attempt(place, () =>
-      uploadToOutlet({ ...state.options, place, bandwidth }, known(state.release), published, state.tools),
+      uploadToOutlet({ ...state.options, place, bandwidth }, known(state.release), state.published, state.tools),
     )
   }
   if (failures.length > 0) throw partialError(known(state.release), uploaded, failures)
@@ -135,6 +138,27 @@ function partialError(
       },
     },
   )
+}
+
+/** Whoever was told once is not told again by a run that found everything done. */
+function isNews(place: UploadedPlace): boolean {
+  return place.kind === 'repository' ? place.plan !== undefined : place.result.kind === 'published'
+}
+
+async function tell({ options, settings, release, published, tools }: UploadState, places: readonly UploadedPlace[]) {
+  const channels = published?.channels ?? []
+  const { environment } = options
+  await announceUpload({ settings: known(settings), environment }, { release: known(release), channels, places }, tools)
+}
+
+async function readSettings(state: UploadState): Promise<Outcome<string>> {
+  const { cwd, environment, to, repository } = state.options
+  const settings = readUploadSettings(cwd, state.clone)
+  assertUploadAnnounceable({ settings, environment })
+  // A repository that is named stands for all places of the recipe.
+  state.settings = repository === undefined ? settings : { ...settings, targets: [] }
+  const places = to ?? state.settings.targets
+  return done(places.length === 0 ? 'the repository' : places.join(', '))
 }
 
 async function readRelease(state: UploadState): Promise<Outcome<string>> {
