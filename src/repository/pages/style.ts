@@ -55,9 +55,13 @@ dd { margin: 0; }
 .heads { display: grid; gap: .25rem; }
 .heads div { display: grid; grid-template-columns: 4.5rem 1fr; gap: .75rem; }
 time { white-space: nowrap; }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); gap: .75rem 1.5rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 9rem), 1fr)); gap: .75rem 1.5rem; }
+.facts div:has(code) { grid-column: 1 / -1; }
 .facts dt { font-size: .875rem; }
-@media (min-width: 40rem) { .facts div:has(code) { grid-column: span 2; } }
+@media (min-width: 40rem) {
+  .facts { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
+  .facts div:has(code) { grid-column: span 2; }
+}
 .contents ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 1rem 0 0; padding: 0; list-style: none; }
 .commands { display: flow-root; margin: .5rem 0; padding: .625rem .875rem; border-radius: .5rem; background: var(--code); }
 .commands code { display: block; white-space: pre-wrap; padding-left: 1.25em; text-indent: -1.25em; }
