@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import type { Digest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
@@ -10,7 +11,7 @@ import type { RepositoryChange } from '../repository/change.ts'
 import { channelsUpTo, defaultChannels, withListed } from '../repository/channels.ts'
 import { assertUnclaimed } from '../repository/claims.ts'
 import type { ReadyRelease } from '../repository/dist.ts'
-import type { Phase } from '../repository/document.ts'
+import { digestOfDocument, type Phase } from '../repository/document.ts'
 import { signEvidence } from '../repository/evidence.ts'
 import { listedRelease } from '../repository/listing.ts'
 import type { PublishOp, PublishPlan } from '../repository/plan.ts'
@@ -57,6 +58,8 @@ export interface RepositoryUpload {
   view?: RepositoryView
   lease?: Lease
   plan?: PublishPlan
+  /** What the plan generated, when it was made just now: from memory it need not be read again. */
+  generated?: ReadonlyMap<Digest, Buffer>
   /** The signed provenance, as it is published. */
   envelope?: { readonly name: string; readonly bytes: Buffer }
   /** The channels that the release goes to. */
@@ -114,6 +117,7 @@ export async function uploadToRepository(state: RepositoryUpload): Promise<void>
       if (!isOvertaken(caught) || attempt === maxAttempts) throw caught
       dropPlan(folderOf(state))
       delete state.plan
+      delete state.generated
       emit({ kind: 'note', message: 'somebody else published meanwhile; planning again' })
     } finally {
       await state.lease?.release()
@@ -171,6 +175,7 @@ async function plan(state: RepositoryUpload): Promise<Outcome<string>> {
     madeAtMs: nowMs,
     ...prepared.publication,
   }
+  state.generated = new Map(prepared.documents.map(document => [digestOfDocument(document), document.bytes]))
   if (!options.planOnly) storePlan(folderOf(state), state.plan, prepared.documents)
   return done(`${state.plan.phases.reduce((sum, { ops }) => sum + ops.length, 0)} operations`)
 }
@@ -232,7 +237,7 @@ const stepNames: Readonly<Record<Phase, string>> = {
 }
 
 async function applyOps(state: RepositoryUpload, phase: Phase, ops: readonly PublishOp[]): Promise<Outcome<string>> {
-  const { release, counts, tools } = state
+  const { counts, tools } = state
   const folder = folderOf(state)
   const progress = new TransferProgress(ops)
   const report = (what: string) =>
@@ -247,7 +252,7 @@ async function applyOps(state: RepositoryUpload, phase: Phase, ops: readonly Pub
   await applyPhase(phase, ops, {
     target: known(state.publisher).target,
     signal: tools.signal,
-    openSource: op => openSource(release, folder, op),
+    openSource: op => openSource(state, op),
     onBytes: (op, doneBytes) => {
       progress.move(op.key, doneBytes)
       report(op.key)
@@ -335,7 +340,19 @@ function alreadyPublished(state: RepositoryUpload): Outcome<string> {
   return skipped('ALREADY_PUBLISHED', `${name} ${version} is published, with the same record`)
 }
 
-function openSource(release: ReadyRelease, folder: string, op: PublishOp): AsyncIterable<Uint8Array> {
-  const file = op.source.kind === 'file' ? path.join(release.folder, op.source.path) : generatedFile(folder, op.digest)
-  return fs.createReadStream(file, { highWaterMark: 1024 * 1024 })
+const pieceBytes = 1024 * 1024
+
+function openSource(state: RepositoryUpload, op: PublishOp): AsyncIterable<Uint8Array> {
+  const bytes = op.source.kind === 'generated' ? state.generated?.get(op.digest) : undefined
+  if (bytes !== undefined) return inPieces(bytes)
+  const file =
+    op.source.kind === 'file'
+      ? path.join(state.release.folder, op.source.path)
+      : generatedFile(folderOf(state), op.digest)
+  return fs.createReadStream(file, { highWaterMark: pieceBytes })
+}
+
+/** As a file is read, so that a limit to the bandwidth finds something to wait between. */
+async function* inPieces(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
 }

@@ -1,5 +1,5 @@
-import { digestOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
+import { digestOfDocument } from '../document.ts'
 import { type Chunk, cutRecords, type Edit, editChunks, type RecordList, splitRecords } from './chunks.ts'
 import type { IndexForm, Piece } from './forms.ts'
 import type { IndexFile, IndexGeneration } from './state.ts'
@@ -84,7 +84,7 @@ async function piecesOf(chunks: readonly Chunk[], before: OpenIndex, form: Index
 
 /** Describe bytes as an index lists them. */
 export function fileOf(bytes: Buffer): IndexFile {
-  return { sizeBytes: bytes.byteLength, digest: digestOf(bytes) }
+  return { sizeBytes: bytes.byteLength, digest: digestOfDocument({ bytes }) }
 }
 
 /** Tell whether two states of an index are the same files. */

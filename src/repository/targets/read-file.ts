@@ -13,17 +13,35 @@ export interface KeyedFile {
   readonly file: string
 }
 
+/** From here on it pays to remember a digest. */
+const largeBytes = 64 * 1024
+/** Longer than the tick that file systems take their times by: what is written twice within one looks unchanged. */
+const settledMs = 100
+
+/** Digests of large files that have not changed since, by what tells that: an index has several names, and is asked for again and again. */
+const known = new Map<string, Promise<StoredObject>>()
+
 /** Digest a file; undefined when there is none. Errors: FILE_IO. */
 export async function digestFile(file: string): Promise<StoredObject | undefined> {
   const descriptor = openIfExists(file)
   if (descriptor === undefined) return undefined
   try {
-    const digester = new Digester()
-    for await (const piece of pieces(descriptor)) digester.update(piece)
-    return { sizeBytes: digester.sizeBytes, digest: digester.digest() }
+    const { dev, ino, size, mtimeNs, mtimeMs } = fs.fstatSync(descriptor, { bigint: true })
+    if (size < largeBytes || Date.now() - Number(mtimeMs) < settledMs) return await digestOpen(descriptor)
+    const identity = `${dev} ${ino} ${size} ${mtimeNs}`
+    const digesting = known.get(identity) ?? digestOpen(descriptor)
+    known.set(identity, digesting)
+    digesting.catch(() => known.delete(identity))
+    return await digesting
   } finally {
     fs.closeSync(descriptor)
   }
+}
+
+async function digestOpen(descriptor: number): Promise<StoredObject> {
+  const digester = new Digester()
+  for await (const piece of pieces(descriptor)) digester.update(piece)
+  return { sizeBytes: digester.sizeBytes, digest: digester.digest() }
 }
 
 /** Read a whole file; undefined when there is none. Errors: REPOSITORY_DAMAGED beyond `maxBytes`, FILE_IO. */
