@@ -30,7 +30,8 @@ export async function signRelease(text: string, keys: readonly AptKeyFile[], now
   const signingKeys = await Promise.all(keys.map(key => readPrivateKey({ armoredKey: key.privateKey })))
   // A signature that is older than its key is none.
   const date = new Date(Math.max(nowMs, ...signingKeys.map(key => key.getCreationTime().getTime())))
-  const config = { preferredHashAlgorithm: enums.hash.sha512 }
+  // Ed25519 needs no chance, so that the same publication at the same time has the same bytes: a salt in a notation would change them.
+  const config = { preferredHashAlgorithm: enums.hash.sha512, nonDeterministicSignaturesViaNotation: false }
   const inRelease = await sign({ message: await createCleartextMessage({ text }), signingKeys, date, config })
   const message = await createMessage({ binary: Buffer.from(text) })
   const detached = await sign({ message, signingKeys, date, config, detached: true, format: 'armored' })
