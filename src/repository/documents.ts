@@ -75,7 +75,7 @@ export function renderListings(
   const summary = ledger.applications[index.application]
   return [
     ...renderLayout(index),
-    ...renderProjects(index),
+    ...renderProjects(index, summary?.projects),
     ...(summary === undefined ? [] : [renderApplication(description, index, { summary, rootFingerprint })]),
   ]
 }

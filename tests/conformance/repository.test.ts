@@ -2,17 +2,14 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { upload } from '../../src/flow/upload.ts'
 import { execute, tryExecute } from '../../src/sys/exec.ts'
 import { type StaticServer, startStaticServer } from '../../src/sys/static-server.ts'
-import { testRepository } from '../support/git-repository.ts'
-import { controlText, makeRelease } from '../support/made-release.ts'
+import { controlText } from '../support/made-release.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
-import { recordedTools } from '../support/recorded-tools.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
 
-/** The repository as programs that are not ours read it: apt, gpgv, skopeo, pip. */
+/** The repository as programs that are not ours read it: apt, gpgv, skopeo; pip.test.ts has pip. */
 
 const base = tempFolder()
 let repository: MadeRepository
@@ -237,68 +234,4 @@ describe.skipIf(!needTool('skopeo'))('skopeo', () => {
     const blobs = path.join(repository.folder, 'oci/notes/blobs/sha256')
     expect(fs.readdirSync(blobs).map(name => fs.statSync(path.join(blobs, name)).ino)).toContain(ino)
   })
-})
-
-describe.skipIf(!needTool('python3', 'pip3'))('pip', () => {
-  const environment = { PATH: process.env['PATH'] ?? '', PIP_CONFIG_FILE: '/dev/null', HOME: base, LC_ALL: 'C' }
-  const download = (into: string, requirement: string) =>
-    tryExecute(
-      [
-        'pip3',
-        '--isolated',
-        'download',
-        '--no-deps',
-        '--dest',
-        into,
-        '--index-url',
-        `${server.url}simple/`,
-        requirement,
-      ],
-      { environment, timeoutMs: 60_000 },
-    )
-
-  beforeAll(async () => {
-    const clone = testRepository()
-    clone.commit('First')
-    clone.git('tag', 'v3.0.0')
-    const tree = clone.git('rev-parse', 'HEAD^{tree}').trim()
-    const python = { name: 'Notes_Client-3.0.0-py3-none-any.whl', project: 'Notes.Client', bytes: await buildWheel() }
-    makeRelease({ distFolder: repository.distFolder, version: '3.0.0', tag: 'v3.0.0', tree, python })
-    const { folder, keys, distFolder } = repository
-    const places = { cwd: clone.folder, environment: clone.environment, repository: folder, keys, distFolder }
-    await upload({ ...places, version: '3.0.0', remote: 'origin', planOnly: false }, recordedTools())
-  })
-
-  it('finds a distribution by any spelling of its project', async () => {
-    const into = tempFolder()
-    const downloaded = await download(into, 'notes_client==3.0.0')
-    expect(downloaded.exitCode, downloaded.stderr).toBe(0)
-    expect(fs.readdirSync(into)).toEqual(['Notes_Client-3.0.0-py3-none-any.whl'])
-  })
-
-  it('refuses one whose bytes are not those of the index', async () => {
-    const file = path.join(repository.folder, 'pool/notes/3.0.0/Notes_Client-3.0.0-py3-none-any.whl')
-    const bytes = fs.readFileSync(file)
-    fs.writeFileSync(file, Buffer.concat([bytes, Buffer.from('x')]))
-    try {
-      expect((await download(tempFolder(), 'notes-client==3.0.0')).exitCode).not.toBe(0)
-    } finally {
-      fs.writeFileSync(file, bytes)
-    }
-  })
-
-  async function buildWheel(): Promise<Buffer> {
-    const file = path.join(tempFolder(), 'wheel.whl')
-    const script = `
-import sys, zipfile
-info = 'Notes_Client-3.0.0.dist-info'
-with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
-    wheel.writestr('notes_client.py', '')
-    wheel.writestr(info + '/METADATA', 'Metadata-Version: 2.1\\nName: Notes.Client\\nVersion: 3.0.0\\n')
-    wheel.writestr(info + '/WHEEL', 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
-    wheel.writestr(info + '/RECORD', '')
-`
-    await execute(['python3', '-c', script, file])
-    return fs.readFileSync(file)
-  }
 })
