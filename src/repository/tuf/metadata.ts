@@ -160,12 +160,23 @@ async function nextTargets(state: TufState, change: MetadataChange, context: Con
     change.renewTargets !== true &&
     delegations === state.targets.delegations &&
     (change.topTargets === undefined || isListed(state.targets.targets, change.topTargets)) &&
-    isSigned(file, authority)
+    isSigned(file, authority) &&
+    !gainsSignature(rootAuthority(state.root, 'targets'), authority, signing)
   if (isSame) return { delegations }
   const version = await context.next(['targets'], state.targets.version)
   const targets = change.topTargets ?? [...state.targets.targets].map(([path, info]) => ({ path, ...info }))
   const signed = targetsPart({ version, targets, delegations, signing })
   return { delegations, written: { version, bytes: signedBytes(signed, trustedSigners(authority, signing)) } }
+}
+
+/**
+ * Whether a key that is trusted from now on can sign what the keys before it signed. It must, before they are dropped: a client that sees
+ * the root without them meets the targets of before for a moment.
+ */
+function gainsSignature(before: Authority, after: Authority, signing: Signing): boolean {
+  if ([...after.keys.keys()].every(keyId => before.keys.has(keyId))) return false
+  const atHand = signing.signers('targets').filter(({ key }) => after.keys.has(key.keyID))
+  return atHand.length >= after.threshold && atHand.some(({ key }) => !before.keys.has(key.keyID))
 }
 
 /** The signed part of the top-level targets. */

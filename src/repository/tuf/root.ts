@@ -1,4 +1,5 @@
 import type { Metadata, Root } from '@tufjs/models'
+import { ReleaseError } from '../../core/error.ts'
 import { rootAuthority, type TopLevelRole, topLevelRoles } from './authority.ts'
 import type { Signatories } from './delegation.ts'
 import { type Clocked, expiresAt } from './expiry.ts'
@@ -20,10 +21,17 @@ export interface RootPart {
   readonly roles: Readonly<Record<string, { readonly keyids: readonly string[]; readonly threshold: number }>>
 }
 
-/** Read who signs for what in a root. */
+/** Read who signs for what in a root. Errors: KEY_INVALID (a key of another kind than ours, which the next root would lose). */
 export function rootRoles(root: Metadata<Root>): RootRoles {
   const of = (role: TopLevelRole): Signatories => {
     const { keys, threshold } = rootAuthority(root, role)
+    const strange = root.signed.roles[role]!.keyIDs.find(keyId => !keys.has(keyId))
+    if (strange !== undefined) {
+      throw new ReleaseError('KEY_INVALID', `the key ${strange} of ${role} is not ed25519, and cannot be kept`, {
+        hint: 'make the next root with the tool that made this one',
+        details: { role, keyId: strange },
+      })
+    }
     return { publicKeys: [...keys.values()], threshold }
   }
   return { root: of('root'), targets: of('targets'), snapshot: of('snapshot'), timestamp: of('timestamp') }

@@ -235,6 +235,28 @@ describe('a root that follows', () => {
     expect((await read([...files, ...changed])).targets.version).toBe(2)
   })
 
+  it('has the targets signed by a key that joins the old one, so that the old one can go unnoticed', async () => {
+    const own = memorySigning()
+    const text = firstRoot(own.signing).toString()
+    const start = emptyTufState(verifyRoot(Buffer.from(text), 'test'))
+    const files = await next(start, {}, { by: own.signing })
+    const state = await readTufState(memoryTarget(files).target, text)
+    const roles = rootRoles(state.root)
+    const [old] = own.known.get('targets')!
+    const added = newSigner('targets')
+    own.known.set('targets', [old!, added])
+    const publicKeys = [...roles.targets.publicKeys, added.key.keyVal['public']!]
+    const both = nextRoot(state.root, { ...roles, targets: { publicKeys, threshold: 1 } }, own.signing)
+    const joined = await next(state, { root: both }, { by: own.signing, files })
+    const targets = joined.find(({ key }) => key === 'metadata/2.targets.json')!
+    expect(JSON.parse(targets.bytes.toString()).signatures).toHaveLength(2)
+    const after = await readTufState(memoryTarget([...files, ...joined]).target, text)
+    const alone = { publicKeys: publicKeys.slice(1), threshold: 1 }
+    const dropped = nextRoot(after.root, { ...rootRoles(after.root), targets: alone }, own.signing)
+    const rest = await next(after, { root: dropped }, { by: own.signing, files: [...files, ...joined] })
+    expect(rest.map(({ key }) => key)).not.toContain('metadata/3.targets.json')
+  })
+
   it('is refused when the root before did not sign it, or its number leaves a gap', async () => {
     const state = await read(await first())
     const stranger = firstRoot(others.signing)
