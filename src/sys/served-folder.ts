@@ -108,12 +108,18 @@ export class ServedFolder {
 /** Read a few bytes at once. Errors: those of the system; a file that became shorter is an `Error`. */
 export function readPiece(descriptor: number, start: number, sizeBytes: number): Buffer {
   const bytes = Buffer.allocUnsafe(sizeBytes)
+  fillFrom(descriptor, bytes, start)
+  return bytes
+}
+
+/** Fill a buffer at once from a place of a file. Errors: those of {@link readPiece}. */
+export function fillFrom(descriptor: number, bytes: Buffer, start: number): void {
+  const sizeBytes = bytes.byteLength
   for (let done = 0; done < sizeBytes; ) {
     const count = fs.readSync(descriptor, bytes, done, sizeBytes - done, start + done)
     if (count === 0) throw new Error(`the file ends ${sizeBytes - done} bytes early`)
     done += count
   }
-  return bytes
 }
 
 function decode(pathname: string): string | undefined {
