@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { afterAll, onTestFinished, vi } from 'vitest'
+import { execute } from '../../src/sys/exec.ts'
 import { tempFolder } from './temp.ts'
 import { needTool } from './tools.ts'
 
@@ -12,6 +13,8 @@ export interface DebianRoot {
   readonly folder: string
   /** Run a command in it with its own view of processes, as in a container that is being built. Returns what it says; both streams. */
   run(...argv: string[]): string
+  /** The same while this process goes on: a server in it answers. */
+  runBeside(...argv: string[]): Promise<string>
   /** Start its systemd. It is stopped after the test. */
   boot(): Promise<BootedRoot>
 }
@@ -39,16 +42,17 @@ export function needRoots(): boolean {
 }
 
 /**
- * Make a minimal Debian of this machine's release, with systemd, from the mirror that its apt is configured with.
+ * Make a minimal Debian of this machine's release or another, with systemd, from the mirror that this machine's apt is configured with.
  *
  * It takes some ten seconds and lies in memory; what is returned makes a copy-on-write view of it for a test.
  */
-export function makeDebian(): () => DebianRoot {
+export function makeDebian(release: string = codename()): () => DebianRoot {
   const folder = tempFolder()
   mount(['-t', 'tmpfs', '-o', 'size=1g,mode=0755', 'debian'], folder)
   const base = path.join(folder, 'base')
   const options = ['--quiet', '--variant=apt', '--include=systemd,systemd-sysv,dbus', '--dpkgopt=force-unsafe-io']
-  execFileSync('mmdebstrap', [...options, codename(), base, ...sources()], { stdio: 'pipe' })
+  const from = release === codename() ? sources() : [`deb [signed-by=${keyring}] ${mirror()} ${release} main`]
+  execFileSync('mmdebstrap', [...options, release, base, ...from], { stdio: 'pipe' })
   let count = 0
   return () => {
     const parts = ['upper', 'work', 'root'].map(name => path.join(folder, `case-${count}`, name))
@@ -56,7 +60,12 @@ export function makeDebian(): () => DebianRoot {
     for (const part of parts) fs.mkdirSync(part, { recursive: true })
     const [upper, work, root] = parts as [string, string, string]
     mount(['-t', 'overlay', '-o', `lowerdir=${base},upperdir=${upper},workdir=${work}`, 'overlay'], root)
-    return { folder: root, run: (...argv) => runIn(root, argv), boot: () => boot(root) }
+    return {
+      folder: root,
+      run: (...argv) => told('unshare', inRoot(root, argv)),
+      runBeside: (...argv) => runBeside(root, argv),
+      boot: () => boot(root),
+    }
   }
 }
 
@@ -77,9 +86,24 @@ function sources(): readonly string[] {
     .filter(file => fs.existsSync(file) && fs.statSync(file).size > 0)
 }
 
-function runIn(root: string, argv: readonly string[]): string {
-  const options = ['--mount', '--pid', '--fork', `--mount-proc=${path.join(root, 'proc')}`]
-  return told('unshare', [...options, 'chroot', root, ...argv])
+/** The keys of all releases of Debian that are still maintained. */
+const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+/** Where the distribution's own sources are fetched from. */
+function mirror(): string {
+  const text = sources()
+    .map(file => fs.readFileSync(file, 'utf8'))
+    .join('\n')
+  return /^(?:URIs:|deb(?: \[.*\])?) *(https?:\S+)/m.exec(text)?.[1] ?? fail('apt has no source of the distribution')
+}
+
+async function runBeside(root: string, argv: readonly string[]): Promise<string> {
+  const { stdout, stderr } = await execute(['unshare', ...inRoot(root, argv)], { environment, timeoutMs: 60_000 })
+  return `${stdout}\n${stderr}`
+}
+
+function inRoot(root: string, argv: readonly string[]): readonly string[] {
+  return ['--mount', '--pid', '--fork', `--mount-proc=${path.join(root, 'proc')}`, 'chroot', root, ...argv]
 }
 
 /** What a command says, complaints included, for it to be compared or shown. */

@@ -3,6 +3,7 @@ import path from 'node:path'
 
 /** The Debian package that brings a tool, where it is not called like the tool. */
 const packages: Readonly<Record<string, string>> = {
+  'apt-cache': 'apt',
   'apt-get': 'apt',
   'apt-ftparchive': 'apt-utils',
   'dpkg-deb': 'dpkg',
@@ -16,6 +17,7 @@ const packages: Readonly<Record<string, string>> = {
   md5sum: 'coreutils',
   nsenter: 'util-linux',
   'systemd-nspawn': 'systemd-container',
+  sha256sum: 'coreutils',
   taskset: 'util-linux',
   gpgv: 'gpgv',
   pip3: 'python3-pip',
@@ -23,6 +25,7 @@ const packages: Readonly<Record<string, string>> = {
   python3: 'python3-venv',
   mkfs: 'util-linux',
   unshare: 'util-linux',
+  xargs: 'findutils',
   xz: 'xz-utils',
 }
 
