@@ -1,3 +1,5 @@
+import type { Digest } from '../core/digest.ts'
+import type { ReleaseRecord } from '../payload/release-record.ts'
 import type { ReleaseIndex, RepositoryDescription } from '../trust/layout.ts'
 import type { ReadyRelease } from './dist.ts'
 import type { ReleaseEvidence } from './evidence.ts'
@@ -17,6 +19,8 @@ export interface RepositoryChange {
   readonly resign?: boolean
   /** Make every index and page anew, as if nothing of them was there. */
   readonly rebuild?: boolean
+  /** Records that were read already, by digest: they are not read again. */
+  readonly records?: ReadonlyMap<Digest, ReleaseRecord>
   /** Dated states of the suites: one to keep from now on, others to drop. */
   readonly snapshots?: { readonly keep?: string; readonly drop?: readonly string[] }
   /** Keys that nobody follows once the pointers have moved, such as the files of releases that were pruned. */

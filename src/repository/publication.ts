@@ -161,10 +161,12 @@ function hasOtherSuites(before: RepositoryDescription, after: RepositoryDescript
   return shape(before) !== shape(after)
 }
 
-function recordsOf(view: RepositoryView, { added }: RepositoryChange): RecordOf {
+function recordsOf(view: RepositoryView, { added, records }: RepositoryChange): RecordOf {
   const known = new Map<string, Promise<ReleaseRecord>>()
   return (application, listed) => {
-    if (added?.release.digest === listed.record.digest) return Promise.resolve(added.release.record)
+    const { digest } = listed.record
+    const atHand = added?.release.digest === digest ? added.release.record : records?.get(digest)
+    if (atHand !== undefined) return Promise.resolve(atHand)
     const record = known.get(listed.record.digest) ?? readRecord(view.target, application, listed)
     known.set(listed.record.digest, record)
     return record
