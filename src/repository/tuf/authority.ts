@@ -2,7 +2,7 @@ import { createPublicKey, verify } from 'node:crypto'
 import type { Metadata, Root } from '@tufjs/models'
 import { canonicalJson } from '../../core/canonical-json.ts'
 import { ReleaseError } from '../../core/error.ts'
-import type { Delegations, SignedFile } from './format.ts'
+import type { DelegatedRole, Delegations, SignedFile } from './format.ts'
 
 /** Who may sign for a role: so many of these keys. */
 export interface Authority {
@@ -32,13 +32,21 @@ export function rootAuthority(root: Metadata<Root>, role: TopLevelRole): Authori
 /** Who may sign for a delegated role; undefined when it is not delegated. */
 export function delegatedAuthority(delegations: Delegations, role: string): Authority | undefined {
   const delegated = delegations.roles.find(({ name }) => name === role)
-  if (delegated === undefined) return undefined
+  return delegated === undefined ? undefined : authorityOf(delegations, delegated)
+}
+
+/** Who may sign for each delegated role, by its name. */
+export function delegatedAuthorities(delegations: Delegations): ReadonlyMap<string, Authority> {
+  return new Map(delegations.roles.map(role => [role.name, authorityOf(delegations, role)]))
+}
+
+function authorityOf(delegations: Delegations, { name, keyids, threshold }: DelegatedRole): Authority {
   const keys = new Map<string, string>()
-  for (const keyId of delegated.keyids) {
+  for (const keyId of keyids) {
     const key = delegations.keys[keyId]
     if (key?.scheme === 'ed25519') keys.set(keyId, key.keyval.public)
   }
-  return { role, keys, threshold: delegated.threshold }
+  return { role: name, keys, threshold }
 }
 
 /** Check that enough keys of a role signed. Errors: TRUST_SIGNATURE. Source: TUF §5.3.4 and its like. */

@@ -3,7 +3,7 @@ import { canonicalJson } from '../../core/canonical-json.ts'
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
 import { applicationRole, type LifetimesDays, rootKey } from '../../trust/layout.ts'
-import { type Authority, assertSigned, delegatedAuthority, isSigned, rootAuthority } from './authority.ts'
+import { type Authority, assertSigned, delegatedAuthorities, isSigned, rootAuthority } from './authority.ts'
 import { type Signatories, withApplications } from './delegation.ts'
 import { expiresAt } from './expiry.ts'
 import {
@@ -90,9 +90,10 @@ export async function nextMetadata(
   const { delegations, written } = await nextTargets(state, change, { root, signing, next })
   if (written !== undefined) add('targets', written.version, written.bytes)
   assertRenewed(state, delegations, change)
+  const authorities = delegatedAuthorities(delegations)
   for (const [application, targets] of change.applications) {
     const role = applicationRole(application)
-    const authority = delegatedAuthority(delegations, role)
+    const authority = authorities.get(role)
     if (authority === undefined) throw new Error(`${role} is not delegated`)
     const version = await next([role], state.snapshot.meta[`${role}.json`]?.version ?? 0)
     const expires = expiresAt('application', signing)
