@@ -6,7 +6,7 @@ import type { Publication, PublishOp } from '../repository/plan.ts'
 import { type PreparedPublication, preparePublication } from '../repository/publication.ts'
 import { applyPhase, assertNotOvertaken, opsOf, sweep, verifyPublished } from '../repository/publish.ts'
 import type { RepositoryView } from '../repository/state.ts'
-import type { WriteOutcome } from '../repository/target.ts'
+import type { Lease, WriteOutcome } from '../repository/target.ts'
 import { packageFiles } from './package-files.ts'
 import { type Publisher, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -43,21 +43,34 @@ export async function publishChange(
   },
   tools: FlowTools,
 ): Promise<PublishedChange> {
-  const { publisher, command, edit, planOnly = false } = options
   for (let attempt = 1; ; attempt += 1) {
-    const view = await viewOf(publisher)
-    const change = await edit(view)
-    if (change === undefined) return { view, writtenBytes: 0 }
-    const prepared = await prepareChange({ publisher, view, change, planOnly }, tools)
-    if (planOnly) return { view, publication: prepared.publication, writtenBytes: 0 }
+    // Planning takes longer than publishing: who was overtaken once keeps others out while it plans, or might be for ever.
+    const { target } = options.publisher
+    const lease =
+      attempt === 1 ? undefined : await target.lease(options.command, { waitMs: leaseWaitMs, signal: tools.signal })
     try {
-      const writtenBytes = await publishPrepared({ publisher, view, command, prepared }, tools)
-      return { view, publication: prepared.publication, writtenBytes }
+      return await planAndPublish({ ...options, lease }, tools)
     } catch (caught) {
       if (!isOvertaken(caught) || attempt === maxAttempts) throw caught
       tools.emit({ kind: 'note', message: 'somebody else published meanwhile; planning again' })
+    } finally {
+      await lease?.release()
     }
   }
+}
+
+async function planAndPublish(
+  options: Parameters<typeof publishChange>[0] & { readonly lease: Lease | undefined },
+  tools: FlowTools,
+): Promise<PublishedChange> {
+  const { publisher, command, edit, planOnly = false, lease } = options
+  const view = await viewOf(publisher)
+  const change = await edit(view)
+  if (change === undefined) return { view, writtenBytes: 0 }
+  const prepared = await prepareChange({ publisher, view, change, planOnly }, tools)
+  if (planOnly) return { view, publication: prepared.publication, writtenBytes: 0 }
+  const writtenBytes = await publishPrepared({ publisher, view, command, prepared, lease }, tools)
+  return { view, publication: prepared.publication, writtenBytes }
 }
 
 /** Make a publication of a change; an application that is new gets its keys. Errors: those of preparePublication. */
@@ -101,6 +114,8 @@ export async function publishPrepared(
     readonly view: RepositoryView
     readonly command: string
     readonly prepared: PreparedPublication
+    /** Taken here when absent; given back in either case. */
+    readonly lease?: Lease | undefined
   },
   { signal }: Pick<FlowTools, 'signal'>,
 ): Promise<number> {
@@ -113,7 +128,7 @@ export async function publishPrepared(
     if (outcome === 'written') writtenBytes += op.sizeBytes
   }
   const publishing = { target, openSource: (op: PublishOp) => inMemory(op, bytes), onOp, signal }
-  const lease = await target.lease(command, { waitMs: leaseWaitMs, signal })
+  const lease = options.lease ?? (await target.lease(command, { waitMs: leaseWaitMs, signal }))
   try {
     await assertNotOvertaken(publication, target)
     for (const phase of phases) {

@@ -111,6 +111,8 @@ export async function uploadToRepository(state: RepositoryUpload): Promise<void>
   const steps = state.options.planOnly ? preparation : [...preparation, ...publication]
   for (let attempt = 1; ; attempt += 1) {
     try {
+      // Planning takes longer than publishing: who was overtaken once keeps others out while it plans, or might be for ever.
+      if (attempt > 1) state.lease = await leaseOf(state)
       await runSteps(steps, state, { emit, nowMs: clock.elapsedMs })
       return
     } catch (caught) {
@@ -211,11 +213,15 @@ async function publishBlobs(state: RepositoryUpload): Promise<Outcome<string>> {
   return applyOps(state, 'blobs', opsOf(state.plan, 'blobs').filter(isAdding))
 }
 
+function leaseOf({ publisher, options, tools }: RepositoryUpload): Promise<Lease> {
+  const { waitMs = leaseWaitMs } = options
+  return known(publisher).target.lease('release upload', { waitMs, signal: tools.signal })
+}
+
 async function takeLease(state: RepositoryUpload): Promise<Outcome<string>> {
   if (state.plan === undefined) return alreadyPublished(state)
   const { target } = known(state.publisher)
-  const { waitMs = leaseWaitMs } = state.options
-  state.lease = await target.lease('release upload', { waitMs, signal: state.tools.signal })
+  state.lease ??= await leaseOf(state)
   await assertNotOvertaken(state.plan, target)
   // What a killed upload left under names of this release is replaced while nobody else can publish it.
   const replacing = opsOf(state.plan, 'blobs').filter(op => !isAdding(op))
