@@ -1,120 +1,119 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { digestOf } from '../../src/core/digest.ts'
-import { filesOf } from '../../src/repository/dist.ts'
-import { loadPlan } from '../../src/repository/plan-folder.ts'
-import { openDirectory } from '../../src/repository/targets/directory.ts'
-import { tryExecute } from '../../src/sys/exec.ts'
-import { openRepository, pinRoot } from '../../src/trust/client.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import {
+  copyRepository,
+  type KillPoint,
+  type Publishers,
+  publishersAt,
+  sample,
+  servedFiles,
+} from '../support/killed-publisher.ts'
 import { makeRelease } from '../support/made-release.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
-import { recordedTools } from '../support/recorded-tools.ts'
+import { assertReadable, readVersions } from '../support/repository-readers.ts'
 import { tempFolder } from '../support/temp.ts'
 
 const published = '1.0.0-dev.1'
 const coming = '1.0.0-dev.2'
-const victim = path.join(import.meta.dirname, 'upload-victim.ts')
+const coming2 = { command: 'upload', version: coming } as const
+const dayMs = 86_400_000
+/** Others run on the machine, too. */
+const atOnce = 3
+let cases = 0
 
-const base = tempFolder()
-let repository: MadeRepository
-let pristine: string
-let eventCount: number
+let pristine: MadeRepository
+let publishers: Publishers
+let points: readonly KillPoint[]
+/** What an upload that nobody disturbs leaves. */
+let wanted: Readonly<Record<string, string>>
 
 beforeAll(async () => {
-  repository = await makeRepository(base)
-  await repository.publish({ version: published, evidence: true })
-  makeRelease({ distFolder: repository.distFolder, version: coming, python: true, evidence: true })
-  pristine = path.join(base, 'pristine')
-  fs.cpSync(repository.folder, pristine, { recursive: true })
-  const tools = recordedTools()
-  await repository.upload(coming, tools)
-  eventCount = tools.events.length
-  expect(eventCount).toBeGreaterThan(40)
+  const nowMs = Date.now()
+  publishers = await publishersAt(nowMs)
+  pristine = await makeRepository(tempFolder())
+  await pristine.publish({ version: published, python: true, evidence: true })
+  makeRelease({ distFolder: pristine.distFolder, version: coming, python: true, evidence: true })
+  const undisturbed = copyRepository(pristine)
+  points = await publishers.record(undisturbed, coming2)
+  wanted = servedFiles(undisturbed)
+  await assertReadable(undisturbed)
 })
 
-/** Put everything back to where only the first release is published and the second is cut. */
-function reset(): void {
-  fs.rmSync(repository.folder, { recursive: true })
-  fs.cpSync(pristine, repository.folder, { recursive: true })
-  fs.rmSync(path.join(repository.distFolder, coming, 'upload'), { recursive: true, force: true })
-}
-
-/** Upload in a process that is killed at the n-th event. */
-async function killedUpload(killAt: number): Promise<void> {
-  const options = {
-    cwd: base,
-    environment: { PATH: process.env['PATH'] },
-    repository: repository.folder,
-    keys: repository.keys,
-    version: coming,
-    distFolder: repository.distFolder,
-    remote: 'origin',
-    planOnly: false,
-  }
-  const order = JSON.stringify({ options, killAt })
-  await expect(tryExecute([process.execPath, victim, order])).rejects.toMatchObject({
-    code: 'EXEC_FAILED',
-    details: { signal: 'SIGKILL' },
-  })
-}
-
-/** Read the repository as a new installer does. Whatever it lists is complete. */
-async function readVersions(): Promise<readonly string[]> {
-  const folder = fs.mkdtempSync(path.join(base, 'trust-'))
-  const repositoryUrl = pathToFileURL(repository.folder).href
-  await pinRoot({ folder, repositoryUrl, fingerprint: repository.fingerprint })
-  const client = openRepository({ folder, repositoryUrl })
-  const { releases } = await client.index('notes')
-  const target = openDirectory(repository.folder)
-  for (const { version } of releases) {
-    const { record } = await client.record('notes', version)
-    for (const file of filesOf(record)) expect((await target.head(file.key))?.digest).toBe(file.digest)
-  }
-  fs.rmSync(folder, { recursive: true })
-  return releases.map(release => release.version)
-}
-
-/** The indexes that the signed Release names are there, whichever of the two states it is of. */
-function assertAptConsistent(): void {
-  const folder = path.join(repository.folder, 'dists/edge')
-  const release = fs.readFileSync(path.join(folder, 'InRelease'), 'utf8')
-  const listed = [...release.matchAll(/^ ([0-9a-f]{64}) \d+ (\S+)\/Packages\.gz$/gm)]
-  expect(listed.length).toBeGreaterThan(0)
-  for (const [, hex, component] of listed) {
-    const bytes = fs.readFileSync(path.join(folder, component!, 'by-hash/SHA256', hex!))
-    expect(digestOf(bytes)).toBe(`sha256:${hex}`)
-  }
-}
+afterAll(() => console.log(`${cases} of ${points.length} operations of an upload were followed by a kill`))
 
 describe('an upload that is killed', () => {
-  it('at any event leaves readers the state before or after, and the next one ends in the bytes it began with', async () => {
-    for (let killAt = 1; killAt < eventCount; killAt += 1) {
-      reset()
-      await killedUpload(killAt)
-      const versions = await readVersions()
-      expect([[published], [published, coming]]).toContainEqual(versions)
-      assertAptConsistent()
-
-      const recordDigest = digestOf(fs.readFileSync(path.join(repository.distFolder, coming, 'release.json')))
-      const plan = loadPlan(path.join(repository.distFolder, coming), recordDigest)
-      await repository.upload(coming)
-      expect(await readVersions()).toEqual([published, coming])
-      assertAptConsistent()
-      const target = openDirectory(repository.folder)
-      for (const op of plan?.phases.flatMap(({ ops }) => ops) ?? []) {
-        expect((await target.head(op.key))?.digest, `${op.key} after a kill at event ${killAt}`).toBe(op.digest)
-      }
+  it('at any operation leaves readers the state before or after, and run again ends in the bytes of one that nobody disturbed', async () => {
+    const isMoving = ({ step }: KillPoint) => step === 'move the pointers' || step === 'sweep'
+    const chosen = [
+      ...sample(
+        points.filter(point => !isMoving(point)),
+        20,
+      ),
+      ...sample(points.filter(isMoving), 20),
+    ]
+    expect(new Set(chosen.map(({ step }) => step)).size).toBeGreaterThan(5)
+    const left = [...chosen]
+    const work = async () => {
+      for (let point = left.shift(); point !== undefined; point = left.shift()) await killAt(point)
     }
+    await Promise.all(Array.from({ length: atOnce }, work))
+    expect(cases).toBe(chosen.length)
   })
 
-  it('gives way to another publisher, and is then planned anew', async () => {
-    reset()
-    await killedUpload(Math.floor(eventCount * 0.8))
-    await repository.publish({ version: '1.0.0-dev.3' })
-    expect(await readVersions()).toEqual([published, '1.0.0-dev.3'])
-    await repository.upload(coming)
-    expect(await readVersions()).toEqual([published, coming, '1.0.0-dev.3'])
+  it('more than a day before is planned anew, for its metadata would be short of its lifetime', async () => {
+    const repository = copyRepository(pristine)
+    await publishers.run(repository, coming2, { killAt: firstOf('move the pointers') })
+    const again = await publishers.run(repository, coming2, {
+      laterMs: dayMs - 60_000,
+      killAt: firstOf('keep others out'),
+    })
+    expect(again.signal).toBe('SIGKILL')
+    expect(planOf(again.events)).toContain('going on')
+    const late = await publishers.run(repository, coming2, { laterMs: dayMs + 60_000 })
+    expect(late.exitCode).toBe(0)
+    expect(planOf(late.events)).not.toContain('going on')
+    expect(await readVersions(repository)).toEqual([published, coming])
+    await assertReadable(repository)
+  })
+
+  it('gives way to another publisher at once, and is then planned anew', async () => {
+    const repository = copyRepository(pristine)
+    const { signal } = await publishers.run(repository, coming2, { killAt: firstOf('move the pointers') })
+    expect(signal).toBe('SIGKILL')
+    makeRelease({ distFolder: repository.distFolder, version: '1.0.0-dev.3' })
+    // It held the lease.
+    const other = await publishers.run(repository, { command: 'upload', version: '1.0.0-dev.3' }, { waitMs: 0 })
+    expect(other.stderr).toBe('')
+    expect(await readVersions(repository)).toEqual([published, '1.0.0-dev.3'])
+    const again = await publishers.run(repository, coming2)
+    expect(again.stderr).toBe('')
+    expect(await readVersions(repository)).toEqual([published, coming, '1.0.0-dev.3'])
+    await assertReadable(repository)
   })
 })
+
+async function killAt(point: KillPoint): Promise<void> {
+  const at = `killed in ${point.step} after ${point.operation}, ${point.what}`
+  const repository = copyRepository(pristine)
+  expect((await publishers.run(repository, coming2, { killAt: point })).signal, at).toBe('SIGKILL')
+  expect([[published], [published, coming]], at).toContainEqual(await readVersions(repository))
+  await assertReadable(repository)
+  const again = await publishers.run(repository, coming2)
+  expect(again.exitCode, `${at}\n${again.stderr}`).toBe(0)
+  expect(servedFiles(repository), at).toEqual(wanted)
+  fs.rmSync(path.dirname(repository.folder), { recursive: true })
+  cases += 1
+}
+
+function firstOf(step: string): KillPoint {
+  const found = points.find(point => point.step === step)
+  if (found === undefined) throw new Error(`an upload has no operation in ${step}`)
+  return found
+}
+
+function planOf(events: readonly Event[]): string {
+  const planned = events.find(event => event.kind === 'step-done' && event.step === 'plan')
+  return JSON.stringify(planned)
+}
