@@ -52,10 +52,7 @@ export async function makeContents(change: IndexChange): Promise<ReadonlyMap<str
 }
 
 /** The paths of a Contents file and of the list that it is made of. */
-export function contentsPaths(
-  component: string,
-  architecture: string,
-): { readonly contents: string; readonly files: string } {
+function contentsPaths(component: string, architecture: string): { readonly contents: string; readonly files: string } {
   return { contents: `${component}/Contents-${architecture}`, files: `${component}/Files-${architecture}` }
 }
 

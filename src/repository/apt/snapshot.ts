@@ -6,7 +6,7 @@ import { releaseFileNames, type SuiteState } from './state.ts'
 import { type ReadFile, readVerified } from './suite.ts'
 
 /** The folder of a dated snapshot. */
-export const snapshotFolder = (id: string): string => `snapshot/${id}`
+const snapshotFolder = (id: string): string => `snapshot/${id}`
 
 /**
  * Keep the suites as they are now under a date: their Release files in `snapshot/ID/dists/SUITE/`.
