@@ -59,7 +59,7 @@ export const cloneSettings = { repository: 'cutover.repository', keys: 'cutover.
 
 /** Find the clone that a folder is in; undefined outside of one. */
 export async function findClone(options: PublisherOptions, tools: FlowTools): Promise<Clone | undefined> {
-  const git = gitIn(options.cwd, { environment: options.environment, signal: tools.signal })
+  const git = gitIn(options.cwd, { environment: withoutKeys(options.environment), signal: tools.signal })
   try {
     return { git, places: await findRepository(git) }
   } catch (caught) {

@@ -22,6 +22,11 @@ export type ScryptCost = Pick<Encryption, 'cost' | 'blockSize' | 'parallelizatio
 /** 128 MiB of memory and a third of a second per guess. Source: OWASP's password storage recommendation for scrypt. */
 export const defaultScryptCost: ScryptCost = { cost: 2 ** 17, blockSize: 8, parallelization: 1 }
 
+/** What it cost to encrypt a key. */
+export function scryptCostOf({ cost, blockSize, parallelization }: Encryption): ScryptCost {
+  return { cost, blockSize, parallelization }
+}
+
 /** What is taken from a file at most: a gigabyte of memory. */
 const maxCost = 2 ** 20
 const maxWorkBytes = 1024 * 1024 * 1024

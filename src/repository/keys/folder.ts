@@ -5,7 +5,7 @@ import { stableJson } from '../../core/canonical-json.ts'
 import { ReleaseError } from '../../core/error.ts'
 import { listFiles, readFile, readTextIfExists, writeFileAtomic } from '../../sys/files.ts'
 import { keyIdOf } from '../tuf/signer.ts'
-import { decryptKey, encryptKey, type ScryptCost } from './encryption.ts'
+import { decryptKey, encryptKey, type ScryptCost, scryptCostOf } from './encryption.ts'
 import { type Environment, type EnvironmentKeys, keysFromEnvironment } from './environment.ts'
 import { type AptKeyFile, type KeyFile, parseKeyFile, type StoredKeyFile, type TufKeyFile } from './key-file.ts'
 import { type Passphrase, passphraseFrom } from './passphrase.ts'
@@ -75,7 +75,7 @@ export interface KeyFolderOptions {
   readonly environment?: Environment
   /** That of the keys that are read; the file that the environment names when absent. */
   readonly passphrase?: Passphrase
-  /** Encrypt the keys that are made, at this cost. */
+  /** Encrypt the keys that are made, at this cost; they are in any case when the folder has such keys already. */
   readonly encryption?: ScryptCost | undefined
 }
 
@@ -234,9 +234,19 @@ class Keys implements KeyFolder {
   #write(name: string, id: string, key: KeyFile): void {
     const isFirst = !fs.existsSync(this.#path(`${encodeURIComponent(name)}.json`))
     const file = `${encodeURIComponent(name)}${isFirst ? '' : `@${id.slice(0, 8)}`}.json`
-    const { encryption, passphrase } = this.#secrecy
+    const { passphrase } = this.#secrecy
+    const encryption = this.#secrecy.encryption ?? this.#presentEncryption()
     const stored = encryption === undefined ? key : encryptKey(key, passphrase(), encryption)
     writeFileAtomic(this.#path(file), stableJson(stored), { mode: 0o600 })
+  }
+
+  /** A folder that has encrypted keys gets no other: one that is forgotten about would be open. */
+  #presentEncryption(): ScryptCost | undefined {
+    for (const name of this.#files()) {
+      const { key } = this.#read(name)
+      if (key.schema === 2) return scryptCostOf(key.encryption)
+    }
+    return undefined
   }
 
   #path(name: string): string {

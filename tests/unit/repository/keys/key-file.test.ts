@@ -108,6 +108,8 @@ describe('an encrypted key', () => {
     expect(open({}).encrypted).toBe(true)
     expect(() => open({}).open()).toThrow(expect.objectContaining({ code: 'KEY_PASSPHRASE' }))
     expect(open(environment).open().privateKey).toContain('PRIVATE KEY')
+    const later = openKeys(folder, { repository: undefined, create: false, environment })
+    expect(later.addTuf('targets').encrypted).toBe(true)
   })
 })
 
