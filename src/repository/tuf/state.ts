@@ -1,7 +1,7 @@
 import type { Metadata, Root } from '@tufjs/models'
 import { type Digest, digestOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
-import { applicationRole, metadataFolder, targetKey } from '../../trust/layout.ts'
+import { metadataFolder, targetKey } from '../../trust/layout.ts'
 import type { TargetReader } from '../target.ts'
 import { type Authority, assertSigned, delegatedAuthority, rootAuthority } from './authority.ts'
 import { type Delegations, type MetaEntry, parseSigned, type SignedFile, type TargetsFile } from './format.ts'
@@ -120,18 +120,6 @@ export async function readTarget(
 export async function readLedgerBytes(target: TargetReader, state: TufState): Promise<Buffer | undefined> {
   const meta = state.snapshot.meta[`${ledgerName}.json`]
   return meta === undefined ? undefined : await readMeta(target, ledgerName, meta)
-}
-
-/** The applications that a role is delegated for. */
-export function applicationsOf(state: TufState): readonly string[] {
-  const prefix = applicationRole('')
-  const names = state.targets.delegations.roles.map(({ name }) => name).filter(name => name.startsWith(prefix))
-  return names.map(name => name.slice(prefix.length))
-}
-
-/** The public keys, in hex by key id, that may sign for an application. */
-export function applicationKeys(state: TufState, application: string): ReadonlyMap<string, string> {
-  return delegatedAuthority(state.targets.delegations, applicationRole(application))?.keys ?? new Map()
 }
 
 /**

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { digestOf } from '../../../../src/core/digest.ts'
+import { delegatedAuthority } from '../../../../src/repository/tuf/authority.ts'
 import { withApplications } from '../../../../src/repository/tuf/delegation.ts'
 import { type MetadataChange, type MetadataFile, nextMetadata } from '../../../../src/repository/tuf/metadata.ts'
 import { firstRoot, nextRoot, rootRoles } from '../../../../src/repository/tuf/root.ts'
 import {
-  applicationKeys,
   emptyTufState,
   freeVersions,
   readLedgerBytes,
@@ -60,7 +60,8 @@ describe('nextMetadata', () => {
       ['notes/releases.json', { sizeBytes: 19, digest: digestOf('notes/releases.json') }],
     ])
     expect(await readLedgerBytes(memoryTarget(files).target, state)).toEqual(ledger)
-    expect([...applicationKeys(state, 'notes').keys()]).toEqual([known.get('application-notes')![0]!.key.keyID])
+    const authority = delegatedAuthority(state.targets.delegations, 'application-notes')
+    expect([...authority!.keys.keys()]).toEqual([known.get('application-notes')![0]!.key.keyID])
   })
 
   it('signs with the targets key only when an application is new', async () => {
