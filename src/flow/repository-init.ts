@@ -6,6 +6,7 @@ import { digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { known, runSteps, type Step } from '../core/step.ts'
+import { renderKeyring } from '../repository/apt/sign.ts'
 import type { RepositoryChange } from '../repository/change.ts'
 import { assertSettings, defaultSettings, readDescription } from '../repository/description.ts'
 import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
@@ -112,11 +113,19 @@ async function checkNames(state: InitState): Promise<Outcome<string>> {
     throw caught
   })
   if (existing !== undefined) assertUnmoved(existing, options, place)
-  const url = options.url ?? (isFolder(place) ? pathToFileURL(place).href : place.replace(/[?#].*$/, ''))
-  const base = existing ?? { schema: 1, name, url, aptKey: '', ...defaultSettings }
-  state.description = { ...base, ...(options.url === undefined ? {} : { url }), ...options.settings?.(base) }
-  assertSettings(state.description)
+  const url = isFolder(place) ? pathToFileURL(place).href : place.replace(/[?#].*$/, '')
+  state.description = withOptions(existing ?? { schema: 1, name, url, aptKey: '', ...defaultSettings }, options)
   return done(state.description.name)
+}
+
+/** Settings as they are asked for. Errors: USAGE. */
+function withOptions(
+  base: RepositoryDescription,
+  { url = base.url, settings }: RepositoryInitOptions,
+): RepositoryDescription {
+  const wanted = { ...base, url, ...settings?.(base) }
+  assertSettings(wanted)
+  return wanted
 }
 
 /** What only a repository has, also one that was begun, and what an empty file system may have. */
@@ -168,7 +177,7 @@ async function publishAll(state: InitState): Promise<Outcome<string>> {
   for (let attempt = 1; ; attempt += 1) {
     const view = await readPresent(state)
     state.view = view
-    const change = initialChange(state, view)
+    const change = await initialChange(state, view)
     if (change === undefined) return nothingToDo()
     const publisher = known(state.publisher)
     const prepared = await prepareChange({ publisher, view, change, planOnly: false }, tools)
@@ -189,20 +198,17 @@ async function readPresent({ target, publisher, description }: InitState): Promi
   return newRepository(target, await readTufState(target, trustedRoot), known(description))
 }
 
-function initialChange(
+async function initialChange(
   { options, publisher, description }: InitState,
   view: RepositoryView,
-): RepositoryChange | undefined {
+): Promise<RepositoryChange | undefined> {
   const isNew = view.tuf.timestamp.version === 0
   const there = new Set(applicationsOf(view))
   const added = [...new Set(options.applications)].filter(name => !there.has(name))
-  const aptKey = known(publisher)
-    .keys.apt()
-    .map(key => key.publicKey.trim())
-    .join('\n')
-  const wanted: RepositoryDescription = isNew
-    ? { ...known(description), aptKey }
-    : { ...known(description), aptKey: view.description.aptKey }
+  // Of a repository that is there only what is signed counts; the keys that sign it change by `release keys` alone.
+  const wanted = isNew
+    ? { ...known(description), aptKey: await renderKeyring(known(publisher).keys.apt()) }
+    : withOptions(view.description, options)
   const isDescribed = isNew || stableJson(wanted) !== stableJson(view.description)
   if (!isDescribed && added.length === 0) return undefined
   return {

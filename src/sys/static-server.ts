@@ -207,6 +207,9 @@ async function sendSelected(
   response.end()
 }
 
+/** A file can change twice in a second: until that has passed, its time does not tell both states apart. Source: RFC 9110 §8.8.2.2. */
+const isSettled = (modified: Date) => Math.abs(Date.now() - modified.getTime()) >= 2000
+
 function headOf(
   { status, start, end }: Selection,
   { etag, modified, sizeBytes }: Representation,
@@ -214,7 +217,7 @@ function headOf(
 ): http.OutgoingHttpHeaders {
   return {
     'x-content-type-options': 'nosniff',
-    'last-modified': modified.toUTCString(),
+    ...(isSettled(modified) ? { 'last-modified': modified.toUTCString() } : {}),
     'accept-ranges': 'bytes',
     ...headers,
     etag,
