@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import description from '../../package.json' with { type: 'json' }
 import { cutoverExecutable } from '../../src/cli/cutover-commands.ts'
 import { releaseExecutable } from '../../src/cli/release-commands.ts'
+import { digestOf } from '../../src/core/digest.ts'
 import { repositoryRoot } from '../support/sources.ts'
 import { tempFolder } from '../support/temp.ts'
 
@@ -71,6 +72,24 @@ it('the threads that fill segments start from it, and fill', () => {
   fs.rmSync(script)
   expect(ended.stderr).toBe('')
   expect(JSON.parse(ended.stdout)).toEqual(['9a0364b9e99bb480dd25e1f0284c8555'])
+})
+
+it('the threads that digest files start from it, and digest', () => {
+  const file = path.join(path.dirname(folder), 'digested')
+  fs.writeFileSync(file, 'content')
+  const program = `
+    const { Worker } = await import('node:worker_threads')
+    const worker = new Worker(new URL(import.meta.resolve('#digest-thread')))
+    worker.postMessage({ files: [${JSON.stringify(file)}] })
+    const [report] = await (await import('node:events')).once(worker, 'message')
+    process.stdout.write(JSON.stringify(report.found))
+    await worker.terminate()`
+  const script = path.join(folder, 'parts', 'start-thread.js')
+  fs.writeFileSync(script, program)
+  const ended = spawnSync(process.execPath, [script], { encoding: 'utf8' })
+  fs.rmSync(script)
+  expect(ended.stderr).toBe('')
+  expect(JSON.parse(ended.stdout)).toEqual([{ sizeBytes: 7, digest: digestOf('content') }])
 })
 
 it('a whole command runs from it, dependencies with native parts of Node included', () => {

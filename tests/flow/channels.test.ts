@@ -3,6 +3,7 @@ import path from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/core/digest.ts'
 import { type ChannelRepository, channelRepository } from '../support/channel-repository.ts'
+import { minimalRecipe } from '../unit/recipe/recipe-text.ts'
 
 const all = (version: string) => ({ edge: version, beta: version, stable: version })
 
@@ -129,6 +130,26 @@ describe('release yank and unyank', () => {
   })
 })
 
+describe('the application that is meant', () => {
+  it('is the only one, else that of the recipe in the clone, else it must be named', async () => {
+    await repository.run('init', repository.folder, '--application', 'votes')
+    const hold = async (...argv: string[]) => {
+      const { exitCode, error, changed } = await repository.run('hold', '1.0.0', ...argv)
+      return { exitCode, code: error?.code, hint: error?.hint, changed }
+    }
+    expect(await hold()).toMatchObject({ exitCode: 2, code: 'USAGE', hint: expect.stringContaining('notes, votes') })
+    expect(await hold('--application', 'votes')).toMatchObject({ exitCode: 1, code: 'RELEASE_UNKNOWN' })
+    expect(await hold('--application', 'notes')).toMatchObject({ exitCode: 0, changed: true })
+    repository.writeRecipe(minimalRecipe)
+    expect(await hold('--release')).toMatchObject({ exitCode: 0, changed: true })
+    repository.writeRecipe(minimalRecipe.replace('name: notes', 'name: other'))
+    expect(await hold()).toMatchObject({ code: 'RELEASE_UNKNOWN', hint: expect.stringContaining('notes, votes') })
+    repository.writeRecipe('name: [')
+    expect((await hold()).code).toMatch(/^RECIPE_/)
+    repository.writeRecipe(undefined)
+  })
+})
+
 describe('release list', () => {
   it('tells channels, what is yanked and what is held', async () => {
     await repository.run('yank', '1.1.0', '--reason', 'loses data')
@@ -182,6 +203,22 @@ describe('release prune', () => {
     expect(await repository.run('hold', '1.0.0', '--release')).toMatchObject({ changed: true })
     await repository.run('prune', '--keep', '1', '--apply')
     expect(await repository.fetch('1.0.0')).toBe('RELEASE_UNKNOWN')
+  })
+})
+
+describe('release prune of releases with delta packs', () => {
+  it('keeps what the delta packs of kept releases start from, and no more', async () => {
+    await repository.release('1.1.1', { deltaFrom: '1.0.0' })
+    await repository.release('1.1.2', { deltaFrom: '1.1.1' })
+    const { rows } = await repository.run('prune', '--keep', '1')
+    expect(rows.map(([version, decision]) => [version, decision])).toEqual([
+      ['1.0.0', 'remove'],
+      ['1.1.0', 'remove'],
+      ['1.1.1', 'keep'],
+      ['1.1.2', 'keep'],
+      ['1.2.0-rc.1', 'keep'],
+    ])
+    expect(rows[2]?.[2]).toBe('the delta pack of 1.1.2 starts from it')
   })
 })
 

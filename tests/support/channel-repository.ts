@@ -4,8 +4,10 @@ import { pathToFileURL } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { runProgram } from '../../src/cli/program.ts'
 import { releaseExecutable } from '../../src/cli/release-commands.ts'
+import { digestOf } from '../../src/core/digest.ts'
 import { ReleaseError } from '../../src/core/error.ts'
 import { debianVersion } from '../../src/core/version.ts'
+import { type Artifact, type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
 import { artifactsOf } from '../../src/repository/artifacts.ts'
 import { openRepository, pinRoot, type TrustedRepository } from '../../src/trust/client.ts'
 import { poolKey } from '../../src/trust/layout.ts'
@@ -42,7 +44,9 @@ export interface ChannelRepository {
   readonly folder: string
   readonly run: (...argv: string[]) => Promise<ReleaseRun>
   /** Make a release by hand, tag it unless it is a snapshot, and upload it. */
-  readonly release: (version: string) => Promise<void>
+  readonly release: (version: string, made?: { readonly deltaFrom?: string }) => Promise<void>
+  /** Put a recipe into the clone, which copies share, or take it out again. */
+  readonly writeRecipe: (text: string | undefined) => void
   /** Read as clients do: apt's suites, tuf-js, the image layout, the Python index. */
   readonly offers: () => Promise<Offers>
   /** Ask for a release by its version as an installer does: its tarball's size, or the code of the refusal. */
@@ -75,14 +79,20 @@ function repositoryIn(base: string, clone: TestRepository): ChannelRepository {
   return {
     folder,
     run,
-    release: async version => {
+    release: async (version, { deltaFrom } = {}) => {
       const isSnapshot = version.includes('-git')
       if (!isSnapshot) clone.git('tag', '--force', '--annotate', '--message', version, `v${version}`)
       const distFolder = path.join(base, 'dist')
       const deb = tinyDeb('notes', debianVersion(version), version)
       const tagged = isSnapshot ? {} : { tag: `v${version}`, tree }
-      makeRelease({ distFolder, version, python: true, deb, ...tagged })
+      const record = makeRelease({ distFolder, version, python: true, deb, ...tagged })
+      if (deltaFrom !== undefined) addDelta(path.join(distFolder, version), record, deltaFrom)
       await must(run('upload', version, '--dist', distFolder))
+    },
+    writeRecipe: text => {
+      const file = path.join(clone.folder, 'release.yaml')
+      if (text === undefined) fs.rmSync(file)
+      else fs.writeFileSync(file, text)
     },
     offers: () => readOffers(folder, path.join(base, 'trust')),
     fetch: version => fetchRelease(folder, path.join(base, 'trust'), version),
@@ -99,6 +109,25 @@ function repositoryIn(base: string, clone: TestRepository): ChannelRepository {
       return repositoryIn(other, clone)
     },
   }
+}
+
+/** Bytes that only look like a delta pack: what it starts from is all that is read of it here. */
+function addDelta(folder: string, record: ReleaseRecord, from: string): void {
+  const bytes = Buffer.from(`from ${from}`)
+  const name = `notes-${record.version}-from-${from}.delta`
+  fs.writeFileSync(path.join(folder, name), bytes)
+  const stored = { sizeBytes: bytes.byteLength, digest: digestOf(bytes) }
+  const delta: Artifact = {
+    kind: 'delta',
+    name,
+    mediaType: 'application/octet-stream',
+    from,
+    fromManifest: digestOf(from),
+    ...stored,
+  }
+  const [component, ...others] = record.components
+  const components = [{ ...component!, artifacts: [...component!.artifacts, delta] }, ...others]
+  fs.writeFileSync(path.join(folder, 'release.json'), recordBytes({ ...record, components }))
 }
 
 async function runRelease(argv: readonly string[], clone: TestRepository): Promise<ReleaseRun> {
