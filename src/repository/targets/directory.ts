@@ -14,6 +14,12 @@ const privateFolder = '.cutover'
 /** Larger ones are put in place at once, so that a kill costs little; their own sync costs little beside their bytes. */
 const largestStagedBytes = 1024 * 1024
 
+/** What a folder is opened with. */
+export interface DirectoryOptions {
+  /** link(2), as the file system of the folder has it; tests bring one that has none. */
+  readonly link?: (from: string, to: string) => void
+}
+
 /**
  * Open a folder as a publishing target: a web server's root, an NFS export, or what `release serve` serves.
  *
@@ -21,10 +27,14 @@ const largestStagedBytes = 1024 * 1024
  * a moment, so that readers hardly ever meet some new and some old. Who writes them reads them before that.
  * Post: mode 0644 whatever the umask. Crash: at worst files in `.cutover/incoming/`, which are not served; a lease of another day removes them.
  */
-export function openDirectory(root: string): TargetWriter {
+export function openDirectory(root: string, options: DirectoryOptions = {}): TargetWriter {
   const place = (key: string) => path.join(root, parseRelativePath(key))
-  const stage = new Stage(root, path.join(root, privateFolder, 'incoming'))
-  const head = (key: string) => digestFile(stage.find(place(key)))
+  const stage = new Stage({
+    root,
+    incoming: path.join(root, privateFolder, 'incoming'),
+    link: options.link ?? fs.linkSync,
+  })
+  const head = async (key: string) => digestFile(stage.find(place(key)))
 
   const write = async (key: string, content: Content, isNew: boolean): Promise<WriteOutcome> => {
     const file = place(key)

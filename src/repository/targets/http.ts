@@ -36,12 +36,12 @@ export function openHttp(
   const reader = new DavReader(client, tools)
   const writer = new DavObjects(client, reader, tools)
   const { name } = client
-  const head = (key: string) => reader.head(parseRelativePath(key))
+  const head = async (key: string) => reader.head(parseRelativePath(key))
   return {
     name,
     parallelism: 4,
     head,
-    get: (key, maxBytes) => reader.get(parseRelativePath(key), maxBytes),
+    get: async (key, maxBytes) => reader.get(parseRelativePath(key), maxBytes),
     read: (key, signal) => reader.read(parseRelativePath(key), signal),
     putNew: async (key, content) => {
       const found = (await head(key))?.digest

@@ -78,17 +78,20 @@ export async function takeLease<Place>(request: LeaseRequest<Place>): Promise<Le
   const watch = new Watch(times, tools)
   for (;;) {
     options.signal?.throwIfAborted()
+    const askedMs = tools.clock.elapsedMs()
+    const isLate = askedMs >= deadlineMs
     const view = await store.look()
-    if (watch.isFree(view)) {
+    if (watch.isFree(view, askedMs)) {
       const start = now(tools)
       const record: LeaseRecord = { id: randomUUID(), state: 'held', owner, beat: 0 }
       const place = await store.claim(view, record)
       const held = place === undefined ? undefined : new HeldLease(request, { place, record, start })
       if (held?.isHeld() === true) return held
       // Somebody else was faster, or our own answer came too late.
+      if (isLate) throw locked(request.name, undefined)
       continue
     }
-    if (tools.clock.elapsedMs() >= deadlineMs) throw locked(request.name, view?.record?.owner)
+    if (isLate) throw locked(request.name, view?.record?.owner)
     await tools.wait(times.pollMs * (0.5 + tools.random()), options.signal)
   }
 }
@@ -142,14 +145,14 @@ class Watch {
     this.#tools = tools
   }
 
-  isFree(view: LeaseView<unknown> | undefined): boolean {
+  /** An answer may be old when it comes: what it shows was there when it was asked for, at the earliest. */
+  isFree(view: LeaseView<unknown> | undefined, askedMs: number): boolean {
     if (view === undefined || view.record?.state === 'released') return true
-    const nowMs = this.#tools.clock.elapsedMs()
     if (view.mark !== this.#mark) {
       this.#mark = view.mark
-      this.#sinceMs = nowMs
+      this.#sinceMs = this.#tools.clock.elapsedMs()
     }
-    return Math.max(view.idleMs ?? 0, nowMs - this.#sinceMs) >= this.#times.takeoverMs
+    return Math.max(view.idleMs ?? 0, askedMs - this.#sinceMs) >= this.#times.takeoverMs
   }
 }
 

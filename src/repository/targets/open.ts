@@ -28,7 +28,7 @@ export function openTarget(place: string, { cwd, environment, bandwidth }: OpenT
   // One letter and a path are no address but a folder with a colon in its name.
   if (scheme === undefined) return openDirectory(path.resolve(cwd, place))
   const tools = { ...systemTransferTools, bandwidth }
-  if (scheme === 'file') return openDirectory(fileURLToPath(parseUrl(place)))
+  if (scheme === 'file') return openDirectory(folderOf(place))
   if (scheme === 'http' || scheme === 'https') return openHttp(parseUrl(place), { environment, tools })
   if (scheme === 's3') return openS3(parseUrl(place), { environment, tools })
   throw unknownPlace(place, `${scheme}: is no kind of target`)
@@ -37,6 +37,13 @@ export function openTarget(place: string, { cwd, environment, bandwidth }: OpenT
 function parseUrl(place: string): URL {
   if (URL.canParse(place)) return new URL(place)
   throw unknownPlace(place, 'it is not an address')
+}
+
+function folderOf(place: string): string {
+  const url = parseUrl(place)
+  // What file: has of hosts is for other systems.
+  if (url.host === '' && !/%2f|%(?![0-9a-f]{2})/i.test(url.pathname)) return fileURLToPath(url)
+  throw unknownPlace(place, 'it is no folder of this machine')
 }
 
 function unknownPlace(place: string, reason: string): ReleaseError {

@@ -70,11 +70,8 @@ export class S3Leases implements LeaseStore<string> {
   /** A store that does not know conditions takes every write: with it, two publishers would both have the lease. Errors: TARGET_REFUSED. */
   async #prove(): Promise<void> {
     if (this.#isProven) return
-    const record: LeaseRecord = {
-      state: 'released',
-      owner: { pid: 0, host: '', command: 'probe', sinceMs: 0 },
-      beat: 0,
-    }
+    const owner = { pid: process.pid, host: '', command: 'a look at conditional writes', sinceMs: 0 }
+    const record: LeaseRecord = { id: '', state: 'released', owner, beat: 0 }
     await this.#put(probeKey, record, { IfNoneMatch: '*' })
     const again = await this.#put(probeKey, record, { IfNoneMatch: '*' })
     const other = await this.#put(probeKey, record, { IfMatch: '"00000000000000000000000000000000"' })

@@ -1,5 +1,6 @@
 import type * as Sdk from '@aws-sdk/client-s3'
 import { ReleaseError } from '../../core/error.ts'
+import { isRelativePath } from '../../core/relative-path.ts'
 import { isLoopback } from '../../registry/origin.ts'
 import { isPassingStatus, longestAttempts } from '../../sys/retry.ts'
 import type { Environment } from './tools.ts'
@@ -30,7 +31,7 @@ export class S3Store {
   /** Errors: TARGET_UNKNOWN, TARGET_CREDENTIALS (a password in the address, or requests without TLS). */
   constructor(place: URL, environment: Environment) {
     this.bucket = place.hostname
-    const prefix = decodeURIComponent(place.pathname).replace(/^\/+|\/+$/g, '')
+    const prefix = prefixOf(place)
     this.#prefix = prefix === '' ? '' : `${prefix}/`
     this.name = `s3://${this.bucket}/${prefix}`
     if (place.username !== '' || place.password !== '') {
@@ -91,6 +92,19 @@ export async function* toldPieces(name: string, body: AsyncIterable<Uint8Array>)
   } catch (caught) {
     throw failure(name, 'reading', caught)
   }
+}
+
+/** Source: Amazon S3 User Guide, "General purpose bucket naming rules"; older buckets have underscores and capitals. */
+const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/
+
+function prefixOf(place: URL): string {
+  try {
+    const prefix = decodeURIComponent(place.pathname).replace(/^\/+|\/+$/g, '')
+    if (bucketName.test(place.hostname) && (prefix === '' || isRelativePath(prefix))) return prefix
+  } catch (caught) {
+    if (!(caught instanceof URIError)) throw caught
+  }
+  throw new ReleaseError('TARGET_UNKNOWN', `s3://${place.hostname}${place.pathname} names no bucket and prefix`)
 }
 
 const knownSettings: readonly string[] = ['endpoint', 'region', 'path-style']

@@ -39,11 +39,11 @@ export function openS3(
   return {
     name,
     parallelism: 8,
-    head: key => objects.head(parseRelativePath(key)),
-    get: (key, maxBytes) => objects.get(parseRelativePath(key), maxBytes),
+    head: async key => objects.head(parseRelativePath(key)),
+    get: async (key, maxBytes) => objects.get(parseRelativePath(key), maxBytes),
     read: (key, signal) => objects.read(parseRelativePath(key), signal),
-    putNew: (key, content) => objects.putNew(parseRelativePath(key), content),
-    replace: (key, content, ifMatch) => objects.replace(parseRelativePath(key), content, ifMatch),
+    putNew: async (key, content) => objects.putNew(parseRelativePath(key), content),
+    replace: async (key, content, ifMatch) => objects.replace(parseRelativePath(key), content, ifMatch),
     remove: async key => {
       const object = store.objectOf(parseRelativePath(key))
       await store.run(`DELETE ${key}`, ({ client, sdk }) => client.send(new sdk.DeleteObjectCommand(object)))

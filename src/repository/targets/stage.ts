@@ -20,6 +20,13 @@ export interface Addition {
   readonly twin: string | undefined
 }
 
+/** Where objects are made, and for which folder. */
+export interface StagePlace {
+  readonly root: string
+  readonly incoming: string
+  readonly link: (from: string, to: string) => void
+}
+
 interface Staged {
   readonly key: string
   readonly file: string
@@ -46,9 +53,12 @@ export class Stage {
   readonly #staged = new Map<string, Staged>()
   readonly #dirtyFolders = new Set<string>()
 
-  constructor(root: string, incoming: string) {
+  readonly #link: (from: string, to: string) => void
+
+  constructor({ root, incoming, link }: StagePlace) {
     this.#root = root
     this.#incoming = incoming
+    this.#link = link
   }
 
   /** Name the file that has the bytes of `file` now. */
@@ -60,7 +70,7 @@ export class Stage {
   async add({ key, file, content, isNew, twin }: Addition): Promise<WriteOutcome> {
     this.#makeFolder(this.#incoming)
     const temporary = path.join(this.#incoming, `${randomBytes(8).toString('hex')}.tmp`)
-    const isLinked = twin !== undefined && tryLink(this.find(twin), temporary)
+    const isLinked = twin !== undefined && this.#tryLink(this.find(twin), temporary)
     if (!isLinked) await writeTemporary(temporary, key, content)
     const isDurable = isLinked && !this.#staged.has(twin)
     this.#drop(file)
@@ -130,7 +140,7 @@ export class Stage {
   async #placeNew(staged: Staged): Promise<void> {
     const { temporary, file } = staged
     try {
-      fs.linkSync(temporary, file)
+      this.#link(temporary, file)
     } catch (caught) {
       if (isErrno(caught, 'EEXIST')) return await this.#assertSame(staged)
       if (!isErrno(caught, ...unlinkable, 'EXDEV')) throw caught
@@ -151,6 +161,17 @@ export class Stage {
     if (found !== digest) throw conflict(this.#root, key, { found, expected: digest })
   }
 
+  /** Link to bytes that are there already. False where the file system cannot. */
+  #tryLink(from: string, to: string): boolean {
+    try {
+      this.#link(from, to)
+      return true
+    } catch (caught) {
+      if (isErrno(caught, ...unlinkable, 'EXDEV', 'ENOENT')) return false
+      throw toReleaseError(caught)
+    }
+  }
+
   /** Make a folder and those above it, mode 0755 whatever the umask. */
   #makeFolder(folder: string): void {
     if (fs.existsSync(folder)) return
@@ -162,17 +183,6 @@ export class Stage {
       if (!isErrno(caught, 'EEXIST')) throw toReleaseError(caught)
     }
     this.#dirtyFolders.add(path.dirname(folder))
-  }
-}
-
-/** Link to bytes that are there already. False where the file system cannot. */
-function tryLink(from: string, to: string): boolean {
-  try {
-    fs.linkSync(from, to)
-    return true
-  } catch (caught) {
-    if (isErrno(caught, ...unlinkable, 'EXDEV', 'ENOENT')) return false
-    throw toReleaseError(caught)
   }
 }
 
