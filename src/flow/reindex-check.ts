@@ -30,7 +30,7 @@ export interface CheckedFiles {
 /** Tell what is under each key. */
 type DigestKeys = (files: readonly SignedFile[]) => Promise<readonly (Digest | undefined)[]>
 
-/** Digest every file that the signed records of a repository name. Errors: REPOSITORY_DAMAGED (a record), those of the target. */
+/** Digest every file that the signed records of a repository name, and the indexes of its dated snapshots. Errors: REPOSITORY_DAMAGED (a record), those of the target. */
 export async function checkFiles(view: RepositoryView, publisher: Publisher, tools: FlowTools): Promise<CheckedFiles> {
   const threads = new DigestThreads()
   const digestKeys = isFolder(publisher.place) ? inFolder(publisher.place, threads) : inTarget(publisher)
@@ -50,6 +50,8 @@ export async function checkFiles(view: RepositoryView, publisher: Publisher, too
     tools.emit({ kind: 'progress', step: 'compare the files', what, unit: 'files', done: checked.releases, total })
   }
   try {
+    const dated = view.ledger.snapshots.flatMap(({ files }) => files.map(file => ({ ...file, sizeBytes: 0 })))
+    damage.push(...damageOf(dated, await digestKeys(dated)))
     const all = await listAll(view)
     const { parallelism } = publisher.target
     await eachInParallel(all, { parallelism, stop: () => {} }, ([application, listed]) =>

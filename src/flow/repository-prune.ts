@@ -1,8 +1,11 @@
+import { type Digest, digestOf } from '../core/digest.ts'
+import { ReleaseError } from '../core/error.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { isDelta } from '../payload/release-record.ts'
 import type { RepositoryChange } from '../repository/change.ts'
 import { withoutReleases } from '../repository/channels.ts'
 import { versionsListed } from '../repository/dated.ts'
+import type { DatedSnapshot } from '../repository/ledger.ts'
 import { freedFiles, type PublishedRelease, spaceBytes } from '../repository/removal.ts'
 import { prunable, type RetentionDecision } from '../repository/retention.ts'
 import { applicationsOf, type RepositoryView, readRecord, readStored } from '../repository/state.ts'
@@ -99,19 +102,27 @@ async function planPruning(
   }
 }
 
-/** Everything else that a snapshot's suites list is in the pool, and must stay there. */
+/** What a snapshot's suites list is in the pool, and must stay there. */
 async function neededBySnapshots(view: RepositoryView, application: string): Promise<ReadonlyMap<string, string>> {
   const needed = new Map<string, string>()
-  const read = new Map<string, ReadonlySet<string>>()
+  const read = new Map<Digest, ReadonlySet<string>>()
   for (const { id, files } of view.ledger.snapshots) {
-    for (const { key } of files) {
-      const versions =
-        read.get(key) ?? versionsListed(await readStored(view.target, key, maxIndexBytes), application, key)
-      read.set(key, versions)
+    for (const file of files) {
+      const versions = read.get(file.digest) ?? versionsListed(await readIndex(view, file), application, file.key)
+      read.set(file.digest, versions)
       for (const version of versions) needed.set(version, `in the snapshot ${id}`)
     }
   }
   return needed
+}
+
+async function readIndex({ target }: RepositoryView, file: DatedSnapshot['files'][number]): Promise<Buffer> {
+  const bytes = await readStored(target, file.key, maxIndexBytes)
+  const found = digestOf(bytes)
+  if (found === file.digest) return bytes
+  throw new ReleaseError('REPOSITORY_DAMAGED', `${file.key} in ${target.name} is ${found}, expected ${file.digest}`, {
+    details: { key: file.key },
+  })
 }
 
 /** A release is checked by making its delta packs again, for which the releases that they start from must be there. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/core/digest.ts'
 import { type ChannelRepository, channelRepository } from '../support/channel-repository.ts'
@@ -235,6 +236,7 @@ describe('release snapshot', () => {
     const release = fs.readFileSync(path.join(repository.folder, `snapshot/${id}/dists/stable/Release`), 'utf8')
     const packages = packagesKey(release)
     expect(repository.files()).toContain(packages)
+    await cannotBeTampered(packages)
     expect(await repository.run('snapshot', '--drop', id)).toMatchObject({ exitCode: 0, changed: true })
     expect(await repository.run('snapshot', '--drop', id)).toMatchObject({ exitCode: 0, changed: false })
     expect((await repository.run('snapshot', '--list')).result).toEqual({ ids: [] })
@@ -244,6 +246,17 @@ describe('release snapshot', () => {
     await repository.run('prune', '--keep', '1', '--apply')
     expect(await repository.fetch('1.0.0')).toBe('RELEASE_UNKNOWN')
   })
+
+  /** Whoever writes to the target cannot make what a snapshot lists be forgotten. */
+  async function cannotBeTampered(key: string): Promise<void> {
+    const file = path.join(repository.folder, key)
+    const bytes = fs.readFileSync(file)
+    fs.writeFileSync(file, gzipSync(''))
+    for (const argv of [['prune', '--keep', '1', '--apply'], ['reindex']]) {
+      expect((await repository.run(...argv)).error?.code).toBe('REPOSITORY_DAMAGED')
+    }
+    fs.writeFileSync(file, bytes)
+  }
 
   it('refuses a name that is no time', async () => {
     expect(await released.run('snapshot', 'yesterday')).toMatchObject({ exitCode: 2, error: { code: 'SNAPSHOT_ID' } })
