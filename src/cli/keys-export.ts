@@ -1,10 +1,9 @@
 import { Command, Option } from 'commander'
 import type { Io } from './io.ts'
-import { keyEnvironment, type PassphraseFlags, withPassphrase } from './passphrase-options.ts'
 import { type PublisherFlags, publisherOptions, withPublisher } from './publisher-options.ts'
 import { runCommand } from './run.ts'
 
-interface Options extends Omit<PublisherFlags, 'application'>, PassphraseFlags {
+interface Options extends Omit<PublisherFlags, 'application'> {
   readonly role: 'root' | 'targets'
   readonly output: string
   readonly application: readonly string[]
@@ -12,7 +11,7 @@ interface Options extends Omit<PublisherFlags, 'application'>, PassphraseFlags {
 
 /** `release keys export`: write down what is to be signed elsewhere. */
 export function keysExportCommand(io: Io): Command {
-  return withPassphrase(withPublisher(new Command('export')))
+  return withPublisher(new Command('export'))
     .description(
       'Write the next root or targets, with a new date, to a file: the exact bytes that are to be signed where their keys are kept.',
     )
@@ -23,7 +22,7 @@ export function keysExportCommand(io: Io): Command {
       const { application, ...options } = command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'keys export', options, async tools => {
         const { exportPayload } = await import('../flow/keys-ceremony.ts')
-        const places = { ...publisherOptions(options, io), environment: keyEnvironment(options, io) }
+        const places = publisherOptions(options, io)
         const { role, output } = options
         await exportPayload({ ...places, role, payload: output, applications: application }, tools)
       })

@@ -1,14 +1,11 @@
 import { Command } from 'commander'
 import type { Io } from './io.ts'
-import { keyEnvironment, type PassphraseFlags, withPassphrase } from './passphrase-options.ts'
 import { type PublisherFlags, publisherOptions, withPublisher } from './publisher-options.ts'
 import { runCommand } from './run.ts'
 
-type Options = PublisherFlags & PassphraseFlags
-
 /** `release keys import PAYLOAD SIGNATURES`: publish what was signed elsewhere. */
 export function keysImportCommand(io: Io): Command {
-  return withPassphrase(withPublisher(new Command('import')))
+  return withPublisher(new Command('import'))
     .description(
       'Check that enough keys have signed a payload, and publish it. The first root of all becomes the one that the keys folder trusts.',
     )
@@ -18,7 +15,7 @@ export function keysImportCommand(io: Io): Command {
       const options = command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'keys import', options, async tools => {
         const { importSignatures } = await import('../flow/keys-ceremony.ts')
-        const places = { ...publisherOptions(options, io), environment: keyEnvironment(options, io) }
+        const places = publisherOptions(options, io)
         await importSignatures({ ...places, payload, signatures }, tools)
       })
     })

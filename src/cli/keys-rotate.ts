@@ -1,10 +1,9 @@
 import { Command } from 'commander'
 import type { Io } from './io.ts'
-import { keyEnvironment, type PassphraseFlags, withPassphrase } from './passphrase-options.ts'
 import { type PublisherFlags, publisherOptions, withPublisher } from './publisher-options.ts'
 import { runCommand } from './run.ts'
 
-interface Options extends PublisherFlags, PassphraseFlags {
+interface Options extends PublisherFlags {
   readonly key?: string
   readonly public?: string
   readonly keep?: boolean
@@ -13,7 +12,7 @@ interface Options extends PublisherFlags, PassphraseFlags {
 
 /** `release keys rotate ROLE`: put a new key in the place of an old one. */
 export function keysRotateCommand(io: Io): Command {
-  return withPassphrase(withPublisher(new Command('rotate')))
+  return withPublisher(new Command('rotate'))
     .description(
       'Put a new key in the place of an old one, so that no client is disturbed: first both sign, then the old one is dropped. The old key of apt stays until it is revoked.',
     )
@@ -26,7 +25,7 @@ export function keysRotateCommand(io: Io): Command {
       const options = command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'keys rotate', options, async tools => {
         const { rotateKey } = await import('../flow/keys-rotate.ts')
-        const places = { ...publisherOptions(options, io), environment: keyEnvironment(options, io) }
+        const places = publisherOptions(options, io)
         const { key, public: publicFile, keep = false, payload } = options
         await rotateKey({ ...places, role, key, publicFile, keep, payload }, tools)
       })

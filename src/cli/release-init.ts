@@ -2,9 +2,11 @@ import { Command } from 'commander'
 import { ReleaseError } from '../core/error.ts'
 import type { RepositoryDescription } from '../trust/layout.ts'
 import type { GlobalOptions, Io } from './io.ts'
+import { keyEnvironment, type PassphraseFlags, withPassphrase } from './passphrase-options.ts'
 import { runCommand } from './run.ts'
 
-interface Options extends GlobalOptions, SettingFlags {
+interface Options extends GlobalOptions, PassphraseFlags, SettingFlags {
+  readonly encrypt?: boolean
   readonly name?: string
   readonly url?: string
   readonly application: readonly string[]
@@ -24,7 +26,7 @@ type Settings = Pick<RepositoryDescription, 'channels' | 'lifetimesDays' | 'apt'
 
 /** `release init PLACE`: make a vendor repository and its keys, or change its settings. */
 export function releaseInitCommand(io: Io): Command {
-  return new Command('init')
+  return withPassphrase(new Command('init'))
     .description(
       'Make a vendor repository, with its signing keys in a folder of their own; add applications to one; or change its settings. In a git clone it is remembered for upload.',
     )
@@ -33,6 +35,7 @@ export function releaseInitCommand(io: Io): Command {
     .option('--url <url>', 'where clients will reach it, for the commands on its pages')
     .option('--application <name>', 'an application to be published there; may be given several times', collect, [])
     .option('--keys <dir>', 'the folder of the signing keys (else $CUTOVER_KEYS, else ~/.config/cutover/keys/NAME)')
+    .option('--encrypt', 'encrypt the keys that are made with a passphrase')
     .option('--channels <names>', 'the channels, least stable first; edge,beta,stable unless set')
     .option(
       '--expiry <role=days>',
@@ -46,11 +49,20 @@ export function releaseInitCommand(io: Io): Command {
     .option('--apt-contents', 'list which package installs which file')
     .option('--no-apt-contents', 'do not list it')
     .action(async (place: string, _options: unknown, command: Command) => {
-      const { name, url, application, keys, ...flags } = command.optsWithGlobals<Options>()
+      const { name, url, application, keys, encrypt, ...flags } = command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'init', flags, async tools => {
         const { initRepository } = await import('../flow/repository-init.ts')
-        const { cwd, environment } = io
-        const common = { cwd, environment, repository: place, name, url, applications: application, keys }
+        const environment = keyEnvironment(flags, io)
+        const common = {
+          cwd: io.cwd,
+          environment,
+          repository: place,
+          name,
+          url,
+          applications: application,
+          keys,
+          encrypt,
+        }
         await initRepository({ ...common, settings: before => settingsFrom(flags, before) }, tools)
       })
     })

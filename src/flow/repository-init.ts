@@ -9,6 +9,7 @@ import { known, runSteps, type Step } from '../core/step.ts'
 import { renderKeyring } from '../repository/apt/sign.ts'
 import type { RepositoryChange } from '../repository/change.ts'
 import { assertSettings, defaultSettings, readDescription } from '../repository/description.ts'
+import { defaultScryptCost } from '../repository/keys/encryption.ts'
 import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
 import { signingWith } from '../repository/keys/signing.ts'
 import { applicationsOf, newRepository, type RepositoryView } from '../repository/state.ts'
@@ -42,6 +43,8 @@ export interface RepositoryInitOptions extends PublisherOptions {
   /** Where clients will reach it; the folder itself as a `file:` address when absent. */
   readonly url?: string | undefined
   readonly applications: readonly string[]
+  /** Encrypt the keys that are made; the environment names the file of the passphrase. */
+  readonly encrypt?: boolean | undefined
   /** Makes the settings that are to be of those that are. Errors: USAGE. */
   readonly settings?: (before: RepositorySettings) => RepositorySettings
 }
@@ -156,8 +159,9 @@ async function makeKeys(state: InitState): Promise<Outcome<string>> {
   const keysAt = await keysFolder(options, clone, description.name)
   const isPublished = (await target.head(timestampKey)) !== undefined
   const folder = isFolder(place) ? place : undefined
-  const { environment } = options
-  const keys = openKeys(keysAt, { repository: folder, create: !isPublished, environment })
+  const { environment, encrypt = false } = options
+  const encryption = encrypt ? defaultScryptCost : undefined
+  const keys = openKeys(keysAt, { repository: folder, create: !isPublished, environment, encryption })
   const nowMs = tools.clock.nowMs()
   if (!isPublished && keys.trustedRoot() === undefined) await makeFirstKeys(keys, description, nowMs)
   const trustedRoot = requireTrustedRoot(keys, place)
