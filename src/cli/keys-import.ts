@@ -12,7 +12,7 @@ export function keysImportCommand(io: Io): Command {
     .argument('<payload>', 'the file that was signed')
     .argument('<signatures...>', 'the files that `release keys sign` wrote')
     .action(async (payload: string, signatures: readonly string[], _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<Options>()
+      const options = command.optsWithGlobals<PublisherFlags>()
       process.exitCode = await runCommand(io, 'keys import', options, async tools => {
         const { importSignatures } = await import('../flow/keys-ceremony.ts')
         const places = publisherOptions(options, io)
