@@ -35,7 +35,7 @@ import { type FilesOf, type IndexChange, type RecordOf, suitePackages } from './
 import { summarise } from './summary.ts'
 import type { TargetReader } from './target.ts'
 import { type NewTarget, nextMetadata, type Signing } from './tuf/metadata.ts'
-import { freeVersions, metadataKey, readRole } from './tuf/state.ts'
+import { freeVersions, metadataKey, type NextVersion, readRole } from './tuf/state.ts'
 
 /** A publication with the bytes that it generated. */
 export interface PreparedPublication {
@@ -88,11 +88,12 @@ export async function preparePublication(
     retired: retired.slice(-retiredPublications),
     obsolete: [...new Set([...gone, ...outdated, ...suites.obsolete])].toSorted(),
   }
+  const abandoned: string[] = []
   const metadata = await nextMetadata(
     view.tuf,
     { applications: targets.applications, ...targets.top, ledger: ledgerBytes(ledger), ...change.authority },
     tools.signing,
-    freeVersions(view.target),
+    notingSkipped(freeVersions(view.target), abandoned),
   )
   const documents = [
     ...suites.documents,
@@ -110,7 +111,19 @@ export async function preparePublication(
         : pointer(file.key, file.bytes, 'application/json'),
     ),
   ]
-  return plan(work, documents, [...view.ledger.obsolete, ...ledger.obsolete])
+  return plan(work, documents, [...view.ledger.obsolete, ...ledger.obsolete, ...abandoned])
+}
+
+/**
+ * Note the keys whose numbers are passed over: somebody wrote them and never moved the pointers to them. When this publication moves its
+ * own, nobody will any more.
+ */
+function notingSkipped(next: NextVersion, skipped: string[]): NextVersion {
+  return async (names, current) => {
+    const version = await next(names, current)
+    for (let at = current + 1; at < version; at += 1) skipped.push(...names.map(name => metadataKey(name, at)))
+    return version
+  }
 }
 
 /** What the parts of a publication work on. */
