@@ -75,7 +75,9 @@ export function leaseContract(
       child.kill('SIGKILL')
     })
 
-    it.skipIf(isKernels)('is not that of a holder any more who stood still for too long', async () => {
+    // Who stands still keeps a lock of the kernel, and nobody else gets it.
+    if (isKernels) return
+    it('is not that of a holder any more who stood still for too long', async () => {
       const tested = await start()
       const times = { holdMs: 1000, renewMs: 200, takeoverMs: 2500, pollMs: 50 }
       const { child, ask } = await holder(tested, times)

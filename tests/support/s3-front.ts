@@ -108,7 +108,7 @@ export class S3Front {
 
   async #read(request: S3Request): Promise<S3Answer> {
     const { method, url, headers } = request
-    const answer = await this.#pass({ ...request, method: 'GET' })
+    const answer = await this.#pass(request)
     if (answer.status !== 200) return answer
     const kept = this.#kept.get(url.pathname)
     const asked = headers['x-amz-checksum-mode'] === 'ENABLED'
@@ -117,7 +117,6 @@ export class S3Front {
       ...(kept?.etag === undefined ? {} : { etag: kept.etag }),
       ...(kept?.cacheControl === undefined ? {} : { 'cache-control': kept.cacheControl }),
       ...(kept?.checksum === undefined || !asked ? {} : { 'x-amz-checksum-sha256': kept.checksum }),
-      'content-length': String(answer.body.byteLength),
     }
     if (headers['if-match'] !== undefined && headers['if-match'] !== added.etag)
       return failure(412, 'PreconditionFailed')
@@ -223,7 +222,7 @@ export class S3Front {
       ...(method === 'PUT' || method === 'POST' ? { body: new Uint8Array(body) } : {}),
     })
     const given = Object.fromEntries(
-      ['content-type', 'etag', 'last-modified'].flatMap(name => {
+      ['content-type', 'content-length', 'etag', 'last-modified'].flatMap(name => {
         const value = response.headers.get(name)
         return value === null ? [] : [[name, value] as const]
       }),

@@ -5,14 +5,14 @@ import { parseRelativePath } from '../../core/relative-path.ts'
 import { takeLock } from '../../sys/lock.ts'
 import type { Content, Lease, LeaseOptions, TargetWriter, WriteOutcome } from '../target.ts'
 import { assertReplaces, conflict } from './conflict.ts'
+import { Incoming } from './incoming.ts'
 import { digestFile, readBounded, readPieces } from './read-file.ts'
-import { Stage } from './stage.ts'
 
 /** The hidden folder of a repository that is never served. */
 const privateFolder = '.cutover'
 
-/** Larger ones are put in place at once, so that a kill costs little; their own sync costs little beside their bytes. */
-const largestStagedBytes = 1024 * 1024
+/** Larger new ones are put in place at once, so that a kill costs little; their own sync costs little beside their bytes. */
+const largestWaitingBytes = 1024 * 1024
 
 /** What a folder is opened with. */
 export interface DirectoryOptions {
@@ -23,26 +23,26 @@ export interface DirectoryOptions {
 /**
  * Open a folder as a publishing target: a web server's root, an NFS export, or what `release serve` serves.
  *
- * Small objects are made aside and take their names together when `sync` has made their bytes durable: in the order of the writes and within
+ * Objects are made aside and take their names together when `sync` has made their bytes durable: in the order of the writes and within
  * a moment, so that readers hardly ever meet some new and some old. Who writes them reads them before that.
  * Post: mode 0644 whatever the umask. Crash: at worst files in `.cutover/incoming/`, which are not served; a lease of another day removes them.
  */
 export function openDirectory(root: string, options: DirectoryOptions = {}): TargetWriter {
   const place = (key: string) => path.join(root, parseRelativePath(key))
-  const stage = new Stage({
+  const incoming = new Incoming({
     root,
-    incoming: path.join(root, privateFolder, 'incoming'),
+    folder: path.join(root, privateFolder, 'incoming'),
     link: options.link ?? fs.linkSync,
   })
-  const head = async (key: string) => digestFile(stage.find(place(key)))
+  const head = async (key: string) => digestFile(incoming.find(place(key)))
 
   const write = async (key: string, content: Content, isNew: boolean): Promise<WriteOutcome> => {
     const file = place(key)
     const { sameAs } = content
     const isTwin = sameAs !== undefined && (await head(sameAs))?.digest === content.digest
     const twin = isTwin ? place(sameAs) : undefined
-    const outcome = await stage.add({ key, file, content, isNew, twin })
-    if (content.sizeBytes > largestStagedBytes) await stage.commit(file)
+    const outcome = await incoming.add({ key, file, content, isNew, twin })
+    if (isNew && content.sizeBytes > largestWaitingBytes) await incoming.commit(file)
     return outcome
   }
 
@@ -50,8 +50,8 @@ export function openDirectory(root: string, options: DirectoryOptions = {}): Tar
     name: root,
     parallelism: 8,
     head,
-    get: async (key, maxBytes) => readBounded({ root, key, file: stage.find(place(key)) }, maxBytes),
-    read: (key, signal) => readPieces({ root, key, file: stage.find(place(key)) }, signal),
+    get: async (key, maxBytes) => readBounded({ root, key, file: incoming.find(place(key)) }, maxBytes),
+    read: (key, signal) => readPieces({ root, key, file: incoming.find(place(key)) }, signal),
     putNew: async (key, content) => {
       const found = (await head(key))?.digest
       if (found === undefined) return write(key, content, true)
@@ -64,11 +64,11 @@ export function openDirectory(root: string, options: DirectoryOptions = {}): Tar
       assertReplaces(root, key, { found, expected: ifMatch })
       return write(key, content, false)
     },
-    remove: async key => stage.remove(place(key)),
-    sync: () => stage.commitAll(),
+    remove: async key => incoming.remove(place(key)),
+    sync: () => incoming.commitAll(),
     lease: async (command, options) => {
       const lease = await takeLease(root, command, options)
-      stage.removeLeftovers()
+      incoming.removeLeftovers()
       return lease
     },
   }

@@ -14,8 +14,8 @@ export interface PartedUpload {
   readonly condition: { readonly IfNoneMatch?: string; readonly IfMatch?: string }
 }
 
-/** So many parts of an object are on their way at once. */
-const parallelParts = 3
+/** So many parts of an object are on their way at once, and in memory; the target takes several objects at once, too. */
+const parallelParts = 2
 /** Nobody goes on with an upload that is older. */
 const staleMs = 7 * 24 * 3600 * 1000
 

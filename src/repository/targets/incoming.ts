@@ -21,13 +21,13 @@ export interface Addition {
 }
 
 /** Where objects are made, and for which folder. */
-export interface StagePlace {
+export interface IncomingPlace {
   readonly root: string
-  readonly incoming: string
+  readonly folder: string
   readonly link: (from: string, to: string) => void
 }
 
-interface Staged {
+interface Waiting {
   readonly key: string
   readonly file: string
   readonly temporary: string
@@ -47,50 +47,50 @@ const unlinkable: readonly string[] = ['EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP
  *
  * All of them become durable together, and then take their names: a sync for each would cost a disk's wait for each.
  */
-export class Stage {
+export class Incoming {
   readonly #root: string
-  readonly #incoming: string
-  readonly #staged = new Map<string, Staged>()
+  readonly #folder: string
+  readonly #waiting = new Map<string, Waiting>()
   readonly #dirtyFolders = new Set<string>()
 
   readonly #link: (from: string, to: string) => void
 
-  constructor({ root, incoming, link }: StagePlace) {
+  constructor({ root, folder, link }: IncomingPlace) {
     this.#root = root
-    this.#incoming = incoming
+    this.#folder = folder
     this.#link = link
   }
 
   /** Name the file that has the bytes of `file` now. */
   find(file: string): string {
-    return this.#staged.get(file)?.temporary ?? file
+    return this.#waiting.get(file)?.temporary ?? file
   }
 
   /** Make an object. Errors: RELEASE_DAMAGED, FILE_NO_SPACE, FILE_IO; nothing is left then. */
   async add({ key, file, content, isNew, twin }: Addition): Promise<WriteOutcome> {
-    this.#makeFolder(this.#incoming)
-    const temporary = path.join(this.#incoming, `${randomBytes(8).toString('hex')}.tmp`)
+    this.#makeFolder(this.#folder)
+    const temporary = path.join(this.#folder, `${randomBytes(8).toString('hex')}.tmp`)
     const isLinked = twin !== undefined && this.#tryLink(this.find(twin), temporary)
     if (!isLinked) await writeTemporary(temporary, key, content)
-    const isDurable = isLinked && !this.#staged.has(twin)
+    const isDurable = isLinked && !this.#waiting.has(twin)
     this.#drop(file)
-    this.#staged.set(file, { key, file, temporary, digest: content.digest, isNew, isDurable })
+    this.#waiting.set(file, { key, file, temporary, digest: content.digest, isNew, isDurable })
     return isLinked ? 'linked' : 'written'
   }
 
   /** Put one object in place. Post: its bytes are durable, its name is with the next {@link commitAll}. */
   async commit(file: string): Promise<void> {
-    const staged = this.#staged.get(file)
-    if (staged === undefined) return
-    await syncAll([staged.temporary])
-    await this.#place(staged)
+    const waiting = this.#waiting.get(file)
+    if (waiting === undefined) return
+    await syncAll([waiting.temporary])
+    await this.#place(waiting)
   }
 
   /** Put everything in place, in the order in which it was made. Post: bytes and names are durable. Errors: REPOSITORY_CONFLICT, FILE_IO. */
   async commitAll(): Promise<void> {
-    const all = [...this.#staged.values()]
+    const all = [...this.#waiting.values()]
     await syncAll(all.filter(({ isDurable }) => !isDurable).map(({ temporary }) => temporary))
-    for (const staged of all) await this.#place(staged)
+    for (const waiting of all) await this.#place(waiting)
     const folders = [...this.#dirtyFolders]
     this.#dirtyFolders.clear()
     await syncAll(folders)
@@ -110,44 +110,44 @@ export class Stage {
   /** Remove what killed publishers left. */
   removeLeftovers(): void {
     const oldestMs = Date.now() - leftoverMs
-    for (const name of listFiles(this.#incoming)) {
-      const file = path.join(this.#incoming, name)
+    for (const name of listFiles(this.#folder)) {
+      const file = path.join(this.#folder, name)
       const stat = fs.statSync(file, { throwIfNoEntry: false })
       if (stat !== undefined && stat.mtimeMs < oldestMs) removeFile(file)
     }
   }
 
   #drop(file: string): void {
-    const staged = this.#staged.get(file)
-    if (staged === undefined) return
-    this.#staged.delete(file)
-    removeFile(staged.temporary)
+    const waiting = this.#waiting.get(file)
+    if (waiting === undefined) return
+    this.#waiting.delete(file)
+    removeFile(waiting.temporary)
   }
 
-  async #place(staged: Staged): Promise<void> {
-    this.#makeFolder(path.dirname(staged.file))
+  async #place(waiting: Waiting): Promise<void> {
+    this.#makeFolder(path.dirname(waiting.file))
     try {
-      if (staged.isNew) await this.#placeNew(staged)
-      else renameOver(staged.temporary, staged.file)
+      if (waiting.isNew) await this.#placeNew(waiting)
+      else renameOver(waiting.temporary, waiting.file)
     } catch (caught) {
       throw toReleaseError(caught)
     }
-    this.#dirtyFolders.add(path.dirname(staged.file))
-    this.#drop(staged.file)
+    this.#dirtyFolders.add(path.dirname(waiting.file))
+    this.#drop(waiting.file)
   }
 
   /** link(2) refuses where rename(2) would overwrite. */
-  async #placeNew(staged: Staged): Promise<void> {
-    const { temporary, file } = staged
+  async #placeNew(waiting: Waiting): Promise<void> {
+    const { temporary, file } = waiting
     try {
       this.#link(temporary, file)
     } catch (caught) {
-      if (isErrno(caught, 'EEXIST')) return await this.#assertSame(staged)
+      if (isErrno(caught, 'EEXIST')) return await this.#assertSame(waiting)
       if (!isErrno(caught, ...unlinkable, 'EXDEV')) throw caught
       // Without hard links it is a lock that makes looking and renaming one step, for those who publish.
-      const lock = await takeLock(`${this.#incoming}.lock`, { command: 'a publisher', waitMs: 60_000 })
+      const lock = await takeLock(`${this.#folder}.lock`, { command: 'a publisher', waitMs: 60_000 })
       try {
-        if (fs.existsSync(file)) return await this.#assertSame(staged)
+        if (fs.existsSync(file)) return await this.#assertSame(waiting)
         renameOver(temporary, file)
       } finally {
         lock.release()
@@ -156,7 +156,7 @@ export class Stage {
   }
 
   /** Another publisher may have been faster with the same object; and a network file system may say so of our own, when its answer was lost. */
-  async #assertSame({ key, file, digest }: Staged): Promise<void> {
+  async #assertSame({ key, file, digest }: Waiting): Promise<void> {
     const found = (await digestFile(file))?.digest
     if (found !== digest) throw conflict(this.#root, key, { found, expected: digest })
   }
