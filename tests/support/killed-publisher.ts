@@ -4,7 +4,7 @@ import path from 'node:path'
 import { bundle } from '../../scripts/lib/bundle.ts'
 import { digestOf } from '../../src/core/digest.ts'
 import type { Event } from '../../src/core/event.ts'
-import type { MadeRepository } from './made-repository.ts'
+import { type MadeRepository, repositoryIn } from './made-repository.ts'
 import type { Order } from './publisher-victim.ts'
 import { tempFolder } from './temp.ts'
 
@@ -147,13 +147,7 @@ export function copyRepository(repository: MadeRepository): MadeRepository {
   const seen = path.join(base, 'keys', 'seen.json')
   // What the keys have seen is remembered by place.
   fs.writeFileSync(seen, fs.readFileSync(seen, 'utf8').replaceAll(dir, base))
-  return {
-    ...repository,
-    folder: path.join(base, 'repository'),
-    url: repository.url.replaceAll(dir, base),
-    keys: path.join(base, 'keys'),
-    distFolder: path.join(base, 'dist'),
-  }
+  return repositoryIn(base, repository.fingerprint)
 }
 
 /** The digest of everything that a web server could serve, by key: what lies in the hidden folder is nobody's business but publishers'. */

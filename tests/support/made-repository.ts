@@ -28,13 +28,20 @@ export async function makeRepository(
 ): Promise<MadeRepository> {
   const folder = path.join(base, 'repository')
   const keys = path.join(base, 'keys')
-  const distFolder = path.join(base, 'dist')
   fs.mkdirSync(base, { recursive: true })
   const common = { cwd: base, environment: { PATH: process.env['PATH'] }, repository: folder, keys }
   const tools = options.tools ?? recordedTools()
   const applications = options.applications ?? ['notes']
   await initRepository({ ...common, name: options.name ?? 'vendor', applications }, tools)
-  const { fingerprint } = tools.result<RepositoryInitResult>()
+  return repositoryIn(base, tools.result<RepositoryInitResult>().fingerprint)
+}
+
+/** A repository that is below `base` already. */
+export function repositoryIn(base: string, fingerprint: string): MadeRepository {
+  const folder = path.join(base, 'repository')
+  const keys = path.join(base, 'keys')
+  const distFolder = path.join(base, 'dist')
+  const common = { cwd: base, environment: { PATH: process.env['PATH'] }, repository: folder, keys }
   const uploadVersion = async (version: string, uploadTools = recordedTools()) => {
     await upload({ ...common, version, distFolder, remote: 'origin', planOnly: false }, uploadTools)
     return uploadTools.result<UploadResult>()
