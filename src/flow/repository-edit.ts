@@ -1,10 +1,14 @@
 import { type HeadMove, headMoves } from '../repository/channels.ts'
-import { applicationsOf, type RepositoryView } from '../repository/state.ts'
+import { isOutlet } from '../repository/outlets/place.ts'
+import { movedVersions, standingOf } from '../repository/outlets/standing.ts'
+import { applicationsOf, type RepositoryView, readRecord } from '../repository/state.ts'
 import type { ReleaseIndex } from '../trust/layout.ts'
 import { type ApplicationOptions, chooseApplication } from './chosen-application.ts'
 import { publishChange } from './publish-change.ts'
-import { findClone, openPublisher } from './publisher.ts'
+import { type Clone, findClone, openPublisher, type Publisher } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
+import { moveAtOutlets } from './upload-outlet.ts'
+import { readUploadSettings } from './upload-settings.ts'
 
 /** Which release a command is about. */
 export interface ReleaseOptions extends ApplicationOptions {
@@ -36,26 +40,64 @@ export interface ReleaseEdit {
 /**
  * Change what the list of an application's releases says of one, and publish that everywhere at once.
  *
- * Post: a second run finds nothing to do. Errors: those of the edit, of choosing the application and of publishing.
+ * Shape: in every repository that the recipe publishes to, one after the other, then at its outlets; a repository that is named stands
+ * for all of them. Post: a second run finds nothing to do. Errors: those of the edit, of choosing the application and of publishing.
  */
 export async function editRelease(options: ReleaseOptions, edit: ReleaseEdit, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
   const { command } = edit
   tools.emit({ kind: 'run-started', command, subject: options.version, steps: [] })
   const clone = await findClone(options, tools)
-  const publisher = await openPublisher(options, clone)
-  const decide = async (view: RepositoryView) => {
+  const targets = options.repository === undefined ? readUploadSettings(options.cwd, clone).targets : []
+  const repositories = targets.filter(place => !isOutlet(place))
+  const edited: EditedRepository[] = []
+  for (const place of repositories.length === 0 ? [options.repository] : repositories) {
+    const publisher = await openPublisher({ ...options, repository: place }, clone)
+    edited.push(await editRepository(publisher, { options, clone, edit }, tools))
+  }
+  const [first] = edited
+  if (first === undefined) throw new Error('there is always a repository')
+  const outlets = targets.filter(isOutlet)
+  if (outlets.length > 0) await tellOutlets(first, { ...options, places: outlets }, tools)
+  const { application, moves, message } = first
+  tellMoves(application, moves, tools)
+  const result: EditResult = { application, version: options.version, moves }
+  tools.emit({
+    kind: 'run-done',
+    command,
+    changed: edited.some(({ before, index }) => index !== before),
+    durationMs: tools.clock.elapsedMs() - startedMs,
+    message: `${application} ${options.version} ${message}`,
+    result,
+  })
+}
+
+/** What an edit came to in one repository. */
+interface EditedRepository extends Edited {
+  readonly view: RepositoryView
+  readonly application: string
+  readonly before: ReleaseIndex
+  readonly moves: readonly HeadMove[]
+}
+
+async function editRepository(
+  publisher: Publisher,
+  wanted: { readonly options: ReleaseOptions; readonly clone: Clone | undefined; readonly edit: ReleaseEdit },
+  tools: FlowTools,
+): Promise<EditedRepository> {
+  const { options, clone, edit } = wanted
+  let decided: EditedRepository | undefined
+  const decide = async (view: RepositoryView): Promise<EditedRepository> => {
     const application = chooseApplication(options, clone, applicationsOf(view))
     const before = await view.index(application)
     const { channels } = view.description
     const edited = edit.decide(before, channels)
-    return { application, ...edited, before, moves: headMoves(before, edited.index, channels) }
+    return { view, application, ...edited, before, moves: headMoves(before, edited.index, channels) }
   }
-  let decided: Awaited<ReturnType<typeof decide>> | undefined
   await publishChange(
     {
       publisher,
-      command: `release ${command}`,
+      command: `release ${edit.command}`,
       edit: async view => {
         decided = await decide(view)
         const { application, before, index } = decided
@@ -65,17 +107,26 @@ export async function editRelease(options: ReleaseOptions, edit: ReleaseEdit, to
     tools,
   )
   if (decided === undefined) throw new Error('publishChange never asked what to change')
-  const { application, before, index, moves, message } = decided
-  tellMoves(application, moves, tools)
-  const result: EditResult = { application, version: options.version, moves }
-  tools.emit({
-    kind: 'run-done',
-    command,
-    changed: index !== before,
-    durationMs: tools.clock.elapsedMs() - startedMs,
-    message: `${application} ${options.version} ${message}`,
-    result,
-  })
+  return decided
+}
+
+/** The release itself is told of in any case: an earlier run may have been killed before it came to the outlets. */
+async function tellOutlets(
+  { view, application, before, index }: EditedRepository,
+  options: ReleaseOptions & { readonly places: readonly string[] },
+  tools: FlowTools,
+): Promise<void> {
+  const { channels } = view.description
+  const versions = new Set([...movedVersions(before, index, channels), options.version])
+  const moved = await Promise.all(
+    index.releases
+      .filter(({ version }) => versions.has(version))
+      .map(async listed => ({
+        record: await readRecord(view.target, application, listed),
+        standing: standingOf(index, listed.version, channels),
+      })),
+  )
+  await moveAtOutlets(options, moved, tools)
 }
 
 function tellMoves(application: string, moves: readonly HeadMove[], { emit }: FlowTools): void {

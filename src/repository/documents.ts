@@ -35,7 +35,9 @@ export interface TargetDocument {
 /** Render what an application's role signs for: the list of its releases, and what each channel offers. */
 export function applicationTargets(index: ReleaseIndex, channels: readonly string[]): readonly TargetDocument[] {
   const defaultChannel = channels.at(-1)
-  const complete = defaultChannel === undefined ? index : { ...index, defaultChannel }
+  // Also those that have nothing: whoever asks for one learns that it is empty, not that there is none.
+  const named = { ...Object.fromEntries(channels.map(channel => [channel, []])), ...index.channels }
+  const complete = { ...index, channels: named, ...(defaultChannel === undefined ? {} : { defaultChannel }) }
   return [
     targetDocument(indexTarget(index.application), Buffer.from(stableJson(complete))),
     ...channels.map(channel =>

@@ -15,7 +15,7 @@ import {
   recordKey,
   rootKey,
 } from './layout.ts'
-import { nearVersions, parseReleaseIndex } from './release-index.ts'
+import { nearVersions, parseChannelDocument, parseReleaseIndex } from './release-index.ts'
 
 /** A release's record as it was signed, with the digest that journals name it by. */
 export interface SignedRecord {
@@ -108,7 +108,7 @@ export function openRepository(options: OpenOptions): TrustedRepository {
   }
   const channel = async (application: string, name: string) => {
     const bytes = await (await view()).target(channelTarget(application, name))
-    return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as ChannelDocument)
+    return bytes === undefined ? undefined : parseChannelDocument(bytes, application, name)
   }
   const record = async (application: string, version: string): Promise<SignedRecord> => {
     const listed = await index(application)

@@ -1,8 +1,9 @@
 import { isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
+import { isRelativePath } from '../core/relative-path.ts'
 import { compareVersions, isVersion } from '../core/version.ts'
 import { Fields } from '../payload/fields.ts'
-import type { ListedRelease, ReleaseIndex } from './layout.ts'
+import type { ChannelDocument, ListedRelease, ReleaseIndex } from './layout.ts'
 
 /** A channel's name: also an apt suite and the tag of an image. */
 export const isChannelName = (name: string): boolean => /^[a-z][a-z0-9-]{0,30}$/.test(name)
@@ -39,6 +40,25 @@ export function parseReleaseIndex(bytes: Uint8Array, application: string): Relea
   const index = json as ReleaseIndex
   checkChannels(index, versions, fields)
   return { ...index, releases: index.releases.toSorted((a, b) => compareVersions(a.version, b.version)) }
+}
+
+/** Read what a channel of an application offers. Pre and errors: as {@link parseReleaseIndex}. */
+export function parseChannelDocument(bytes: Uint8Array, application: string, channel: string): ChannelDocument {
+  const place = `the channel ${channel} of ${application}`
+  const json = parseJson(bytes, place)
+  const fields = new Fields(json, 'DOCUMENT_INVALID', place)
+  const schema = fields.integer('schema', 1, anySize)
+  if (schema > 1) throw new ReleaseError('DOCUMENT_NEWER', `${place} has schema ${schema}, this version reads 1`)
+  fields.text('application', name => name === application)
+  fields.text('channel', name => name === channel)
+  if (fields.has('release')) {
+    const release = fields.object('release')
+    release.text('version', isVersion)
+    const record = release.object('record')
+    record.text('key', isRelativePath)
+    checkStored(record)
+  }
+  return json as ChannelDocument
 }
 
 /** Choose the listed versions next to one that is not there: up to `count`, those around its place in the order. */
