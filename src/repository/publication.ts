@@ -205,7 +205,9 @@ async function makeSuites(work: Work): Promise<MadeSuites> {
       recordOf: work.recordOf,
       filesOf: description.apt.contents ? tools.filesOf : undefined,
     })
-    const isTouched = packages.added.length + packages.removed.length > 0 || isRebuild || change.resign === true
+    // Release files say some of the settings.
+    const isReworded = change.resign === true || change.description !== undefined
+    const isTouched = packages.added.length + packages.removed.length > 0 || isRebuild || isReworded
     if (before !== undefined && !isTouched) {
       states[suite] = before
       continue
