@@ -153,7 +153,7 @@ async function tell({ options, settings, release, published, tools }: UploadStat
 
 async function readSettings(state: UploadState): Promise<Outcome<string>> {
   const { cwd, environment, to, repository } = state.options
-  const settings = readUploadSettings(cwd, state.clone)
+  const settings = await readUploadSettings(cwd, state.clone)
   assertUploadAnnounceable({ settings, environment })
   // A repository that is named stands for all places of the recipe.
   state.settings = repository === undefined ? settings : { ...settings, targets: [] }
