@@ -2,17 +2,18 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../../src/core/digest.ts'
-import type { ReleaseRecord } from '../../../src/payload/release-record.ts'
+import { type ReleaseRecord, recordBytes } from '../../../src/payload/release-record.ts'
 import { artifactsOf } from '../../../src/repository/artifacts.ts'
 import { readCut } from '../../../src/repository/dist.ts'
 import {
   assertProvenance,
   envelopeName,
-  readPublishedEnvelopes,
+  readEvidence,
   renderEvidence,
   signEvidence,
 } from '../../../src/repository/evidence.ts'
 import { generateTufKey } from '../../../src/repository/keys/folder.ts'
+import { listedRelease } from '../../../src/repository/listing.ts'
 import { provenanceReferrers } from '../../../src/repository/oci/referrers.ts'
 import { openDirectory } from '../../../src/repository/targets/directory.ts'
 import { tufSigner } from '../../../src/repository/tuf/signer.ts'
@@ -22,14 +23,14 @@ import { makeRelease } from '../../support/made-release.ts'
 import { tempFolder } from '../../support/temp.ts'
 
 const key = generateTufKey('application-notes')
-const signer = tufSigner(key)
+const signer = tufSigner(key.publicKey, () => key)
 const keys = new Map([[signer.key.keyID, key.publicKey]])
 
 async function signed(version: string) {
   const distFolder = tempFolder()
   const record = makeRelease({ distFolder, version, evidence: true })
-  const evidence = signEvidence(await readCut(distFolder, version, () => {}), signer)
-  return { record, evidence, provenance: evidence.provenance! }
+  const evidence = signEvidence(await readCut(distFolder, version, () => {}), [signer])
+  return { record, evidence, provenance: evidence.provenance!, distFolder }
 }
 
 const withoutImage = (record: ReleaseRecord): ReleaseRecord => ({
@@ -50,7 +51,7 @@ describe('signEvidence', () => {
   it('has nothing to say of a release without evidence', async () => {
     const distFolder = tempFolder()
     const record = makeRelease({ distFolder, version: '1.0.0' })
-    expect(signEvidence(await readCut(distFolder, '1.0.0', () => {}), signer)).toEqual({ sboms: [] })
+    expect(signEvidence(await readCut(distFolder, '1.0.0', () => {}), [signer])).toEqual({ sboms: [] })
     expect(envelopeName(record)).toBeUndefined()
   })
 })
@@ -88,22 +89,31 @@ describe('renderEvidence', () => {
   })
 })
 
-describe('readPublishedEnvelopes', () => {
-  it('reads those that hold, as if there were no others', async () => {
-    const folder = tempFolder()
-    const write = (record: ReleaseRecord, bytes: Buffer) => {
-      const file = path.join(folder, poolKey(record.name, record.version, envelopeName(record)!))
+describe('readEvidence', () => {
+  async function published() {
+    const { record, evidence, provenance, distFolder } = await signed('1.0.0')
+    const folder = path.join(tempFolder(), 'repository')
+    const write = (name: string, bytes: Buffer) => {
+      const file = path.join(folder, poolKey(record.name, record.version, name))
       fs.mkdirSync(path.dirname(file), { recursive: true })
       fs.writeFileSync(file, bytes)
     }
-    const [good, foreign, broken, gone] = await Promise.all(['1.0.0', '1.0.1', '1.0.2', '1.0.3'].map(signed))
-    write(good!.record, good!.provenance.envelope)
-    write(foreign!.record, good!.provenance.envelope)
-    write(broken!.record, Buffer.from('{'))
-    const without = makeRelease({ distFolder: tempFolder(), version: '0.9.0' })
-    const records = [without, good!.record, foreign!.record, broken!.record, gone!.record]
-    const found = await readPublishedEnvelopes(openDirectory(folder), records, keys)
-    expect([...found.keys()]).toEqual(['1.0.0'])
-    expect(found.get('1.0.0')?.equals(good!.provenance.envelope)).toBe(true)
+    for (const { name } of artifactsOf(record, 'sbom')) {
+      write(name, fs.readFileSync(path.join(distFolder, '1.0.0', name)))
+    }
+    write(provenance.name, provenance.envelope)
+    const listed = listedRelease(record, recordBytes(record), provenance)
+    return { record, evidence, provenance, listed, write, target: openDirectory(folder) }
+  }
+
+  it('tells of a published release what was told when it was signed, without a key', async () => {
+    const { record, evidence, listed, target } = await published()
+    expect(await readEvidence(target, record, listed)).toEqual(evidence)
+  })
+
+  it('refuses an envelope that the list of releases does not have', async () => {
+    const { record, provenance, listed, write, target } = await published()
+    write(provenance.name, Buffer.from(provenance.envelope.toString().replace('sig', 'gis')))
+    await expect(readEvidence(target, record, listed)).rejects.toMatchObject({ code: 'REPOSITORY_DAMAGED' })
   })
 })

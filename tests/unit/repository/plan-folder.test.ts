@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../../src/core/digest.ts'
 import { pointer } from '../../../src/repository/document.ts'
 import { type PublishPlan, planPublication } from '../../../src/repository/plan.ts'
-import { generatedFile, loadPlan, storePlan } from '../../../src/repository/plan-folder.ts'
+import { dropPlan, generatedFile, loadPlan, storePlan, uploadFolder } from '../../../src/repository/plan-folder.ts'
 import { tempFolder } from '../../support/temp.ts'
 
 const documents = [
@@ -17,8 +17,9 @@ const plan: PublishPlan = {
   application: 'notes',
   version: '1.0.0',
   recordDigest,
+  channels: ['stable'],
   madeAtMs: 1,
-  ...planPublication({ base: undefined, files: [], documents, current: new Map() }),
+  ...planPublication({ base: undefined, files: [], documents, current: new Map(), sweep: [] }),
 }
 let folder: string
 
@@ -38,7 +39,7 @@ describe('a stored plan', () => {
   })
 
   it('counts for nothing when it is cut at any byte', () => {
-    const file = path.join(folder, 'upload/plan.json')
+    const file = path.join(folder, 'plan.json')
     const whole = fs.readFileSync(file)
     // The last byte is the line break behind the closing brace.
     for (let sizeBytes = 0; sizeBytes < whole.byteLength - 1; sizeBytes += 1) {
@@ -50,6 +51,18 @@ describe('a stored plan', () => {
   it('counts for nothing without its bytes', () => {
     fs.rmSync(generatedFile(folder, digestOf('entrance')))
     expect(loadPlan(folder, recordDigest)).toBeUndefined()
+  })
+
+  it('is forgotten when it was overtaken', () => {
+    dropPlan(folder)
+    expect(loadPlan(folder, recordDigest)).toBeUndefined()
+  })
+
+  it('has a folder for each place, whatever the place is called', () => {
+    const places = ['/srv/www', '/srv-www', 's3://bucket/a?region=x', 's3://bucket/a?region=y', '../..', '.']
+    const folders = places.map(place => uploadFolder('/dist/1.0.0', place))
+    expect(new Set(folders).size).toBe(places.length)
+    for (const each of folders) expect(path.dirname(each)).toBe('/dist/1.0.0/upload')
   })
 
   it('takes the place of the one before', () => {

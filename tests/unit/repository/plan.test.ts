@@ -33,7 +33,7 @@ const documents = [
   immutable('indexes', 'dists/stable/main/binary-all/by-hash/SHA256/bb', Buffer.from('packages'), 'application/gzip'),
 ]
 const plan = (current: ReadonlyMap<string, ReturnType<typeof digestOf>> = new Map(), files = [layer, tarball]) =>
-  planPublication({ base, files, documents, current })
+  planPublication({ base, files, documents, current, sweep: ['old'] })
 
 describe('planPublication', () => {
   it('writes what is pointed to before what points to it, timestamp.json last', () => {
@@ -57,7 +57,13 @@ describe('planPublication', () => {
   it('is the same whatever the order of its input', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(documents, { minLength: documents.length }), shuffled => {
-        const other = planPublication({ base, files: [tarball, layer], documents: shuffled, current: new Map() })
+        const other = planPublication({
+          base,
+          files: [tarball, layer],
+          documents: shuffled,
+          current: new Map(),
+          sweep: ['old'],
+        })
         expect(other).toEqual(plan())
       }),
     )
@@ -67,6 +73,12 @@ describe('planPublication', () => {
     const [first, second] = opsOf(plan(), 'blobs')
     expect(first?.source).toEqual({ kind: 'file', path: 'notes.tar.zst' })
     expect(second?.source).toEqual({ kind: 'file', path: 'notes.tar.zst', sameAs: tarball.key })
+  })
+
+  it('writes bytes once that have a name by their hash and a plain one', () => {
+    const [plain] = opsOf(plan(), 'pointer').filter(op => op.key.endsWith('Packages.gz'))
+    const byHash = 'dists/stable/main/binary-all/by-hash/SHA256/bb'
+    expect(plain?.source).toEqual({ kind: 'generated', sameAs: byHash })
   })
 
   it('writes a key once, though two images share a blob', () => {

@@ -30,7 +30,7 @@ describe('parseReleaseIndex', () => {
     expect(sorted.map(({ version }) => version)).toEqual(['1.9.0', '1.10.0-rc.1', '1.10.0'])
   })
 
-  it.each([
+  const refused: readonly (readonly [string, unknown])[] = [
     ['another application', { ...index, application: 'other' }],
     ['no list', { ...index, releases: {} }],
     ['an entry that is no object', { ...index, releases: [null] }],
@@ -52,7 +52,8 @@ describe('parseReleaseIndex', () => {
       'a Python file without a project': { python: [{ ...stored, name: 'notes.whl' }] },
       'a provenance without a name': { provenance: stored },
     }).map(([what, changed]) => [what, { ...index, releases: [{ ...release, ...changed }] }] as const),
-  ])('refuses %s', (_, value) => {
+  ]
+  it.each(refused)('refuses %s', (_, value) => {
     expect(() => parsed(value)).toThrow(expect.objectContaining({ code: 'DOCUMENT_INVALID' }))
   })
 
