@@ -27,14 +27,26 @@ export async function digestFile(file: string): Promise<StoredObject | undefined
   if (descriptor === undefined) return undefined
   try {
     const { dev, ino, size, mtimeNs, mtimeMs } = fs.fstatSync(descriptor, { bigint: true })
-    if (size < largeBytes || Date.now() - Number(mtimeMs) < settledMs) return await digestOpen(descriptor)
+    if (size < largeBytes) return await digestOpen(descriptor)
     const identity = `${dev} ${ino} ${size} ${mtimeNs}`
-    const digesting = known.get(identity) ?? digestOpen(descriptor)
-    known.set(identity, digesting)
-    digesting.catch(() => known.delete(identity))
-    return await digesting
+    const digesting = known.get(identity)
+    if (digesting !== undefined) return await digesting
+    return await remember(identity, digestOpen(descriptor), Date.now() - Number(mtimeMs) >= settledMs)
   } finally {
     fs.closeSync(descriptor)
+  }
+}
+
+/** Names that are asked for at once share one reading, whether its outcome stays known or not. */
+async function remember(identity: string, digesting: Promise<StoredObject>, isSettled: boolean): Promise<StoredObject> {
+  known.set(identity, digesting)
+  let isKept = false
+  try {
+    const digested = await digesting
+    isKept = isSettled
+    return digested
+  } finally {
+    if (!isKept) known.delete(identity)
   }
 }
 
