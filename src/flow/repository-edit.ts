@@ -48,7 +48,7 @@ export async function editRelease(options: ReleaseOptions, edit: ReleaseEdit, to
   const { command } = edit
   tools.emit({ kind: 'run-started', command, subject: options.version, steps: [] })
   const clone = await findClone(options, tools)
-  const targets = options.repository === undefined ? readUploadSettings(options.cwd, clone).targets : []
+  const targets = options.repository === undefined ? (await readUploadSettings(options.cwd, clone)).targets : []
   const repositories = targets.filter(place => !isOutlet(place))
   const edited: EditedRepository[] = []
   for (const place of repositories.length === 0 ? [options.repository] : repositories) {

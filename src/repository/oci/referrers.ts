@@ -2,7 +2,7 @@ import { referrer, referrerManifest } from '../../envelope/oci-referrer.ts'
 import { envelopeType } from '../../evidence/dsse.ts'
 import { predicateType } from '../../evidence/provenance.ts'
 import type { Artifact, ReleaseRecord } from '../../payload/release-record.ts'
-import type { ArtifactOf } from '../catalogue.ts'
+import type { ArtifactOf } from '../artifacts.ts'
 import type { Referrer } from './layout.ts'
 
 /** A document or blob that is published with an image. */
