@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { compareVersions, isVersion } from '../core/version.ts'
@@ -53,18 +54,25 @@ const remoteTimeoutMs = 20_000
 
 /** Find the repository that a folder is in. Errors: SOURCE_NOT_GIT. */
 export async function findRepository(git: Git): Promise<RepositoryPlaces> {
-  const isRepository = await git.ask(['rev-parse', '--is-inside-work-tree']).catch(caught => {
-    if (caught instanceof ReleaseError && caught.code === 'GIT_FAILED') return false
-    throw caught
-  })
-  if (!isRepository)
-    throw new ReleaseError('SOURCE_NOT_GIT', `${git.folder} is not in a git repository`, {
+  const nothing = (cause?: unknown) =>
+    new ReleaseError('SOURCE_NOT_GIT', `${git.folder} is not in a git repository`, {
+      cause,
       details: { path: git.folder },
     })
+  // Asking git costs a process, and commands that publish are run on servers without clones, too.
+  if (!foldersAbove(fs.realpathSync(git.folder)).some(folder => fs.existsSync(path.join(folder, '.git'))))
+    throw nothing()
   const flags = ['--show-toplevel', '--absolute-git-dir', '--git-common-dir']
-  const output = await git.run(['rev-parse', '--path-format=absolute', ...flags])
+  const output = await git.run(['rev-parse', '--path-format=absolute', ...flags]).catch(caught => {
+    throw caught instanceof ReleaseError && caught.code === 'GIT_FAILED' ? nothing(caught) : caught
+  })
   const [root, gitFolder, commonFolder] = output.trimEnd().split('\n') as [string, string, string]
   return { root, gitFolder, commonFolder }
+}
+
+function foldersAbove(folder: string): readonly string[] {
+  const above = path.dirname(folder)
+  return above === folder ? [folder] : [folder, ...foldersAbove(above)]
 }
 
 /** Look at everything that {@link checkReady} judges, without a trace in the repository. Errors: SOURCE_EMPTY, GIT_FAILED. */

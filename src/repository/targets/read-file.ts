@@ -1,10 +1,12 @@
 import fs from 'node:fs'
-import { Digester } from '../../core/digest.ts'
+import { promisify } from 'node:util'
+import { Digester, digestOf } from '../../core/digest.ts'
 import { isErrno, toReleaseError } from '../../core/error.ts'
 import type { StoredObject } from '../target.ts'
 import { nothingThere, tooLarge } from './conflict.ts'
 
 const pieceBytes = 1024 * 1024
+const read = promisify(fs.read)
 
 /** A key of a folder, and the file that holds its bytes. */
 export interface KeyedFile {
@@ -27,11 +29,13 @@ export async function digestFile(file: string): Promise<StoredObject | undefined
   if (descriptor === undefined) return undefined
   try {
     const { dev, ino, size, mtimeNs, mtimeMs } = fs.fstatSync(descriptor, { bigint: true })
-    if (size < largeBytes) return await digestOpen(descriptor)
+    if (size < largeBytes) return digestWhole(descriptor)
     const identity = `${dev} ${ino} ${size} ${mtimeNs}`
     const digesting = known.get(identity)
     if (digesting !== undefined) return await digesting
     return await remember(identity, digestOpen(descriptor), Date.now() - Number(mtimeMs) >= settledMs)
+  } catch (caught) {
+    throw toReleaseError(caught)
   } finally {
     fs.closeSync(descriptor)
   }
@@ -50,9 +54,19 @@ async function remember(identity: string, digesting: Promise<StoredObject>, isSe
   }
 }
 
+function digestWhole(descriptor: number): StoredObject {
+  const bytes = fs.readFileSync(descriptor)
+  return { sizeBytes: bytes.byteLength, digest: digestOf(bytes) }
+}
+
 async function digestOpen(descriptor: number): Promise<StoredObject> {
   const digester = new Digester()
-  for await (const piece of pieces(descriptor)) digester.update(piece)
+  // One buffer for all pieces: large indexes would fill the memory with garbage.
+  const buffer = Buffer.allocUnsafe(pieceBytes)
+  for (let readBytes = -1; readBytes !== 0; ) {
+    readBytes = (await read(descriptor, buffer, 0, pieceBytes, null)).bytesRead
+    digester.update(buffer.subarray(0, readBytes))
+  }
   return { sizeBytes: digester.sizeBytes, digest: digester.digest() }
 }
 
