@@ -1,4 +1,5 @@
 import { crc32, deflateRawSync, gunzipSync } from 'node:zlib'
+import { expandOptions } from './expand-options.ts'
 import type { IndexForm, Piece } from './forms.ts'
 
 /** Of a member as we write it: ten fixed bytes, the length of the extra field, and one subfield with the member's size. */
@@ -20,7 +21,7 @@ export const gzipForm: IndexForm = {
   // A gzip file has a member at least.
   join: pieces => Buffer.concat((pieces.length === 0 ? [compress(Buffer.alloc(0))] : pieces).map(({ bytes }) => bytes)),
   walk,
-  expand: ({ bytes, plainSizeBytes }) => gunzipSync(bytes, { maxOutputLength: Math.max(plainSizeBytes, 1) }),
+  expand: piece => gunzipSync(piece.bytes, expandOptions(piece)),
 }
 
 function compress(text: Buffer): Piece {

@@ -1,4 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { expandOptions } from './expand-options.ts'
 import type { IndexForm, Piece } from './forms.ts'
 
 const magic = 0xfd2fb528
@@ -16,7 +17,7 @@ export const zstdForm: IndexForm = {
   // A zstd file has a frame at least.
   join: pieces => Buffer.concat((pieces.length === 0 ? [compress(Buffer.alloc(0))] : pieces).map(({ bytes }) => bytes)),
   walk,
-  expand: ({ bytes, plainSizeBytes }) => zstdDecompressSync(bytes, { maxOutputLength: Math.max(plainSizeBytes, 1) }),
+  expand: piece => zstdDecompressSync(piece.bytes, expandOptions(piece)),
 }
 
 function compress(text: Buffer): Piece {
