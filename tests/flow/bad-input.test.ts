@@ -85,7 +85,10 @@ describe('release init', () => {
     ['keys inside', ['new', '--keys', 'new/keys'], { code: 'KEY_PLACE', exitCode: 2, hint: /outside/ }],
     ['an application that is no name', ['new', '--application', 'My App'], { ...usage, hint: /--application/ }],
     ['another name for a repository', ['repository', '--name', 'else'], { ...usage, message: /vendor/ }],
-    ['another address for it', ['repository', '--url', 'http://x.example'], { ...usage, hint: /repository\.json/ }],
+    ['a channel that is no name', ['repository', '--channels', 'edge,../stable'], usage],
+    ['a role that there is not', ['repository', '--expiry', 'everybody=3'], usage],
+    ['days that are none', ['repository', '--apt-valid', '-1'], usage],
+    ['a form that there is not', ['repository', '--apt-compression', 'gz,rar'], usage],
     ['other keys', ['repository', '--keys', 'nowhere'], { code: 'KEY_MISSING', exitCode: 1, message: /nowhere/ }],
   ])('refuses %s', async (_, args, told) => {
     expectTold(await operator.run('.', 'release', 'init', '--keys', 'keys', ...args), told)
