@@ -49,9 +49,9 @@ describe('an upload that is killed', () => {
     const chosen = [
       ...sample(
         points.filter(point => !isMoving(point)),
-        20,
+        16,
       ),
-      ...sample(points.filter(isMoving), 20),
+      ...sample(points.filter(isMoving), 16),
     ]
     expect(new Set(chosen.map(({ step }) => step)).size).toBeGreaterThan(5)
     const left = [...chosen]

@@ -4,9 +4,9 @@ import { gzipSync } from 'node:zlib'
 import { canonicalJson } from '../../src/core/canonical-json.ts'
 import { digestOf, hexOf } from '../../src/core/digest.ts'
 import { debianVersion } from '../../src/core/version.ts'
-import { arHeader, arMagic, arPadding } from '../../src/envelope/ar.ts'
 import { createProvenance } from '../../src/evidence/provenance.ts'
 import { type Artifact, type OciBlob, type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
+import { tinyDeb } from './tiny-deb.ts'
 
 /** What a release made by hand is like. */
 export interface MadeRelease {
@@ -50,12 +50,7 @@ export function makeRelease(made: MadeRelease): ReleaseRecord {
   const tarballName = `${name}-${version}.tar.gz`
   const layerType = 'application/vnd.oci.image.layer.v1.tar+gzip'
   const tarball = write(tarballName, gzipSync(tar))
-  const deb = made.deb ?? {
-    bytes: smallPackage(controlText(name, debianVersion(version)), content),
-    package: name,
-    version: debianVersion(version),
-    control: controlText(name, debianVersion(version)),
-  }
+  const deb = made.deb ?? tinyDeb(name, debianVersion(version), content)
   const debName = `${deb.package}_${deb.version}_all.deb`
   const artifacts: Artifact[] = [
     { kind: 'tarball', name: tarballName, mediaType: layerType, payloadOffset: 0, ...tarball },
@@ -220,16 +215,4 @@ function oneFileTar(name: string, content: string): Buffer {
   const sum = header.reduce((total, byte) => total + byte, 0)
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
   return Buffer.concat([header, body, Buffer.alloc((512 - (body.byteLength % 512)) % 512), Buffer.alloc(1024)])
-}
-
-/** A package that dpkg can unpack, with one file. Source: deb(5). */
-export function smallPackage(control: string, content: string): Buffer {
-  const member = (name: string, bytes: Buffer) =>
-    Buffer.concat([arHeader(name, bytes.byteLength, 1_700_000_000), bytes, Buffer.from(arPadding(bytes.byteLength))])
-  return Buffer.concat([
-    Buffer.from(arMagic),
-    member('debian-binary', Buffer.from('2.0\n')),
-    member('control.tar.gz', gzipSync(oneFileTar('./control', control))),
-    member('data.tar.gz', gzipSync(oneFileTar('./opt/content', content))),
-  ])
 }

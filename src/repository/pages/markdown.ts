@@ -92,7 +92,8 @@ function readFence(lines: readonly string[], at: number): Read {
 
 function renderHeading(marks: number, title: string, outline: Outline): Block {
   const wanted = outline.firstLevel + marks - outline.smallest
-  const level = Math.min(6, wanted, outline.previous + 1)
+  // One in a list is not among those that the smallest was found of.
+  const level = Math.min(6, Math.max(wanted, outline.firstLevel), outline.previous + 1)
   outline.previous = level
   const inner = renderInline(title.trimEnd().replace(/ #+$/, ''))
   return { kind: 'other', html: html`<${new Html(`h${level}`)} dir="auto">${inner}</${new Html(`h${level}`)}>` }

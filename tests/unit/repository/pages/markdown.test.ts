@@ -149,6 +149,11 @@ const piece = fc.oneof(
   fc.string({ maxLength: 5, unit: 'binary' }),
 )
 
+it('gives a heading in a list a level, though only lists have headings', () => {
+  expect(renderMarkdown('- # Fixed', 3).text).toContain('<h3 dir="auto">Fixed</h3>')
+  expect(renderMarkdown('# Above\n- ## Fixed\n- ###### Deep', 2).text).toContain('<h3 dir="auto">Fixed</h3>')
+})
+
 it('makes well-formed HTML of its own elements of whatever is written', () => {
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 40 }), pieces => {
