@@ -7,7 +7,7 @@ import { listFiles, removeFile, syncAll } from '../../sys/files.ts'
 import { takeLock } from '../../sys/lock.ts'
 import type { Content, WriteOutcome } from '../target.ts'
 import { assertSent, conflict } from './conflict.ts'
-import { digestFile } from './read-file.ts'
+import { digestFile, rememberWritten } from './read-file.ts'
 
 /** An object that is going to stand in a folder. */
 export interface Addition {
@@ -225,10 +225,11 @@ async function writeTemporary(temporary: string, key: string, content: Content):
         content.onBytes?.(digester.sizeBytes)
       }
       fs.fchmodSync(descriptor, 0o644)
+      assertSent(key, digester.digest(), content.digest)
+      rememberWritten(descriptor, { sizeBytes: digester.sizeBytes, digest: content.digest })
     } finally {
       fs.closeSync(descriptor)
     }
-    assertSent(key, digester.digest(), content.digest)
   } catch (caught) {
     fs.rmSync(temporary, { force: true })
     throw isErrno(caught) ? toReleaseError(caught) : caught

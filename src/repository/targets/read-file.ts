@@ -28,17 +28,30 @@ export async function digestFile(file: string): Promise<StoredObject | undefined
   const descriptor = openIfExists(file)
   if (descriptor === undefined) return undefined
   try {
-    const { dev, ino, size, mtimeNs, mtimeMs } = fs.fstatSync(descriptor, { bigint: true })
-    if (size < largeBytes) return digestWhole(descriptor)
-    const identity = `${dev} ${ino} ${size} ${mtimeNs}`
+    const stat = fs.fstatSync(descriptor, { bigint: true })
+    if (stat.size < largeBytes) return digestWhole(descriptor)
+    const identity = identityOf(stat)
     const digesting = known.get(identity)
     if (digesting !== undefined) return await digesting
-    return await remember(identity, digestOpen(descriptor), Date.now() - Number(mtimeMs) >= settledMs)
+    return await remember(identity, digestOpen(descriptor), Date.now() - Number(stat.mtimeMs) >= settledMs)
   } catch (caught) {
     throw toReleaseError(caught)
   } finally {
     fs.closeSync(descriptor)
   }
+}
+
+/**
+ * Remember what was written to a file. Pre: nobody else knows the file yet, and nobody writes to it again: under another name it is the
+ * same bytes. Whoever wants to know that they arrived reads them.
+ */
+export function rememberWritten(descriptor: number, written: StoredObject): void {
+  if (written.sizeBytes < largeBytes) return
+  known.set(identityOf(fs.fstatSync(descriptor, { bigint: true })), Promise.resolve(written))
+}
+
+function identityOf({ dev, ino, size, mtimeNs }: fs.BigIntStats): string {
+  return `${dev} ${ino} ${size} ${mtimeNs}`
 }
 
 /** Names that are asked for at once share one reading, whether its outcome stays known or not. */
