@@ -68,6 +68,11 @@ export function aptlyRepository(cwd: string, pool: string): PeerRepository {
         ['aptly repo add', added],
         ['aptly publish update', signed],
         ['aptly publish update -skip-signing', unsigned],
+        // With Contents and bzip2, which ours has not.
+        [
+          'aptly publish update by default',
+          aptly('publish', 'update', '-batch', '-gpg-key=bench@example.org', 'stable'),
+        ],
       ]
     },
   }
