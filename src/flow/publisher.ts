@@ -136,8 +136,9 @@ export async function openPublisher(
  * Errors: REPOSITORY_UNKNOWN, REPOSITORY_DAMAGED, TRUST_*.
  */
 export async function viewOf({ target, trustedRoot, keys, place }: Publisher): Promise<RepositoryView> {
+  const seen = keys.seenTimestamp(place)
   const view = await readRepository(target, trustedRoot)
-  rememberState(view.tuf, place, keys)
+  rememberState(view.tuf, place, keys, seen)
   return view
 }
 

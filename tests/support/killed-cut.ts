@@ -73,8 +73,12 @@ function run(
   })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    // Not `close`: what a killed cut had started may hold its streams for longer.
-    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal, stdout, stderr }))
+    child.once('exit', (exitCode, signal) => {
+      const end = () => resolve({ exitCode, signal, stdout, stderr })
+      // What a killed cut had started may hold its streams for longer; of any other, all that it wrote is waited for.
+      if (signal === null) child.once('close', end)
+      else end()
+    })
   })
 }
 

@@ -6,10 +6,10 @@ import type { KeyFolder } from './folder.ts'
  * Hold a repository's state against what these keys have seen, and remember it.
  *
  * A publisher that took an old copy for the present state would sign it anew. So the keys folder remembers the highest timestamp of each
- * place, and the newest root. Errors: TRUST_ROLLBACK.
+ * place, and the newest root. Pre: `seen` was looked up before the state was read: another process with the same keys may have published
+ * since. Errors: TRUST_ROLLBACK.
  */
-export function rememberState(state: TufState, place: string, keys: KeyFolder): void {
-  const seen = keys.seenTimestamp(place)
+export function rememberState(state: TufState, place: string, keys: KeyFolder, seen: number): void {
   const { version } = state.timestamp
   if (version < seen) {
     throw new ReleaseError('TRUST_ROLLBACK', `${place} is at timestamp ${version}, and ${seen} was seen there before`, {
@@ -18,5 +18,5 @@ export function rememberState(state: TufState, place: string, keys: KeyFolder): 
     })
   }
   if (keys.trustedRoot() !== state.rootBytes.toString()) keys.writeTrustedRoot(state.rootBytes)
-  keys.rememberTimestamp(place, version)
+  if (version > seen) keys.rememberTimestamp(place, version)
 }
