@@ -5,7 +5,7 @@ import type { StreamedBody } from '../sys/exchange.ts'
 import type { RateLimit } from '../sys/rate-limit.ts'
 import { longestAttempts } from '../sys/retry.ts'
 import { type BlobName, hasBlob, type OnProgress } from './blobs.ts'
-import type { RegistryAnswer, RegistryClient } from './client.ts'
+import type { RegistryAnswer, RegistryClient, RegistryRequest } from './client.ts'
 import { isPassing, pause } from './retry.ts'
 
 /** What happened to a blob: it was there, it was taken over from another repository, or its bytes were sent. */
@@ -169,7 +169,7 @@ class Upload {
     const start = this.offsetBytes
     const length = Math.max(this.#chunkBytes, session.smallestChunkBytes)
     const end = Math.min(start + length, this.#options.blob.sizeBytes)
-    const answer = await this.#client.send({
+    const request: RegistryRequest = {
       method: 'PATCH',
       to: session.location,
       what: `send bytes ${start}-${end - 1} of blob ${this.#digest}`,
@@ -178,14 +178,23 @@ class Upload {
       headers: { 'content-type': 'application/octet-stream', 'content-range': `${start}-${end - 1}` },
       body: this.#body(start, end),
       attempts: 1,
+    }
+    const answer = await this.#client.send(request).catch(caught => {
+      // Whoever refuses a length may hang up before its answer is read; and of a line that breaks, less is lost.
+      this.#shrink(end - start)
+      throw caught
     })
     await answer.finish()
-    if (answer.status === 413) this.#chunkBytes = Math.max(smallestChunkBytes, Math.ceil((end - start) / 4))
+    if (answer.status === 413) this.#shrink(end - start)
     if (answer.status >= 400) throw this.#setBack(answer.status)
     const receivedTo = receivedBytes(answer) ?? end
     if (receivedTo <= start || receivedTo > end) throw this.#setBack(answer.status)
     this.#session = sessionOf(this.#client, answer, session)
     this.offsetBytes = receivedTo
+  }
+
+  #shrink(length: number): void {
+    this.#chunkBytes = Math.max(smallestChunkBytes, Math.ceil(length / 4))
   }
 
   /** Send all of it, or nothing when all has arrived, and have the registry check the digest. */
