@@ -31,7 +31,7 @@ import { releasePage } from './pages/keys.ts'
 import { renderRelease } from './pages/release.ts'
 import { keysToHead, type Publication, planPublication } from './plan.ts'
 import { type RepositoryView, readRecord, readStored } from './state.ts'
-import { type FilesOf, type IndexChange, type RecordOf, suitePackages } from './suites.ts'
+import { type FilesOf, type IndexChange, packageReader, type RecordOf, suitePackages } from './suites.ts'
 import { summarise } from './summary.ts'
 import type { TargetReader } from './target.ts'
 import { type NewTarget, nextMetadata, type Signing } from './tuf/metadata.ts'
@@ -198,13 +198,15 @@ async function makeSuites(work: Work): Promise<MadeSuites> {
   const made: { documents: Document[]; obsolete: string[] } = { documents: [], obsolete: [] }
   const from = (index: ReleaseIndex) => (isRebuild ? emptyIndex(index.application) : index)
   const changes = work.changes.map(({ before, after }) => ({ before: from(before), after }))
+  const packagesOf = packageReader({
+    components: description.apt.components,
+    recordOf: work.recordOf,
+    filesOf: description.apt.contents ? tools.filesOf : undefined,
+  })
+  const shared = new Map()
   for (const suite of description.channels) {
     const before = view.ledger.suites[suite]
-    const packages = await suitePackages(suite, changes, {
-      components: description.apt.components,
-      recordOf: work.recordOf,
-      filesOf: description.apt.contents ? tools.filesOf : undefined,
-    })
+    const packages = await suitePackages(suite, changes, { components: description.apt.components, packagesOf })
     // Release files say some of the settings.
     const isReworded = change.resign === true || change.description !== undefined
     const isTouched = packages.added.length + packages.removed.length > 0 || isRebuild || isReworded
@@ -222,6 +224,7 @@ async function makeSuites(work: Work): Promise<MadeSuites> {
       keys: tools.aptKeys,
       nowMs: tools.signing.nowMs,
       kept: keptFiles(work),
+      shared,
     })
     states[suite] = next.state
     made.documents.push(...next.documents)

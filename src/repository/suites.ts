@@ -1,5 +1,5 @@
 import type { ReleaseRecord } from '../payload/release-record.ts'
-import { type ListedRelease, poolKey, type ReleaseIndex, type RepositoryDescription } from '../trust/layout.ts'
+import { type AptSettings, type ListedRelease, poolKey, type ReleaseIndex } from '../trust/layout.ts'
 import { renderStanza } from './apt/control.ts'
 import type { AptPackage, AptPackageKey } from './apt/state.ts'
 import { artifactsOf } from './artifacts.ts'
@@ -23,26 +23,50 @@ export type RecordOf = (application: string, listed: ListedRelease) => Promise<R
 /** The files that a package installs, without a leading slash. */
 export type FilesOf = (record: ReleaseRecord, deb: string) => Promise<readonly string[]>
 
+/** Tell the packages of a release as suites list them. */
+export type PackagesOf = (application: string, listed: ListedRelease) => Promise<readonly AptPackage[]>
+
+/**
+ * Read the packages of releases, each release once, however many suites list it.
+ *
+ * `filesOf` is given where suites list files, too. Errors of the reader: PACKAGE_INVALID, those of `recordOf`.
+ */
+export function packageReader(options: {
+  readonly components: AptSettings['components']
+  readonly recordOf: RecordOf
+  readonly filesOf?: FilesOf | undefined
+}): PackagesOf {
+  const known = new Map<string, Promise<readonly AptPackage[]>>()
+  return (application, listed) => {
+    const { digest } = listed.record
+    const component = componentOf(options.components, application)
+    const packages =
+      known.get(digest) ??
+      options.recordOf(application, listed).then(record => packagesIn(record, component, options.filesOf))
+    known.set(digest, packages)
+    return packages
+  }
+}
+
+/** The component that an application's packages are in. */
+function componentOf(components: AptSettings['components'], application: string): string {
+  return components === 'application' ? application : 'main'
+}
+
 /**
  * Find out what a channel's suite lists in addition and no more: the packages of releases that the channel offers now and did not before, and
- * the other way round.
- *
- * `contents` is given where the suite lists files, too. Errors: PACKAGE_INVALID, those of `recordOf`.
+ * the other way round. Errors: those of `packagesOf`.
  */
 export async function suitePackages(
   channel: string,
   changes: readonly IndexChange[],
-  options: {
-    readonly components: RepositoryDescription['apt']['components']
-    readonly recordOf: RecordOf
-    readonly filesOf?: FilesOf | undefined
-  },
+  options: { readonly components: AptSettings['components']; readonly packagesOf: PackagesOf },
 ): Promise<SuitePackages> {
   const added: AptPackage[] = []
   const removed: AptPackageKey[] = []
   for (const { before, after } of changes) {
     const { application } = after
-    const component = options.components === 'application' ? application : 'main'
+    const component = componentOf(options.components, application)
     const was = new Set(offered(before, channel))
     const is = new Set(offered(after, channel))
     for (const release of before.releases) {
@@ -50,7 +74,7 @@ export async function suitePackages(
     }
     for (const release of after.releases) {
       if (was.has(release.version) || !is.has(release.version) || release.debs.length === 0) continue
-      added.push(...(await packagesOf(await options.recordOf(application, release), component, options.filesOf)))
+      added.push(...(await options.packagesOf(application, release)))
     }
   }
   return { added, removed }
@@ -60,7 +84,7 @@ function keysOf({ debs }: ListedRelease, component: string): readonly AptPackage
   return debs.map(deb => ({ component, ...deb }))
 }
 
-async function packagesOf(
+async function packagesIn(
   record: ReleaseRecord,
   component: string,
   filesOf: FilesOf | undefined,

@@ -1,7 +1,7 @@
 import type { RepositoryDescription } from '../../trust/layout.ts'
 import type { Edit, RecordList } from './chunks.ts'
 import type { IndexForm } from './forms.ts'
-import { emptyIndex, type OpenIndex, openIndex, type ReadIndexFile } from './index-files.ts'
+import { emptyIndex, type MadeIndex, type OpenIndex, openIndex, type ReadIndexFile } from './index-files.ts'
 import type { AptPackage, AptPackageKey, IndexGeneration } from './state.ts'
 
 /** The indexes of a suite as they are, and what shall change in them. */
@@ -17,6 +17,8 @@ export interface IndexChange {
   /** Whether the indexes are made of what is added alone. */
   readonly rebuild: boolean
   readonly reader: (path: string) => ReadIndexFile
+  /** What was made for other suites, by what it was made of. */
+  readonly shared: Map<string, Promise<MadeIndex>>
 }
 
 /** Read an index by its path; one that is not there, or shall be made anew, is empty. Errors: REPOSITORY_DAMAGED. */

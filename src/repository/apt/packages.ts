@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Edit } from './chunks.ts'
 import { compressedForms, type IndexForm, plainForm } from './forms.ts'
 import { editIndex, hasForms, type MadeIndex } from './index-files.ts'
@@ -21,29 +22,41 @@ export async function makePackages(change: IndexChange): Promise<ReadonlyMap<str
   const made = new Map<string, MadeIndex>()
   for (const component of change.components) {
     const ofAll = editsOf(change, component, 'all')
-    const alike = new Map<string, { readonly edits: readonly Edit<StanzaKey>[]; readonly index: MadeIndex }[]>()
     for (const architecture of change.architectures) {
-      const own = architecture === 'all' ? [] : editsOf(change, component, architecture)
-      const edits = mergeEdits(ofAll, own, stanzas.compare)
+      const own = architecture === 'all' ? noEdits : editsOf(change, component, architecture)
+      const edits = mergeEdits(ofAll.edits, own.edits, stanzas.compare)
       const path = packagesPath(component, architecture)
       if (isCurrent(change, path, forms, edits.length)) continue
       const base = basePath(change, component, path)
-      // The same text before and the same edits give the same text after.
-      const before = change.rebuild ? '' : (change.presentOf(base)?.['']?.digest ?? '')
-      const twins = alike.get(before) ?? []
-      const index =
-        twins.find(twin => twin.edits === edits)?.index ??
-        (await editIndex(await openPresent(change, base, { list: stanzas, forms }), edits, { list: stanzas, forms }))
-      made.set(path, index)
-      alike.set(before, [...twins, { edits, index }])
+      // The same files before and the same edits give the same files after, in whatever suite.
+      const before = change.rebuild ? undefined : change.presentOf(base)
+      const same = JSON.stringify([before, change.settings.compressions, ofAll.fingerprint, own.fingerprint])
+      const make = async () =>
+        editIndex(await openPresent(change, base, { list: stanzas, forms }), edits, { list: stanzas, forms })
+      const index = change.shared.get(same) ?? make()
+      change.shared.set(same, index)
+      made.set(path, await index)
     }
   }
   return made
 }
 
-function editsOf(change: IndexChange, component: string, architecture: string): readonly Edit<StanzaKey>[] {
+/** Edits of one part of a suite; those with the same fingerprint are the same. */
+interface Edits {
+  readonly edits: readonly Edit<StanzaKey>[]
+  readonly fingerprint: string
+}
+
+const noEdits: Edits = { edits: [], fingerprint: '' }
+
+function editsOf(change: IndexChange, component: string, architecture: string): Edits {
   const { added, removed } = partOf(change, component, architecture)
-  return stanzaEdits(added, removed, ({ stanza }) => `${stanza.trimEnd()}\n\n`)
+  if (added.length + removed.length === 0) return noEdits
+  const hash = createHash('sha256')
+  for (const { package: name, version, stanza } of added) hash.update(JSON.stringify([name, version, stanza]))
+  for (const { package: name, version } of removed) hash.update(JSON.stringify([name, version]))
+  const edits = stanzaEdits(added, removed, ({ stanza }) => `${stanza.trimEnd()}\n\n`)
+  return { edits, fingerprint: hash.digest('hex') }
 }
 
 function isCurrent(change: IndexChange, path: string, forms: readonly IndexForm[], edits: number): boolean {

@@ -41,6 +41,8 @@ export interface SuiteChange {
   readonly nowMs: number
   /** By-hash keys that dated snapshots hold. */
   readonly kept: ReadonlySet<string>
+  /** Given where several suites are made: what they have alike is made once. */
+  readonly shared?: Map<string, Promise<MadeIndex>>
 }
 
 /** A suite after a change. */
@@ -117,6 +119,7 @@ async function makeIndexes(
     removed,
     presentOf: path => presentOf(before, path),
     rebuild: change.rebuild === true,
+    shared: change.shared ?? new Map(),
     reader: path => file => readVerified(change.read, byHashKey(suite, path, file), file),
   }
   const packages = await makePackages(indexes)
