@@ -1,0 +1,165 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { initRepository } from '../../src/flow/repository-init.ts'
+import { listRepository } from '../../src/flow/repository-list.ts'
+import { promoteRelease } from '../../src/flow/repository-promote.ts'
+import { type UploadOptions, upload } from '../../src/flow/upload.ts'
+import type { UploadResult } from '../../src/flow/upload-report.ts'
+import { uploadFolder } from '../../src/repository/plan-folder.ts'
+import { type FakeRegistry, fakeRegistry } from '../support/fake-registry.ts'
+import { type TestRepository, testRepository, writeFiles } from '../support/git-repository.ts'
+import { makeOutletRelease } from '../support/outlet-tools.ts'
+import { type RecordedTools, recordedTools } from '../support/recorded-tools.ts'
+import { tempFolder } from '../support/temp.ts'
+
+/** One upload to several places, as a recipe names them. */
+const version = '1.0.0-rc.1'
+const tree = (clone: TestRepository) => clone.git('rev-parse', 'HEAD^{tree}').trim()
+interface Listed {
+  readonly version: string
+  readonly channels: readonly string[]
+}
+
+let base: string
+let clone: TestRepository
+let registry: FakeRegistry
+
+beforeEach(async () => {
+  base = tempFolder()
+  clone = testRepository()
+  registry = await fakeRegistry()
+  writeRecipe(['first', 'second', `oci://${registry.host}/team`])
+  clone.commit('First')
+  clone.git('tag', `v${version}`)
+  for (const name of ['first', 'second']) {
+    // Two repositories with the same keys: whoever trusts the one trusts the other.
+    const place = { cwd: clone.folder, environment: clone.environment, repository: path.join(base, name) }
+    await initRepository({ ...place, keys: keys(), name: 'vendor', applications: ['notes'] }, recordedTools())
+  }
+  makeOutletRelease({
+    distFolder: path.join(base, 'dist'),
+    version,
+    tag: `v${version}`,
+    tree: tree(clone),
+    evidence: true,
+  })
+})
+
+describe('an upload to several places', () => {
+  it('publishes at each, tells how, and says so to those who want to know', async () => {
+    const { places } = await run()
+    expect(places.map(({ kind }) => kind)).toEqual(['published', 'published', 'published'])
+    expect(await versionsIn('first')).toEqual([version])
+    expect(await versionsIn('second')).toEqual([version])
+    expect(tagsAtRegistry()).toEqual([version, 'beta', 'edge'])
+    const announced = JSON.parse(fs.readFileSync(path.join(clone.folder, 'announced.json'), 'utf8'))
+    expect(announced).toMatchObject({ application: 'notes', version, channels: ['edge', 'beta'] })
+    expect(announced.places).toHaveLength(3)
+    for (const place of ['first', 'second'].map(name => path.join(base, name))) {
+      const folder = uploadFolder(path.join(base, 'dist', version), place)
+      expect(fs.readFileSync(path.join(folder, 'receipt.ndjson'), 'utf8')).toContain('metadata/timestamp.json')
+    }
+  })
+
+  it('goes on with the others when one fails, is not 0, and only does what is left when it is run again', async () => {
+    fs.renameSync(path.join(base, 'second'), path.join(base, 'away'))
+    const tools = recordedTools()
+    await expect(run(tools)).rejects.toMatchObject({
+      code: 'UPLOAD_PARTIAL',
+      exitCode: 1,
+      details: { failed: [path.join(base, 'second')] },
+    })
+    expect(tools.events).toContainEqual(expect.objectContaining({ kind: 'warning', code: 'REPOSITORY_UNKNOWN' }))
+    expect(await versionsIn('first')).toEqual([version])
+    expect(tagsAtRegistry()).toContain(version)
+    fs.renameSync(path.join(base, 'away'), path.join(base, 'second'))
+    const { places } = await run()
+    expect(places.map(({ kind }) => kind)).toEqual(['unchanged', 'published', 'unchanged'])
+    expect(await versionsIn('second')).toEqual([version])
+  })
+
+  it('is told nobody when nothing was left to do', async () => {
+    await run()
+    fs.rmSync(path.join(clone.folder, 'announced.json'))
+    const tools = recordedTools()
+    await run(tools)
+    expect(tools.events.at(-1)).toMatchObject({ kind: 'run-done', changed: false })
+    expect(fs.existsSync(path.join(clone.folder, 'announced.json'))).toBe(false)
+  })
+
+  it('writes nowhere with --plan', async () => {
+    const before = fs.readdirSync(base, { recursive: true })
+    await run(recordedTools(), { planOnly: true })
+    expect(fs.readdirSync(base, { recursive: true })).toEqual(before)
+    expect([...registry.blobs.keys()]).toEqual([])
+  })
+
+  it('holds to a bandwidth, and to the places of the command line', async () => {
+    const { places } = await run(recordedTools(), { to: [path.join(base, 'second')], bytesPerSecond: 50_000_000 })
+    expect(places.map(({ place }) => place)).toEqual([path.join(base, 'second')])
+    expect(await versionsIn('first')).toEqual([])
+  })
+
+  it('is told before anything is published that its announcement cannot be signed', async () => {
+    writeRecipe(['first'], 'webhook: { url: "http://127.0.0.1:9/", secretEnvironment: NOT_SET }')
+    await expect(run()).rejects.toMatchObject({ code: 'ANNOUNCE_SECRET' })
+    expect(await versionsIn('first')).toEqual([])
+  })
+})
+
+describe('a promotion', () => {
+  it('goes to every repository and moves the tags at the registry', async () => {
+    await run()
+    const { folder: cwd, environment } = clone
+    await promoteRelease({ cwd, environment, keys: keys(), version, channel: 'stable' }, recordedTools())
+    for (const name of ['first', 'second']) expect((await listed(name))[0]?.channels).toContain('stable')
+    expect(tagsAtRegistry()).toContain('stable')
+  })
+})
+
+function keys(): string {
+  return path.join(base, 'keys')
+}
+
+function writeRecipe(targets: readonly string[], announce?: string): void {
+  const places = targets.map(place => (place.includes(':') ? place : path.join(base, place)))
+  const tell = "process.stdin.pipe(require('node:fs').createWriteStream('announced.json'))"
+  writeFiles(clone.folder, {
+    'release.yaml': `schema: 1
+name: notes
+summary: Keeps notes
+licence: Apache-2.0
+maintainer: Ada <ada@example.org>
+payload:
+  root: opt/notes
+  entries: [{ from: release.yaml }]
+publish:
+  targets: ${JSON.stringify(places)}
+  announce:
+    ${announce ?? `command: ${JSON.stringify([process.execPath, '-e', tell])}`}
+`,
+  })
+}
+
+async function run(tools: RecordedTools = recordedTools(), more: Partial<UploadOptions> = {}): Promise<UploadResult> {
+  const { folder: cwd, environment } = clone
+  const options = { cwd, environment, keys: keys(), distFolder: path.join(base, 'dist'), version }
+  await upload({ ...options, remote: 'origin', planOnly: false, ...more }, tools)
+  return tools.result<UploadResult>()
+}
+
+async function listed(name: string): Promise<readonly Listed[]> {
+  const tools = recordedTools()
+  const { folder: cwd, environment } = clone
+  await listRepository({ cwd, environment, repository: path.join(base, name), keys: keys() }, tools)
+  return tools.result<{ releases: readonly Listed[] }>().releases
+}
+
+async function versionsIn(name: string): Promise<readonly string[]> {
+  return (await listed(name)).map(release => release.version)
+}
+
+function tagsAtRegistry(): readonly string[] {
+  return [...registry.manifests.keys()].filter(name => !name.startsWith('sha256')).sort()
+}
