@@ -126,7 +126,7 @@ function withOptions(
   base: RepositoryDescription,
   { url = base.url, settings }: RepositoryInitOptions,
 ): RepositoryDescription {
-  const wanted = { ...base, url, ...settings?.(base) }
+  const wanted = { ...base, ...settings?.(base), url }
   assertSettings(wanted)
   return wanted
 }

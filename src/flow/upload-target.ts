@@ -40,6 +40,7 @@ import { applicationRole } from '../trust/layout.ts'
 import { isOvertaken, leaseWaitMs, prepareChange } from './publish-change.ts'
 import { type Clone, openPublisher, type Publisher, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
+import { TransferProgress } from './transfer-progress.ts'
 import type { UploadOptions } from './upload.ts'
 import type { UploadCounts } from './upload-report.ts'
 import { pushTag } from './upload-tag.ts'
@@ -272,22 +273,6 @@ async function applyOps(state: RepositoryUpload, phase: Phase, ops: readonly Pub
     },
   })
   return done(`${ops.length} operations, ${formatBytes(progress.totalBytes)}`)
-}
-
-/** How far several transfers are together. */
-class TransferProgress {
-  readonly totalBytes: number
-  doneBytes = 0
-  readonly #done = new Map<string, number>()
-
-  constructor(ops: readonly PublishOp[]) {
-    this.totalBytes = ops.reduce((sum, op) => sum + op.sizeBytes, 0)
-  }
-
-  move(key: string, doneBytes: number): void {
-    this.doneBytes += doneBytes - (this.#done.get(key) ?? 0)
-    this.#done.set(key, doneBytes)
-  }
 }
 
 async function readBack(state: RepositoryUpload): Promise<Outcome<string>> {

@@ -64,6 +64,38 @@ describe('release init', () => {
     expect(contentOf(base)).toEqual(before)
   })
 
+  it('changes settings, signs again what says them, and leaves nothing of what is no more', async () => {
+    await init({ applications: ['notes'] })
+    const publishedIn = (suite: string) => fs.readdirSync(path.join(folder, 'dists', suite), { recursive: true })
+    expect(publishedIn('edge')).toContain('InRelease')
+    const later = Date.now() + 60_000
+    const settings: RepositoryInitOptions['settings'] = before => ({
+      ...before,
+      channels: ['beta', 'stable'],
+      apt: { ...before.apt, validDays: 7, compressions: ['gz'] },
+    })
+    expect((await init({ url: 'https://releases.example/', settings }, later)).last).toMatchObject({ changed: true })
+    const release = fs.readFileSync(path.join(folder, 'dists/stable/InRelease'), 'utf8')
+    expect(release).toMatch(/^Valid-Until: /m)
+    expect(release).toMatch(/^Snapshots: https:\/\/releases\.example\//m)
+    expect(publishedIn('stable')).not.toContainEqual(expect.stringMatching(/\.zst$/))
+    expect(fs.existsSync(path.join(folder, 'dists/edge'))).toBe(false)
+    expect(fs.existsSync(path.join(folder, 'apt/edge.sources'))).toBe(false)
+    expect((await init({}, later)).last).toMatchObject({ changed: false })
+  })
+
+  it('believes only settings that are signed', async () => {
+    const { fingerprint } = await init({ applications: ['notes'] })
+    const file = path.join(folder, 'repository.json')
+    const description = JSON.parse(fs.readFileSync(file, 'utf8'))
+    fs.rmSync(file)
+    fs.writeFileSync(file, JSON.stringify({ ...description, aptKey: 'evil', channels: ['evil'] }))
+    await init({ applications: ['weave'] })
+    expect(await applicationsSeen(fingerprint, ['notes', 'weave'])).toEqual([0, 0])
+    const signed = fs.readdirSync(path.join(folder, 'targets')).filter(name => name.endsWith('.repository.json'))
+    for (const name of signed) expect(fs.readFileSync(path.join(folder, 'targets', name), 'utf8')).not.toContain('evil')
+  })
+
   it('adds applications later, without a new root', async () => {
     const first = await init({ applications: ['notes'] })
     const second = await init({ applications: ['weave'] })

@@ -12,14 +12,15 @@ import type { IndexChange } from './indexes.ts'
 import { makePackages } from './packages.ts'
 import { releaseDateMs, renderRelease } from './release.ts'
 import { signRelease } from './sign.ts'
-import type {
-  AptPackage,
-  AptPackageKey,
-  IndexFile,
-  IndexGeneration,
-  IndexState,
-  ReleaseFileName,
-  SuiteState,
+import {
+  type AptPackage,
+  type AptPackageKey,
+  type IndexFile,
+  type IndexGeneration,
+  type IndexState,
+  type ReleaseFileName,
+  releaseFileNames,
+  type SuiteState,
 } from './state.ts'
 
 /** Read a stored file whole. Errors: REPOSITORY_DAMAGED when it is missing or longer than `maxBytes`. */
@@ -202,11 +203,17 @@ function releaseDocuments(suite: string, files: Readonly<Record<ReleaseFileName,
   ]
 }
 
+/** Every key that a suite has. */
+export function suiteKeys(suite: string, state: SuiteState): readonly string[] {
+  const release = releaseFileNames.map(name => `dists/${suite}/${name}`)
+  return [...byHashKeys(suite, state), ...plainKeys(suite, state), ...release]
+}
+
 /** Whatever the state before named and the next one does not. */
 function obsoleteKeys({ suite, before, kept }: SuiteChange, state: SuiteState): readonly string[] {
   if (before === undefined) return []
-  const named = new Set([...byHashKeys(suite, state), ...plainKeys(suite, state), ...kept])
-  return sorted([...byHashKeys(suite, before), ...plainKeys(suite, before)].filter(key => !named.has(key)))
+  const named = new Set([...suiteKeys(suite, state), ...kept])
+  return sorted(suiteKeys(suite, before).filter(key => !named.has(key)))
 }
 
 function plainKeys(suite: string, state: SuiteState): ReadonlySet<string> {

@@ -6,7 +6,7 @@ const open = (place: string) => openTarget(place, { cwd: '/work', environment: {
 
 describe('a place', () => {
   it.each([
-    ['repository', '/work/repository'],
+    ['repository', '/srv/repository'],
     ['/srv/a:b', '/srv/a:b'],
     ['file:///srv/a%20b', '/srv/a b'],
     ['https://a.example/vendor/', 'https://a.example/vendor/'],
