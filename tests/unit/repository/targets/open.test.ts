@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openTarget } from '../../../../src/repository/targets/open.ts'
 import { codeOf } from '../../../support/codes.ts'
 
-const open = (place: string) => openTarget(place, { cwd: '/work', environment: {} })
+const open = (place: string) => openTarget(place, { cwd: '/srv', environment: {} })
 
 describe('a place', () => {
   it.each([
