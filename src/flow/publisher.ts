@@ -72,7 +72,7 @@ export async function findClone(options: PublisherOptions, tools: FlowTools): Pr
 /** Find the place of the repository: the flag, else the clone's configuration. Errors: USAGE. */
 export async function repositoryPlace(options: PublisherOptions, clone: Clone | undefined): Promise<string> {
   const given = options.repository ?? (await readSetting(clone, cloneSettings.repository))
-  if (given !== undefined) return isFolder(given) ? path.resolve(options.cwd, given) : given
+  if (given !== undefined) return parsePlace(given, options.cwd)
   throw new ReleaseError('USAGE', 'no repository is named, and this clone is set up for none', {
     hint: 'name it with --repository PLACE, or run `release init DIR` once in this clone',
   })
@@ -85,6 +85,20 @@ export async function repositoryFolder(options: PublisherOptions, clone: Clone |
   if (place.startsWith('file:')) return fileURLToPath(place)
   throw new ReleaseError('USAGE', `${place} is not a folder on this machine`, {
     hint: 'name one with --repository DIR',
+  })
+}
+
+/**
+ * Read the name of a place: a folder is made absolute, an address stays as it is.
+ *
+ * Errors: USAGE for an address with a user: places are shown, stored and announced, and a password would be, too.
+ */
+export function parsePlace(place: string, cwd: string): string {
+  if (isFolder(place)) return path.resolve(cwd, place)
+  const shown = place.replace(/^([a-z][a-z0-9+.-]*:\/*)[^/]*@/i, '$1…@')
+  if (shown === place) return place
+  throw new ReleaseError('USAGE', `${shown} holds a user`, {
+    hint: 'leave it out of the address: credentials are given by files and variables, such as ~/.netrc',
   })
 }
 

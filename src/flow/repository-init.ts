@@ -27,6 +27,7 @@ import {
   keysFolder,
   type Publisher,
   type PublisherOptions,
+  parsePlace,
   publisherOf,
   requireTrustedRoot,
   viewOf,
@@ -96,7 +97,7 @@ const steps: readonly Step<InitState, unknown>[] = [
 export async function initRepository(options: RepositoryInitOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
   const { cwd, environment, repository } = options
-  const place = isFolder(repository) ? path.resolve(cwd, repository) : repository
+  const place = parsePlace(repository, cwd)
   const state: InitState = { options, tools, place, target: openTarget(place, { cwd, environment }) }
   tools.emit({ kind: 'run-started', command: 'init', subject: place, steps: steps.map(step => step.name) })
   await runSteps(steps, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })

@@ -5,7 +5,7 @@ import { known, runSteps, type Step } from '../core/step.ts'
 import { newestCut, type ReadyRelease, readCut } from '../repository/dist.ts'
 import { isOutlet } from '../repository/outlets/place.ts'
 import { RateLimit } from '../sys/rate-limit.ts'
-import { type Clone, distFolderOf, findClone, type PublisherOptions } from './publisher.ts'
+import { type Clone, distFolderOf, findClone, type PublisherOptions, parsePlace } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 import { announceUpload, assertUploadAnnounceable } from './upload-announce.ts'
 import { uploadToOutlet } from './upload-outlet.ts'
@@ -74,7 +74,7 @@ export async function upload(options: UploadOptions, tools: FlowTools): Promise<
 
 /** Bring the release to one place after the other, repositories first: what they say of channels is what outlets are told. */
 async function uploadEverywhere(state: UploadState): Promise<readonly UploadedPlace[]> {
-  const targets = state.options.to ?? known(state.settings).targets
+  const { targets } = known(state.settings)
   const bytesPerSecond = state.options.bytesPerSecond ?? known(state.settings).bytesPerSecond
   const bandwidth = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond)
   const outlets = targets.filter(isOutlet)
@@ -153,12 +153,13 @@ async function tell({ options, settings, release, published, tools }: UploadStat
 
 async function readSettings(state: UploadState): Promise<Outcome<string>> {
   const { cwd, environment, to, repository } = state.options
+  const named = to?.map(place => parsePlace(place, cwd))
   const settings = await readUploadSettings(cwd, state.clone)
   assertUploadAnnounceable({ settings, environment })
   // A repository that is named stands for all places of the recipe.
-  state.settings = repository === undefined ? settings : { ...settings, targets: [] }
-  const places = to ?? state.settings.targets
-  return done(places.length === 0 ? 'the repository' : places.join(', '))
+  const targets = named ?? (repository === undefined ? settings.targets : [])
+  state.settings = { ...settings, targets }
+  return done(targets.length === 0 ? 'the repository' : targets.join(', '))
 }
 
 async function readRelease(state: UploadState): Promise<Outcome<string>> {

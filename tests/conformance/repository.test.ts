@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, tryExecute } from '../../src/sys/exec.ts'
 import { type StaticServer, startStaticServer } from '../../src/sys/static-server.ts'
 import { isolatedApt } from '../support/isolated-apt.ts'
-import { controlText } from '../support/made-release.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
 import { tempFolder } from '../support/temp.ts'
+import { controlText } from '../support/tiny-deb.ts'
 import { needTool } from '../support/tools.ts'
 
 /** The repository as programs that are not ours read it: apt, gpgv, skopeo; pip.test.ts has pip. */

@@ -101,6 +101,13 @@ describe('an upload to several places', () => {
     expect(await versionsIn('first')).toEqual([])
   })
 
+  it('refuses an address with a password, and shows it nowhere', async () => {
+    const tools = recordedTools()
+    const refused = run(tools, { to: ['https://ada:s3cret@releases.example/'] })
+    await expect(refused).rejects.toMatchObject({ code: 'USAGE', message: expect.not.stringContaining('s3cret') })
+    expect(JSON.stringify(tools.events)).not.toContain('s3cret')
+  })
+
   it('is told before anything is published that its announcement cannot be signed', async () => {
     writeRecipe(['first'], 'webhook: { url: "http://127.0.0.1:9/", secretEnvironment: NOT_SET }')
     await expect(run()).rejects.toMatchObject({ code: 'ANNOUNCE_SECRET' })

@@ -2,9 +2,10 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createPrivateKey, createSign, type KeyObject } from 'node:crypto'
 import fs from 'node:fs'
 import http from 'node:http'
-import net, { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { afterAll } from 'vitest'
+import { freePort, untilListening } from './ports.ts'
 import { tempFolder } from './temp.ts'
 
 const base = tempFolder()
@@ -75,7 +76,7 @@ export async function dockerRegistry(
   }
   const start = async () => {
     child = spawn('docker-registry', ['serve', configuration], { stdio: 'ignore' })
-    await untilListening(host)
+    await untilListening(Number(host.split(':')[1]))
   }
   running.add(kill)
   await start()
@@ -160,24 +161,4 @@ async function text(request: http.IncomingMessage): Promise<string> {
   const pieces: Buffer[] = []
   for await (const piece of request) pieces.push(piece as Buffer)
   return Buffer.concat(pieces).toString()
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
-async function untilListening(host: string): Promise<void> {
-  for (let left = 500; ; left -= 1) {
-    const answered = await new Promise<boolean>(resolve => {
-      const socket = net.connect({ host: '127.0.0.1', port: Number(host.split(':')[1]) }, () => resolve(true))
-      socket.once('error', () => resolve(false)).once('connect', () => socket.destroy())
-    })
-    if (answered) return
-    if (left === 0) throw new Error(`docker-registry does not listen on ${host}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
 }

@@ -147,19 +147,6 @@ function makeEvidence(
   return [sbom, provenance]
 }
 
-/** A minimal control file. */
-export function controlText(name: string, version: string): string {
-  return [
-    `Package: ${name}`,
-    `Version: ${version}`,
-    'Architecture: all',
-    'Maintainer: Ada <ada@example.org>',
-    `Description: the ${name} service`,
-    ' It keeps notes.',
-    '',
-  ].join('\n')
-}
-
 type Write = (file: string, bytes: Buffer) => Pick<Artifact, 'sizeBytes' | 'digest'>
 
 function writeImage(

@@ -1,23 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
-import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { afterAll } from 'vitest'
+import { untilListening } from './ports.ts'
 import { tempFolder } from './temp.ts'
 
 const base = tempFolder()
 const running: ChildProcess[] = []
 // Here, for a hook that is registered while a test runs is never called.
 afterAll(() => Promise.all(running.map(ended)))
-
-/** Find a port of loopback that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 /**
  * Run Debian's nginx with a configuration of its `http` context, until the test file ends.
@@ -41,18 +32,6 @@ export async function startNginx(http: string, port: number): Promise<void> {
   if (warned !== '') throw new Error(warned)
   running.push(spawn('nginx', argv, { stdio: 'ignore' }))
   await untilListening(port)
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let left = 500; left > 0; left -= 1) {
-    const answered = await new Promise<boolean>(resolve => {
-      const socket = net.connect(port, '127.0.0.1', () => resolve(true))
-      socket.once('error', () => resolve(false)).once('connect', () => socket.destroy())
-    })
-    if (answered) return
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-  throw new Error(`nginx does not listen on port ${port}`)
 }
 
 function ended(child: ChildProcess): Promise<void> {

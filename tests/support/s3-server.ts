@@ -2,6 +2,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createEmulator } from 'emulate'
 import { afterAll } from 'vitest'
+import { freePort } from './ports.ts'
 import { type S3Answer, S3Front, type S3Request } from './s3-front.ts'
 
 const running = new Set<() => unknown>()
@@ -76,12 +77,4 @@ async function respond(
   const given = await answer({ method, url, headers, body: Buffer.concat(pieces) })
   response.writeHead(given.status, { 'content-length': given.body.byteLength, ...given.headers })
   response.end(method === 'HEAD' ? undefined : given.body)
-}
-
-async function freePort(): Promise<number> {
-  const server = http.createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
 }

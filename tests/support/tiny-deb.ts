@@ -12,15 +12,7 @@ export interface TinyDeb {
 
 /** Make a package in memory with one file of the given content. Source: deb(5). */
 export function tinyDeb(name: string, version: string, content: string): TinyDeb {
-  const control = [
-    `Package: ${name}`,
-    `Version: ${version}`,
-    'Architecture: all',
-    'Maintainer: Ada <ada@example.org>',
-    `Description: the ${name} service`,
-    ' It keeps notes.',
-    '',
-  ].join('\n')
+  const control = controlText(name, version)
   const members: readonly (readonly [string, Buffer])[] = [
     ['debian-binary', Buffer.from('2.0\n')],
     ['control.tar.gz', tarOf('control', control)],
@@ -32,6 +24,19 @@ export function tinyDeb(name: string, version: string, content: string): TinyDeb
     Buffer.from(arPadding(bytes.byteLength)),
   ])
   return { bytes: Buffer.concat([Buffer.from(arMagic), ...parts]), control, package: name, version }
+}
+
+/** A minimal control file. */
+export function controlText(name: string, version: string): string {
+  return [
+    `Package: ${name}`,
+    `Version: ${version}`,
+    'Architecture: all',
+    'Maintainer: Ada <ada@example.org>',
+    `Description: the ${name} service`,
+    ' It keeps notes.',
+    '',
+  ].join('\n')
 }
 
 function tarOf(path: string, content: string): Buffer {

@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
-import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { afterAll } from 'vitest'
+import { freePort, untilListening } from './ports.ts'
 import { tempFolder } from './temp.ts'
 
 const running = new Set<() => unknown>()
@@ -67,24 +67,4 @@ export async function webdavServer({ user, password, certificate }: WebdavOption
   })
   await untilListening(port)
   return { url: new URL(`${tls === '' ? 'http' : 'https'}://${listen}/repository/`), root }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let left = 500; ; left -= 1) {
-    const answered = await new Promise<boolean>(resolve => {
-      const socket = net.connect({ host: '127.0.0.1', port }, () => resolve(true))
-      socket.once('error', () => resolve(false)).once('connect', () => socket.destroy())
-    })
-    if (answered) return
-    if (left === 0) throw new Error(`nginx does not listen on port ${port}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
 }

@@ -35,16 +35,10 @@ interface PlacedImage {
  * referred to by its payload manifest, bill of materials and signed provenance.
  */
 export function openRegistryOutlet(place: RegistryPlace, options: OpenOutletOptions): Outlet {
-  const outlet = new RegistryOutlet(place, options)
-  return {
-    name: outlet.name,
-    check: (release, tools) => outlet.check(release, tools),
-    publish: (release, tools) => outlet.publish(release, tools),
-    moveChannels: (moved, tools) => outlet.moveChannels(moved, tools),
-  }
+  return new RegistryOutlet(place, options)
 }
 
-class RegistryOutlet {
+class RegistryOutlet implements Outlet {
   readonly name: string
   readonly #place: RegistryPlace
   readonly #access: Pick<OpenOutletOptions, 'environment'> & { readonly plainHttp: boolean }

@@ -28,16 +28,10 @@ type GithubPlace = OutletPlace & { readonly kind: 'github' }
  * are immutable. Errors: GITHUB_AUTH (no token), OUTLET_INVALID.
  */
 export function openGithubOutlet(place: GithubPlace, { environment, cwd }: OpenOutletOptions): Outlet {
-  const outlet = new GithubOutlet(place, readGithubSettings(environment, cwd))
-  return {
-    name: outlet.name,
-    check: (release, tools) => outlet.check(release, tools),
-    publish: (release, tools) => outlet.publish(release, tools),
-    moveChannels: (moved, tools) => outlet.moveChannels(moved, tools),
-  }
+  return new GithubOutlet(place, readGithubSettings(environment, cwd))
 }
 
-class GithubOutlet {
+class GithubOutlet implements Outlet {
   readonly name: string
   readonly #place: GithubPlace
   readonly #settings: GithubSettings

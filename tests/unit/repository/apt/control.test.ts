@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { digestOf, hexOf } from '../../../../src/core/digest.ts'
 import { type DebArtifact, parseControl, renderStanza } from '../../../../src/repository/apt/control.ts'
-import { controlText } from '../../../support/made-release.ts'
+import { controlText } from '../../../support/tiny-deb.ts'
 
 const deb: DebArtifact = {
   kind: 'deb',

@@ -6,7 +6,7 @@ import { generateAptKey, renderKeyring, signRelease } from '../../../../src/repo
 import { verifyListed } from '../../../../src/repository/apt/verify.ts'
 import type { AptCompression } from '../../../../src/trust/layout.ts'
 import { listedPackage, type MadeSuites, makeSuites } from '../../../support/apt-suite.ts'
-import { controlText } from '../../../support/made-release.ts'
+import { controlText } from '../../../support/tiny-deb.ts'
 
 const filename = 'pool/notes/1.0.0/notes_1.0.0-1_all.deb'
 const deb: DebArtifact = {
