@@ -95,7 +95,7 @@ export async function undoTransaction(
   for (const op of tools.unjournaled) ending.record({ kind: 'done', op })
   const isStuck = isPastReturn(ops, transaction.ops)
   if (transaction.failure === undefined) ending.record({ kind: 'undo', ...failure })
-  if (isStuck) await goForward(ops, transaction, ending)
+  if (isStuck) await goForward(ops, ending)
   else await goBack(ops, transaction, ending, tools)
   return {
     kind: isStuck ? 'stuck' : 'undone',
@@ -118,9 +118,9 @@ async function goBack(ops: readonly InstallOp[], transaction: Transaction, endin
   }
 }
 
-async function goForward(ops: readonly InstallOp[], transaction: Transaction, ending: Ending) {
-  const isDone = (op: InstallOp) => transaction.ops.some(each => each.name === op.name && each.state === 'done')
-  for (const op of ops.filter(each => makesReachable.has(each.kind) && !isDone(each))) {
+// All of them, also what the journal has as done: a recovery may have held again after it. Each looks for itself what is left to do.
+async function goForward(ops: readonly InstallOp[], ending: Ending) {
+  for (const op of ops.filter(each => makesReachable.has(each.kind))) {
     ending.record({ kind: 'intent', op: op.name })
     const error = await ending.attempt(async () => void ((await op.effect.isDone()) || (await op.effect.apply())))
     if (error === undefined) ending.record({ kind: 'done', op: op.name })

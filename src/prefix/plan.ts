@@ -142,7 +142,8 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
     if (transaction.failure !== undefined || !isDone('switch')) return { kind: 'undo' }
     if (input.serves === 'idle' && isPlanned('probe') && !isDone('probe')) return { kind: 'undo' }
   }
-  const pending = ops.filter(planned => !isDone(planned.name))
+  // To pass is never taken as done: an earlier recovery may have held again after it, and to pass twice costs nothing.
+  const pending = ops.filter(planned => planned.kind === 'pass' || !isDone(planned.name))
   if (input.serves === 'idle') return { kind: 'finish', ops: pending.filter(planned => !gateOps.has(planned.kind)) }
   if (input.serves.version === transaction.version && isDone('switch')) {
     return { kind: 'finish', ops: pending.filter(planned => !beforeProbe.has(planned.kind)) }

@@ -38,7 +38,7 @@ describe('a change that meets faults', () => {
           if (migration === 'forward-only' && node.data === '1.1.0') expect(active).toBe('1.1.0')
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: 2000, examples: heldAgain },
     )
   })
 })
@@ -107,6 +107,16 @@ it('stays unfinished while something cannot be taken back', async () => {
   await node.recover()
   expect(node).toMatchObject({ current: '1.0.0', running: '1.0.0', gate: 'pass' })
 })
+
+/** The new version was made reachable, a recovery then held again, and was stopped before it passed. */
+const heldAgain: [Parameters<typeof plan>[0], Fault[]][] = [
+  ['forward-only', [strike('switch', 'error'), strike('start', 'error'), strike('start', 'error')]],
+  ['forward-only', [strike('switch', 'error'), strike('start', 'error'), strike('probe', 'death')]],
+]
+
+function strike(op: string, kind: Fault['kind']): Fault {
+  return { op, at: 'before', kind }
+}
 
 /** Where the process dies or an operation fails; strikes once. */
 interface Fault {
