@@ -6,7 +6,8 @@ import { commitChange, makeFixtureRepository } from '../fixtures/make-repository
 import { renderTable } from '../src/cli/report/table.ts'
 import { formatBytes, formatDuration } from '../src/core/quantity.ts'
 import type { InstallResult } from '../src/flow/install.ts'
-import { announce, answering, freePort, Stage, tell } from './lib/demo-stage.ts'
+import { freePort } from '../tests/support/ports.ts'
+import { announce, answering, Stage, tell } from './lib/demo-stage.ts'
 import { brokenPromises, type LoadReport } from './load/load.ts'
 import { spawnLoad } from './load/spawn.ts'
 

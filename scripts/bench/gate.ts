@@ -10,6 +10,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { freePort } from '../../tests/support/ports.ts'
 import { type Serving, startServing, toyPrefix, until } from '../../tests/support/toy-prefix.ts'
 
 const [first, ...rest] = process.argv.slice(2)
@@ -151,15 +152,6 @@ async function releases(work: string): Promise<string[][]> {
 
 function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
-
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 function isOpen(port: number): Promise<boolean> {

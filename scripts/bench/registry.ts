@@ -17,6 +17,7 @@ import { pullImage } from '../../src/registry/pull.ts'
 import { pushImage } from '../../src/registry/push.ts'
 import { parseReference } from '../../src/registry/reference.ts'
 import { delay, systemClock } from '../../src/sys/clock.ts'
+import { untilListening } from '../../tests/support/ports.ts'
 
 const [tree, runsText = '5'] = process.argv.slice(2)
 if (tree === undefined) throw new Error('usage: node scripts/bench/registry.ts FOLDER [RUNS]')
@@ -125,18 +126,6 @@ async function withRegistry(body: (host: string) => Promise<void>): Promise<void
     await ended(child)
     fs.rmSync(at('registry'), { recursive: true, force: true })
   }
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let left = 500; left > 0; left -= 1) {
-    const connected = await new Promise<boolean>(resolve => {
-      const socket = net.connect(port, '127.0.0.1', () => resolve(true))
-      socket.once('error', () => resolve(false)).once('connect', () => socket.destroy())
-    })
-    if (connected) return
-    await delay(20)
-  }
-  throw new Error('docker-registry does not listen')
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -8,14 +8,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { formatBytes } from '../../src/core/quantity.ts'
 import { defaultSettings, descriptionBytes } from '../../src/repository/description.ts'
 import { renderNginx } from '../../src/repository/nginx.ts'
-import { delay } from '../../src/sys/clock.ts'
 import { repositoryFile } from '../../src/trust/layout.ts'
+import { freePort, untilListening } from '../../tests/support/ports.ts'
 
 const [secondsText = '2', runsText = '5'] = process.argv.slice(2)
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-bench-'))
@@ -101,24 +100,4 @@ function describe(list: readonly number[], { unit }: Load): string {
 
 function median(list: readonly number[]): number {
   return list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]!
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let left = 500; left > 0; left -= 1) {
-    const connected = await new Promise<boolean>(resolve => {
-      const socket = net.connect(port, '127.0.0.1', () => resolve(true))
-      socket.once('error', () => resolve(false)).once('connect', () => socket.destroy())
-    })
-    if (connected) return
-    await delay(20)
-  }
-  throw new Error(`nobody listens on port ${port}`)
 }

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -111,16 +110,6 @@ export function tell(text: string): void {
 /** Print the heading of an act. */
 export function announce(text: string): void {
   tell(`\n${styleText(['bold', 'cyan'], `── ${text} `.padEnd(100, '─'))}`)
-}
-
-/** Find a port of the loopback interface that nobody uses now. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Wait until an address answers with 200. Errors: it did not within 15 seconds. */

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { parseGateState } from '../../src/gate/machine.ts'
 import { prefixPaths } from '../../src/prefix/layout.ts'
 import { takeLock } from '../../src/sys/lock.ts'
+import { freePort } from '../support/ports.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
 import { type Serving, startServing, type ToyOptions, type ToyPrefix, toyPrefix, until } from '../support/toy-prefix.ts'
@@ -204,15 +205,6 @@ describe.each(['proxy', 'handover'] as const)('the address, %s', mode => {
     running.push(await startServing(prefix.root, '--listen', `unix:${file}`))
   })
 })
-
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 function getOverSocket(socketPath: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,8 @@
 import { gzipSync } from 'node:zlib'
+import { digestOf } from '../../src/core/digest.ts'
 import { arHeader, arMagic, arPadding } from '../../src/envelope/ar.ts'
 import { type SmallEntry, smallTar, smallTarMembers, tarEnd } from '../../src/envelope/small-tar.ts'
+import type { DebArtifact } from '../../src/repository/apt/control.ts'
 
 /** A real Debian package, as {@link makeRelease} takes one: it unpacks, and holds one file. */
 export interface TinyDeb {
@@ -24,6 +26,22 @@ export function tinyDeb(name: string, version: string, content: string): TinyDeb
     Buffer.from(arPadding(bytes.byteLength)),
   ])
   return { bytes: Buffer.concat([Buffer.from(arMagic), ...parts]), control, package: name, version }
+}
+
+/** A package as a release's record lists it. */
+export function debArtifact(name: string, version: string): DebArtifact {
+  return {
+    kind: 'deb',
+    name: `${name}_${version}_all.deb`,
+    sizeBytes: 7,
+    digest: digestOf('package'),
+    mediaType: 'application/vnd.debian.binary-package',
+    payloadOffset: 0,
+    package: name,
+    debianVersion: version,
+    architecture: 'all',
+    control: controlText(name, version),
+  }
 }
 
 /** A minimal control file. */

@@ -1,21 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { digestOf, hexOf } from '../../../../src/core/digest.ts'
-import { type DebArtifact, parseControl, renderStanza } from '../../../../src/repository/apt/control.ts'
-import { controlText } from '../../../support/tiny-deb.ts'
+import { hexOf } from '../../../../src/core/digest.ts'
+import { parseControl, renderStanza } from '../../../../src/repository/apt/control.ts'
+import { debArtifact } from '../../../support/tiny-deb.ts'
 
-const deb: DebArtifact = {
-  kind: 'deb',
-  name: 'notes_1.0.0-1_all.deb',
-  sizeBytes: 7,
-  digest: digestOf('package'),
-  mediaType: 'application/vnd.debian.binary-package',
-  payloadOffset: 0,
-  package: 'notes',
-  debianVersion: '1.0.0-1',
-  architecture: 'all',
-  control: controlText('notes', '1.0.0-1'),
-}
+const deb = debArtifact('notes', '1.0.0-1')
 
 describe('renderStanza', () => {
   it('adds where the package is and what its bytes are', () => {

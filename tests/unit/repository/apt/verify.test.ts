@@ -1,26 +1,15 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { digestOf, hexOf } from '../../../../src/core/digest.ts'
-import { type DebArtifact, renderStanza } from '../../../../src/repository/apt/control.ts'
+import { renderStanza } from '../../../../src/repository/apt/control.ts'
 import { generateAptKey, renderKeyring, signRelease } from '../../../../src/repository/apt/sign.ts'
 import { verifyListed } from '../../../../src/repository/apt/verify.ts'
 import type { AptCompression } from '../../../../src/trust/layout.ts'
 import { listedPackage, type MadeSuites, makeSuites } from '../../../support/apt-suite.ts'
-import { controlText } from '../../../support/tiny-deb.ts'
+import { debArtifact } from '../../../support/tiny-deb.ts'
 
 const filename = 'pool/notes/1.0.0/notes_1.0.0-1_all.deb'
-const deb: DebArtifact = {
-  kind: 'deb',
-  name: 'notes_1.0.0-1_all.deb',
-  sizeBytes: 7,
-  digest: digestOf('package'),
-  mediaType: 'application/vnd.debian.binary-package',
-  payloadOffset: 0,
-  package: 'notes',
-  debianVersion: '1.0.0-1',
-  architecture: 'all',
-  control: controlText('notes', '1.0.0-1'),
-}
+const deb = debArtifact('notes', '1.0.0-1')
 
 async function published(compressions: readonly AptCompression[] = ['gz', 'zst']): Promise<MadeSuites> {
   const made = await makeSuites({ compressions })
