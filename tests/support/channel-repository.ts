@@ -57,24 +57,43 @@ export interface ChannelRepository {
   readonly copy: () => ChannelRepository
 }
 
+/** A place to publish to that is no folder. */
+export interface RemotePlace {
+  readonly address: string
+  /** Where clients reach it. */
+  readonly url: string
+  /** Where publishers find their credentials. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Bring what clients find there now into an empty folder. */
+  readonly download: (folder: string) => Promise<void>
+}
+
 const channels = ['edge', 'beta', 'stable'] as const
 
-/** Make a repository for the application `notes` by the real commands. */
-export async function channelRepository(): Promise<ChannelRepository> {
+/** Make a repository for the application `notes` by the real commands; what is remote is looked at in a copy, but by installers. */
+export async function channelRepository(remote?: RemotePlace): Promise<ChannelRepository> {
   const clone = testRepository()
   clone.commit('First')
   const base = tempFolder()
-  const { run } = repositoryIn(base, clone)
-  await must(run('init', path.join(base, 'repository'), '--name', 'vendor', '--application', 'notes'))
-  return repositoryIn(base, clone)
+  const repository = repositoryIn(base, clone, remote)
+  const place = remote === undefined ? [repository.folder] : [remote.address, '--url', remote.url]
+  await must(repository.run('init', ...place, '--name', 'vendor', '--application', 'notes'))
+  return repository
 }
 
-function repositoryIn(base: string, clone: TestRepository): ChannelRepository {
+function repositoryIn(base: string, clone: TestRepository, remote?: RemotePlace): ChannelRepository {
   const folder = path.join(base, 'repository')
+  const url = remote?.url ?? pathToFileURL(folder).href
+  const open = async () => {
+    if (remote !== undefined) fs.rmSync(folder, { recursive: true, force: true })
+    await remote?.download(folder)
+    return openClient(url, path.join(base, 'trust'))
+  }
   const tree = clone.git('rev-parse', 'HEAD^{tree}').trim()
+  const environment = { ...clone.environment, ...remote?.environment }
   const run = (...argv: string[]) => {
-    const place = argv[0] === 'init' ? [] : ['--repository', folder]
-    return runRelease([...argv, ...place, '--keys', path.join(base, 'keys')], clone)
+    const place = argv[0] === 'init' ? [] : ['--repository', remote?.address ?? folder]
+    return runRelease([...argv, ...place, '--keys', path.join(base, 'keys')], { ...clone, environment })
   }
   return {
     folder,
@@ -94,8 +113,8 @@ function repositoryIn(base: string, clone: TestRepository): ChannelRepository {
       if (text === undefined) fs.rmSync(file)
       else fs.writeFileSync(file, text)
     },
-    offers: () => readOffers(folder, path.join(base, 'trust')),
-    fetch: version => fetchRelease(folder, path.join(base, 'trust'), version),
+    offers: async () => readOffers(folder, await open()),
+    fetch: async version => fetchRelease(folder, await open(), version),
     files: () =>
       fs
         .readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -162,14 +181,12 @@ function parse(stdout: string): Omit<ReleaseRun, 'exitCode'> {
   }
 }
 
-async function openClient(folder: string, trust: string): Promise<TrustedRepository> {
-  const repositoryUrl = pathToFileURL(folder).href
-  await pinRoot({ folder: trust, repositoryUrl })
-  return openRepository({ folder: trust, repositoryUrl })
+async function openClient(repositoryUrl: string, folder: string): Promise<TrustedRepository> {
+  await pinRoot({ folder, repositoryUrl })
+  return openRepository({ folder, repositoryUrl })
 }
 
-async function fetchRelease(folder: string, trust: string, version: string): Promise<number | string | undefined> {
-  const client = await openClient(folder, trust)
+async function fetchRelease(folder: string, client: TrustedRepository, version: string) {
   try {
     const { record } = await client.record('notes', version)
     const tarball = artifactsOf(record, 'tarball')[0]
@@ -180,8 +197,7 @@ async function fetchRelease(folder: string, trust: string, version: string): Pro
   }
 }
 
-async function readOffers(folder: string, trust: string): Promise<Offers> {
-  const client = await openClient(folder, trust)
+async function readOffers(folder: string, client: TrustedRepository): Promise<Offers> {
   const { releases } = await client.index('notes')
   const targets: Record<string, string | undefined> = {}
   for (const channel of channels) targets[channel] = (await client.channel('notes', channel))?.release?.version

@@ -19,6 +19,8 @@ export interface S3Server {
   readonly front: S3Front
   /** Requests that reached the front: `PUT key?uploadId=…`. */
   readonly requests: string[]
+  /** The keys that begin so, in order. */
+  readonly list: (prefix: string) => Promise<readonly string[]>
   /** Answer the next requests that match with this instead. */
   readonly failNext: (pattern: RegExp, answers: readonly S3Answer[]) => void
 }
@@ -54,10 +56,22 @@ export async function s3Server(): Promise<S3Server> {
     bucket,
     front,
     requests,
+    list: prefix => listKeys(`${emulator.url}/${bucket}`, prefix),
     failNext: (pattern, answers) => {
       failures = { pattern, answers: [...answers] }
     },
   }
+}
+
+async function listKeys(bucketUrl: string, prefix: string): Promise<readonly string[]> {
+  const keys: string[] = []
+  for (let after = '', isTruncated = true; isTruncated; after = keys.at(-1) ?? '') {
+    const query = new URLSearchParams({ 'list-type': '2', prefix, 'start-after': after })
+    const text = await (await fetch(`${bucketUrl}?${query}`)).text()
+    keys.push(...[...text.matchAll(/<Key>(.*?)<\/Key>/g)].map(match => match[1]!))
+    isTruncated = text.includes('<IsTruncated>true<')
+  }
+  return keys
 }
 
 async function respond(

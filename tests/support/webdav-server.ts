@@ -13,6 +13,8 @@ afterAll(() => Promise.all([...running].map(end => end())))
 export interface WebdavServer {
   /** `http://127.0.0.1:PORT/repository/`. */
   readonly url: URL
+  /** Where everybody may read it. */
+  readonly publicUrl: string
   /** What it serves under that address. */
   readonly root: string
 }
@@ -31,7 +33,7 @@ export async function webdavServer({ user, password, certificate }: WebdavOption
   fs.mkdirSync(root, { recursive: true })
   // Its workers are another user's when root starts it.
   fs.chmodSync(folder, 0o755)
-  const port = await freePort()
+  const [port, publicPort] = [await freePort(), await freePort()]
   const listen = `127.0.0.1:${port}`
   const passwords = path.join(folder, 'htpasswd')
   fs.writeFileSync(passwords, `${user}:${execFileSync('openssl', ['passwd', '-apr1', '-stdin'], { input: password })}`)
@@ -56,6 +58,11 @@ export async function webdavServer({ user, password, certificate }: WebdavOption
         dav_methods PUT DELETE MKCOL MOVE; create_full_put_path on; dav_access user:rw group:r all:r;
         location / {}
       }
+      server {
+        listen 127.0.0.1:${publicPort};
+        root ${path.dirname(root)};
+        location ~ /\\.cutover { deny all; }
+      }
     }`,
   )
   const child = spawn('nginx', ['-c', configuration], { stdio: 'ignore' })
@@ -66,5 +73,9 @@ export async function webdavServer({ user, password, certificate }: WebdavOption
     await ended
   })
   await untilListening(port)
-  return { url: new URL(`${tls === '' ? 'http' : 'https'}://${listen}/repository/`), root }
+  return {
+    url: new URL(`${tls === '' ? 'http' : 'https'}://${listen}/repository/`),
+    publicUrl: `http://127.0.0.1:${publicPort}/repository`,
+    root,
+  }
 }
