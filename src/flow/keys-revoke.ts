@@ -1,5 +1,5 @@
 import { ReleaseError } from '../core/error.ts'
-import { renderKeyring } from '../repository/apt/sign.ts'
+import { renderKeyring } from '../repository/apt/keyring.ts'
 import { readAptKeys } from '../repository/keys/apt-keys.ts'
 import type { KeyFolder } from '../repository/keys/folder.ts'
 import type { RepositoryView } from '../repository/state.ts'

@@ -75,7 +75,7 @@ export async function nextSuite(change: SuiteChange): Promise<NextSuite> {
   const notAutomatic = before?.notAutomatic ?? suite !== description.channels.at(-1)
   const signedBy = keys.map(key => key.fingerprint)
   const text = { suite, description, dateMs, notAutomatic, architectures, components, indexes, signedBy }
-  const files = await releaseFiles(renderRelease(text), keys, dateMs)
+  const files = releaseFiles(renderRelease(text), keys, dateMs)
   const state: SuiteState = {
     dateMs,
     notAutomatic,
@@ -185,12 +185,12 @@ const mediaTypes: ReadonlyMap<string, string> = new Map(
 )
 
 /** Sign a Release file. */
-async function releaseFiles(
+function releaseFiles(
   text: string,
   keys: readonly AptKeyFile[],
   dateMs: number,
-): Promise<Readonly<Record<ReleaseFileName, Buffer>>> {
-  const { inRelease, detached } = await signRelease(text, keys, dateMs)
+): Readonly<Record<ReleaseFileName, Buffer>> {
+  const { inRelease, detached } = signRelease(text, keys, dateMs)
   return { Release: Buffer.from(text), 'Release.gpg': Buffer.from(detached), InRelease: Buffer.from(inRelease) }
 }
 
