@@ -55,8 +55,8 @@ export async function preparePublication(
   const rootFingerprint = digestOf(tools.rootBytes)
   const listingsOf = (index: ReleaseIndex, ledger: Ledger) =>
     renderListings(work.description, index, ledger, rootFingerprint)
-  const listings = work.changes.flatMap(({ after }) => listingsOf(after, ledgerBase))
-  const listingsBefore = work.changes.flatMap(({ before }) => listingsOf(before, view.ledger))
+  const listings = work.shown.flatMap(({ after }) => listingsOf(after, ledgerBase))
+  const listingsBefore = work.shown.flatMap(({ before }) => listingsOf(before, view.ledger))
   const targets = await makeTargets(work)
   // What was replaced once may be back: a channel that is rolled back says again what it said.
   const live = new Set(targets.documents.map(({ key }) => key))

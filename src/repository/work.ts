@@ -23,14 +23,18 @@ export interface Work {
   readonly change: RepositoryChange
   readonly tools: PublicationTools
   readonly description: RepositoryDescription
-  /** The applications whose files are made anew. */
+  /** The applications whose files are made and signed anew. */
   readonly changes: readonly IndexChange[]
+  /** Those whose lists and pages are made anew: all of them when every page says something else. */
+  readonly shown: readonly IndexChange[]
   readonly recordOf: RecordOf
   readonly isNew: boolean
   /** The files that depend on settings alone are made, too. */
   readonly isFoundation: boolean
   /** Everything is made from nothing. */
   readonly isRebuild: boolean
+  /** Every page says something else: where the repository is, or which root to trust. */
+  readonly isOtherSite: boolean
 }
 
 /** Find out what a change touches, and read the lists of releases that it changes. Errors: those of the view. */
@@ -38,25 +42,38 @@ export async function openWork(view: RepositoryView, change: RepositoryChange, t
   const isNew = view.tuf.timestamp.version === 0
   const description = change.description ?? view.description
   const isRebuild = change.rebuild === true || hasOtherSuites(view.description, description)
-  const names = [...new Set([...change.indexes.keys(), ...(isRebuild ? Object.keys(view.ledger.applications) : [])])]
-  const changes: IndexChange[] = []
-  for (const name of names.toSorted()) {
-    const before = await view.index(name)
-    changes.push({ before, after: change.indexes.get(name) ?? before })
-  }
-  const isAddingApplication = names.some(name => view.ledger.applications[name] === undefined)
+  const isOtherSite = description.url !== view.description.url || !tools.rootBytes.equals(view.tuf.rootBytes)
+  const touched = [...change.indexes.keys()]
+  const all = [...touched, ...Object.keys(view.ledger.applications)]
+  const names = isRebuild ? all : touched
+  const isAddingApplication = touched.some(name => view.ledger.applications[name] === undefined)
   const isFoundation = isNew || isRebuild || change.description !== undefined || isAddingApplication
   return {
     view,
     change,
     tools,
     description,
-    changes,
+    changes: await indexChanges(view, change, names),
+    shown: await indexChanges(view, change, isOtherSite ? all : names),
     recordOf: recordsOf(view, change),
     isNew,
     isFoundation,
     isRebuild,
+    isOtherSite,
   }
+}
+
+async function indexChanges(
+  view: RepositoryView,
+  change: RepositoryChange,
+  names: readonly string[],
+): Promise<readonly IndexChange[]> {
+  const changes: IndexChange[] = []
+  for (const name of [...new Set(names)].toSorted()) {
+    const before = await view.index(name)
+    changes.push({ before, after: change.indexes.get(name) ?? before })
+  }
+  return changes
 }
 
 /** Whether settings change what every suite lists, so that none can go on from what it was. */

@@ -300,3 +300,25 @@ describe('release reindex', () => {
     expect(fs.readFileSync(path.join(repository.folder, 'metadata/timestamp.json'))).toEqual(before)
   })
 })
+
+describe('every page', () => {
+  it('says where the repository is and which root to trust, also where nothing else of it changes', async () => {
+    const read = (key: string) => fs.readFileSync(path.join(repository.folder, key), 'utf8')
+    const pages = ['', 'pages/notes/', ...['1.0.0', '1.1.0', '1.2.0-rc.1'].map(version => `pages/notes/${version}/`)]
+    const saying = (text: string) => pages.filter(page => read(`${page}index.html`).includes(text))
+    await repository.run('init', repository.folder, '--url', 'https://moved.example/')
+    expect(saying('https://moved.example')).toEqual(pages)
+    await repository.run('keys', 'rotate', 'root')
+    expect(saying(digestOf(read('metadata/root.json')))).toEqual(pages)
+  })
+
+  it('does not keep the root of a stolen key in place where what it is made of is damaged', async () => {
+    const folder = path.join(repository.folder, 'targets/notes/1.0.0')
+    for (const name of fs.readdirSync(folder)) fs.writeFileSync(path.join(folder, name), '{}')
+    expect(await repository.run('keys', 'rotate', 'root')).toMatchObject({ exitCode: 0 })
+    const root = digestOf(fs.readFileSync(path.join(repository.folder, 'metadata/root.json')))
+    const saysRoot = (version: string) =>
+      fs.readFileSync(path.join(repository.folder, 'pages/notes', version, 'index.html'), 'utf8').includes(root)
+    expect({ damaged: saysRoot('1.0.0'), sound: saysRoot('1.1.0') }).toEqual({ damaged: false, sound: true })
+  })
+})
