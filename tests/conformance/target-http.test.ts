@@ -23,8 +23,15 @@ function netrc(word = password): { readonly CUTOVER_NETRC: string } {
   return { CUTOVER_NETRC: file }
 }
 
-function open(url: URL, environment: Readonly<Record<string, string>> = netrc()) {
-  return openHttp(url, { environment, tools: testedTools, leaseTimes: testedLeaseTimes })
+function open(url: URL, environment: Readonly<Record<string, string>> = netrc(), tools = testedTools) {
+  return openHttp(url, { environment, tools, leaseTimes: testedLeaseTimes })
+}
+
+/** What is on its way to a server, or was left there. */
+function incomingFiles(root: string): readonly string[] {
+  const folder = path.join(root, '.cutover/incoming')
+  const entries = fs.readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
+  return entries.map(({ name }) => name).filter(name => name !== 'swept')
 }
 
 /** The server behind a proxy that cuts connections. */
@@ -65,7 +72,35 @@ describe.skipIf(!needTool('nginx', 'openssl'))('nginx as a target', () => {
     expect(await target.putNew('a', contentOf(bytes))).toBe('written')
     expect(proxy.cuts()).toBe(2)
     expect(digestOf(fs.readFileSync(path.join(root, 'a')))).toBe(digestOf(bytes))
-    expect(fs.readdirSync(path.join(root, '.cutover/incoming'))).toEqual([])
+    expect(incomingFiles(root)).toEqual([])
+  })
+
+  it('is rid of what a killed publisher left once a later day has come', async () => {
+    const { url, root } = await webdavServer({ user, password })
+    const environment = netrc()
+    const publishOn = async (days: number) => {
+      const nowMs = () => testedTools.clock.nowMs() + days * 86_400_000
+      const tools = { ...testedTools, clock: { ...testedTools.clock, nowMs } }
+      await (await open(url, environment, tools).lease('a test', { waitMs: 0 })).release()
+      return incomingFiles(root).length
+    }
+    expect(await publishOn(0)).toBe(0)
+    const victim = `
+      import { subscribe } from 'node:diagnostics_channel'
+      import { openTarget } from ${JSON.stringify(path.resolve('src/repository/targets/open.ts'))}
+      const content = ${JSON.stringify({ ...contentOf('x'), open: undefined })}
+      subscribe('http.client.request.created', ({ request }) => {
+        if (request.method === 'MOVE') process.kill(process.pid, 'SIGKILL')
+      })
+      const target = openTarget(process.argv[1], { cwd: '/', environment: process.env })
+      await target.putNew('a', { ...content, open: async function* () { yield Buffer.from('x') } })`
+    const argv = ['--input-type=module', '-e', victim, url.href]
+    const killed = promisify(execFile)(process.execPath, argv, { env: { ...process.env, ...environment } })
+    await expect(killed).rejects.toMatchObject({ signal: 'SIGKILL' })
+    expect(fs.existsSync(path.join(root, 'a'))).toBe(false)
+    // Others may be sending: what was begun today or yesterday stays.
+    expect([await publishOn(0), await publishOn(1), await publishOn(2), await publishOn(500)]).toEqual([1, 1, 0, 0])
+    expect(fs.readdirSync(path.join(root, '.cutover/incoming'))).toEqual(['swept'])
   })
 
   it('goes on reading where a connection was cut', async () => {

@@ -100,6 +100,22 @@ export class DavClient {
     return answer
   }
 
+  /**
+   * Make a request that puts something at a key, with the folders above it when they are not there.
+   *
+   * nginx makes them by itself (`create_full_put_path`), the standard does not. Errors: those of {@link send}.
+   * Source: RFC 4918 §9.7.1, §9.9.4 (409: a folder is missing), §9.3.1 (405: it is there).
+   */
+  async write(request: DavRequest, key: string = request.key): Promise<DavAnswer> {
+    const answer = await this.ask({ ...request, expect: [...request.expect, 409] })
+    if (answer.status !== 409) return answer
+    const names = key.split('/').slice(0, -1)
+    for (let depth = 1; depth <= names.length; depth += 1) {
+      await this.ask({ method: 'MKCOL', key: `${names.slice(0, depth).join('/')}/`, expect: [201, 405] })
+    }
+    return await this.ask(request)
+  }
+
   /** Wait before the next attempt. Errors: TARGET_UNAVAILABLE (the server asks for too long a wait), the signal's reason. */
   async #pause(attempt: number, answer: Answer | undefined, signal: AbortSignal | undefined): Promise<void> {
     const retryAfterMs = parseRetryAfter(answer?.header('retry-after'), this.#tools.clock.nowMs())

@@ -6,6 +6,7 @@ import { takeLock } from '../../sys/lock.ts'
 import type { Content, Lease, LeaseOptions, TargetWriter, WriteOutcome } from '../target.ts'
 import { assertReplaces, conflict } from './conflict.ts'
 import { Incoming } from './incoming.ts'
+import { firstUnder } from './lease.ts'
 import { digestFile, readBounded, readPieces } from './read-file.ts'
 
 /** The hidden folder of a repository that is never served. */
@@ -68,8 +69,7 @@ export function openDirectory(root: string, options: DirectoryOptions = {}): Tar
     sync: () => incoming.commitAll(),
     lease: async (command, options) => {
       const lease = await takeLease(root, command, options)
-      incoming.removeLeftovers()
-      return lease
+      return await firstUnder(lease, () => incoming.removeLeftovers())
     },
   }
 }

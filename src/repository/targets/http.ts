@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { ReleaseError } from '../../core/error.ts'
 import { parseRelativePath } from '../../core/relative-path.ts'
 import type { Content, StoredObject, TargetWriter } from '../target.ts'
 import { assertReplaces, conflict, nothingThere } from './conflict.ts'
 import { type DavAnswer, DavClient } from './dav.ts'
+import { DavIncoming } from './dav-incoming.ts'
 import { DavLeases } from './dav-lease.ts'
-import { type LeaseTimes, takeLease, usualLeaseTimes } from './lease.ts'
+import { firstUnder, type LeaseTimes, takeLease, usualLeaseTimes } from './lease.ts'
 import { collectPieces, digestPieces, resumedPieces, sentPieces } from './pieces.ts'
 import type { Environment, TransferTools } from './tools.ts'
 
@@ -17,16 +17,14 @@ export interface HttpTargetOptions {
   readonly leaseTimes?: LeaseTimes
 }
 
-/** Where objects are on their way; a killed publisher leaves what it was sending there. */
-const incoming = '.cutover/incoming'
-
 /**
  * Open a folder of a WebDAV server as a publishing target.
  *
  * Every object is sent to a name of its own and moved into place, so that readers never see half of it, whatever the server does while a PUT
  * is under way. What is there is digested from its bytes. Plain WebDAV has no conditional MOVE: {@link TargetWriter.replace} looks and then
  * moves, and it is the lease that keeps others from coming between.
- * Errors: TARGET_CREDENTIALS, TARGET_UNKNOWN. Source: RFC 4918 §9.3, §9.6, §9.7, §9.9; nginx, ngx_http_dav_module.
+ * Errors: TARGET_CREDENTIALS, TARGET_UNKNOWN. Crash: at worst files in `.cutover/incoming/`; a lease of another day removes them.
+ * Source: RFC 4918 §9.3, §9.6, §9.7, §9.9; nginx, ngx_http_dav_module.
  */
 export function openHttp(
   base: URL,
@@ -34,7 +32,8 @@ export function openHttp(
 ): TargetWriter {
   const client = new DavClient(base, environment, tools)
   const reader = new DavReader(client, tools)
-  const writer = new DavObjects(client, reader, tools)
+  const incoming = new DavIncoming(client, tools)
+  const writer = new DavObjects(client, { reader, incoming, tools })
   const { name } = client
   const head = async (key: string) => reader.head(parseRelativePath(key))
   return {
@@ -62,8 +61,11 @@ export function openHttp(
     },
     // What the server has answered for is all that can be asked of it.
     sync: async () => {},
-    lease: (command, options) =>
-      takeLease({ name, command, options, store: new DavLeases(client), times: leaseTimes, tools }),
+    lease: async (command, options) => {
+      const store = new DavLeases(client)
+      const lease = await takeLease({ name, command, options, store, times: leaseTimes, tools })
+      return await firstUnder(lease, () => incoming.removeLeftovers())
+    },
   }
 }
 
@@ -123,17 +125,22 @@ class DavReader {
 class DavObjects {
   readonly #client: DavClient
   readonly #reader: DavReader
+  readonly #incoming: DavIncoming
   readonly #tools: TransferTools
 
-  constructor(client: DavClient, reader: DavReader, tools: TransferTools) {
+  constructor(
+    client: DavClient,
+    parts: { readonly reader: DavReader; readonly incoming: DavIncoming; readonly tools: TransferTools },
+  ) {
     this.#client = client
-    this.#reader = reader
-    this.#tools = tools
+    this.#reader = parts.reader
+    this.#incoming = parts.incoming
+    this.#tools = parts.tools
   }
 
   /** Send an object and move it into place; false when the same bytes came there meanwhile. Errors: REPOSITORY_CONFLICT, those of the client. */
   async store(key: string, content: Content, overwrite: 'T' | 'F'): Promise<boolean> {
-    const temporary = `${incoming}/${randomBytes(12).toString('hex')}`
+    const temporary = this.#incoming.newKey()
     try {
       await this.#send(temporary, key, content)
       const answer = await this.#move(temporary, key, overwrite)
@@ -157,7 +164,7 @@ class DavObjects {
   }
 
   async #send(temporary: string, key: string, content: Content): Promise<void> {
-    await this.#client.ask({
+    await this.#client.write({
       method: 'PUT',
       key: temporary,
       expect: [200, 201, 204],
@@ -168,18 +175,8 @@ class DavObjects {
   }
 
   async #move(temporary: string, key: string, overwrite: 'T' | 'F'): Promise<DavAnswer> {
-    const move = () =>
-      this.#client.ask({
-        method: 'MOVE',
-        key: temporary,
-        expect: [201, 204, 404, 409, 412],
-        headers: { destination: this.#client.urlOf(key).href, overwrite },
-      })
-    const answer = await move()
-    if (answer.status !== 409) return answer
-    // nginx makes the folders of a destination, the standard does not. Source: RFC 4918 §9.9.4.
-    await makeFolders(this.#client, key)
-    return await move()
+    const headers = { destination: this.#client.urlOf(key).href, overwrite }
+    return await this.#client.write({ method: 'MOVE', key: temporary, expect: [201, 204, 404, 412], headers }, key)
   }
 
   /** What is not wanted any more is no reason to fail, nor to hide why it is not. */
@@ -189,13 +186,5 @@ class DavObjects {
     } catch (caught) {
       if (!(caught instanceof ReleaseError)) throw caught
     }
-  }
-}
-
-/** Make the folders above a key. Errors: TARGET_REFUSED. Source: RFC 4918 §9.3.1 (405: it is there). */
-export async function makeFolders(client: DavClient, key: string): Promise<void> {
-  const names = key.split('/').slice(0, -1)
-  for (let depth = 1; depth <= names.length; depth += 1) {
-    await client.ask({ method: 'MKCOL', key: `${names.slice(0, depth).join('/')}/`, expect: [201, 405] })
   }
 }

@@ -96,6 +96,17 @@ export async function takeLease<Place>(request: LeaseRequest<Place>): Promise<Le
   }
 }
 
+/** Do what comes first under a lease that was just taken. It is given back when that fails, for nobody else has it to do so. */
+export async function firstUnder(lease: Lease, work: () => Promise<void> | void): Promise<Lease> {
+  try {
+    await work()
+    return lease
+  } catch (caught) {
+    await lease.release()
+    throw caught
+  }
+}
+
 /** Read a lease's record; undefined when it is none. */
 export function parseLeaseRecord(bytes: Uint8Array): LeaseRecord | undefined {
   try {

@@ -119,6 +119,27 @@ describe('a request', () => {
   })
 })
 
+describe('a write', () => {
+  it('makes the folders that a server of the standard does not, where they are missing', async () => {
+    const folders = new Set(['/base/', '/base/a/'])
+    respond = ({ method, url = '' }, response) => {
+      const isThere = folders.has(url)
+      const isPlaced = folders.has(url.replace(/[^/]+\/?$/, ''))
+      if (method === 'MKCOL' && !isThere && isPlaced) folders.add(url)
+      response.writeHead(isThere ? 405 : isPlaced ? 201 : 409).end()
+    }
+    const put = { method: 'PUT', key: 'a/b/c/d', expect: [201], body: Buffer.from('x') } as const
+    expect((await client().write(put)).status).toBe(201)
+    expect(seen.map(({ method, url }) => `${method} ${url?.replace('/base/', '')}`)).toEqual([
+      'PUT a/b/c/d',
+      ...['a/', 'a/b/', 'a/b/c/'].map(folder => `MKCOL ${folder}`),
+      'PUT a/b/c/d',
+    ])
+    respond = ({ method }, response) => response.writeHead(method === 'PUT' ? 409 : 405).end()
+    await expect(client().write(put)).rejects.toMatchObject({ code: 'TARGET_REFUSED', details: { status: 409 } })
+  })
+})
+
 describe('an address', () => {
   it('holds no password and no query', () => {
     expect(codeOf(() => client(new URL('https://u:p@a.example/')))).toBe('TARGET_CREDENTIALS')
