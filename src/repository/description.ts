@@ -30,7 +30,7 @@ export async function readDescription(target: TargetReader): Promise<RepositoryD
   })
 }
 
-/** Parse what a repository says of itself. Errors: REPOSITORY_DAMAGED. */
+/** Parse what a repository says of itself. Errors: REPOSITORY_DAMAGED, DOCUMENT_NEWER. */
 export function parseDescription(bytes: Buffer, place: string): RepositoryDescription {
   try {
     const description = JSON.parse(bytes.toString('utf8')) as RepositoryDescription
@@ -38,7 +38,9 @@ export function parseDescription(bytes: Buffer, place: string): RepositoryDescri
     assertSettings(description)
     return description
   } catch (caught) {
-    throw new ReleaseError('REPOSITORY_DAMAGED', `${repositoryFile} in ${place} cannot be read`, {
+    if (caught instanceof ReleaseError && caught.code === 'DOCUMENT_NEWER') throw caught
+    const { message } = caught as Error
+    throw new ReleaseError('REPOSITORY_DAMAGED', `${repositoryFile} in ${place} cannot be read: ${message}`, {
       cause: caught,
       details: { path: place },
     })
@@ -46,7 +48,8 @@ export function parseDescription(bytes: Buffer, place: string): RepositoryDescri
 }
 
 /** Refuse settings that cannot work. Errors: USAGE. */
-export function assertSettings({ channels, lifetimesDays, apt }: RepositoryDescription): void {
+export function assertSettings({ url, channels, lifetimesDays, apt }: RepositoryDescription): void {
+  assertAddress(url)
   const strange = channels.find(channel => !isChannelName(channel))
   if (strange !== undefined || channels.length === 0 || new Set(channels).size < channels.length) {
     throw new ReleaseError('USAGE', `not a list of channels: ${JSON.stringify(channels)}`, {
@@ -60,10 +63,23 @@ export function assertSettings({ channels, lifetimesDays, apt }: RepositoryDescr
   })
 }
 
+/** Every client is told the address, in commands to copy. */
+function assertAddress(url: string): void {
+  const address = URL.canParse(url) ? new URL(url) : undefined
+  const isKnown = address !== undefined && ['http:', 'https:', 'file:', 's3:'].includes(address.protocol)
+  if (isKnown && address.username + address.password + address.search + address.hash === '') return
+  const shown = url.replace(/[^/]*@/, '…@')
+  throw new ReleaseError('USAGE', `not the address of a repository: ${JSON.stringify(shown)}`, {
+    hint: 'write it as https://HOST/PATH, without user, query or fragment',
+  })
+}
+
 const roles = ['root', 'targets', 'application', 'snapshot', 'timestamp'] as const
 
 function checkDescription(fields: Fields): void {
-  fields.integer('schema', 1, 1)
+  const schema = fields.integer('schema', 1, Number.MAX_SAFE_INTEGER)
+  if (schema > 1)
+    throw new ReleaseError('DOCUMENT_NEWER', `${repositoryFile} has schema ${schema}, this version reads 1`)
   for (const name of ['name', 'url', 'aptKey']) fields.text(name)
   fields.texts('channels')
   const lifetimes = fields.object('lifetimesDays')

@@ -1,4 +1,5 @@
 import { type ListedRelease, ociFolder } from '../../trust/layout.ts'
+import { imageTag } from '../oci/layout.ts'
 import { type Html, html } from './html.ts'
 import { commands } from './parts.ts'
 import { type Place, shellWord } from './place.ts'
@@ -11,33 +12,34 @@ export function renderImageCommands(
 ): readonly Html[] {
   const [image] = images
   if (image === undefined) return []
-  if (place.kind === 'folder') return [fromFolder(`${place.folder}/${ociFolder(application)}`, version)]
+  const tag = imageTag(version)
+  if (place.kind === 'folder') return [fromFolder(`${place.folder}/${ociFolder(application)}`, tag)]
   if (place.isBelowRoot) {
     return [
       html`<p>Container tools look for registries at the root of a host only. From a copy of this repository’s folder:</p>
-${fromFolder(`REPOSITORY/${ociFolder(application)}`, version)}`,
+${fromFolder(`REPOSITORY/${ociFolder(application)}`, tag)}`,
     ]
   }
-  return [fromRegistry({ name: `${place.host}/${application}`, version, digest: image.digest }, place.isPlain)]
+  return [fromRegistry({ name: `${place.host}/${application}`, tag, digest: image.digest }, place.isPlain)]
 }
 
-function fromFolder(layout: string, version: string): Html {
-  return html`${commands('Pull with podman', `podman pull ${shellWord(`oci:${layout}:${version}`)}`)}${commands(
+function fromFolder(layout: string, tag: string): Html {
+  return html`${commands('Pull with podman', `podman pull ${shellWord(`oci:${layout}:${tag}`)}`)}${commands(
     'Copy with skopeo to Docker',
-    `skopeo copy ${shellWord(`oci:${layout}:${version}`)} ${shellWord(`docker-daemon:${layout.split('/').at(-1)}:${version}`)}`,
+    `skopeo copy ${shellWord(`oci:${layout}:${tag}`)} ${shellWord(`docker-daemon:${layout.split('/').at(-1)}:${tag}`)}`,
   )}`
 }
 
 function fromRegistry(
-  { name, version, digest }: { readonly name: string; readonly version: string; readonly digest: string },
+  { name, tag, digest }: { readonly name: string; readonly tag: string; readonly digest: string },
   isPlain: boolean,
 ): Html {
-  const tagged = `${name}:${version}`
+  const tagged = `${name}:${tag}`
   const podman = isPlain ? 'podman pull --tls-verify=false' : 'podman pull'
   const skopeo = isPlain ? 'skopeo copy --src-tls-verify=false' : 'skopeo copy'
   return html`${commands('Pull with podman', `${podman} ${shellWord(tagged)}`)}${commands('Pull with Docker', `docker pull ${shellWord(tagged)}`)}${isPlain ? html`<p>The server has no TLS: Docker wants it among its <code>insecure-registries</code>.</p>\n` : ''}${commands(
     'Copy with skopeo',
-    `${skopeo} ${shellWord(`docker://${tagged}`)} ${shellWord(`oci:${name.split('/').at(-1)}:${version}`)}`,
+    `${skopeo} ${shellWord(`docker://${tagged}`)} ${shellWord(`oci:${name.split('/').at(-1)}:${tag}`)}`,
   )}<p>By digest, which no tag can move:</p>
 ${commands('Pull by digest', `${podman} ${shellWord(`${name}@${digest}`)}`)}`
 }

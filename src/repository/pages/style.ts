@@ -60,7 +60,7 @@ time { white-space: nowrap; }
 .facts dt { font-size: .875rem; }
 @media (min-width: 40rem) {
   .facts { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
-  .facts div:has(code) { grid-column: span 2; }
+  .facts div:has(code, a) { grid-column: span 2; }
 }
 .contents ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 1rem 0 0; padding: 0; list-style: none; }
 .commands { display: flow-root; margin: .5rem 0; padding: .625rem .875rem; border-radius: .5rem; background: var(--code); }

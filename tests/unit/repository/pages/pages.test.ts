@@ -86,6 +86,13 @@ describe('the page of a release', () => {
     expect(release('https://x.example/r')).not.toContain('docker pull')
   })
 
+  it('names the tag that an image of a version with build metadata has', () => {
+    const built = stored('1.3.0+b.7')
+    const from = indexed([built], { stable: ['1.3.0+b.7'] })
+    expect(release('https://x.example', from, built)).toContain('<code>podman pull x.example/notes:1.3.0_b.7</code>')
+    expect(release('file:///srv/r', from, built)).toContain('<code>podman pull oci:/srv/r/oci/notes:1.3.0_b.7</code>')
+  })
+
   it('has commands for a folder', () => {
     const text = release('file:///srv/my%20releases')
     expect(text).toContain("podman pull 'oci:/srv/my releases/oci/notes:1.1.0'")
