@@ -7,6 +7,7 @@ import { runCommand } from './run.ts'
 
 interface Options extends GlobalOptions, PassphraseFlags, SettingFlags {
   readonly encrypt?: boolean
+  readonly payload?: string
   readonly name?: string
   readonly url?: string
   readonly application: readonly string[]
@@ -36,6 +37,10 @@ export function releaseInitCommand(io: Io): Command {
     .option('--application <name>', 'an application to be published there; may be given several times', collect, [])
     .option('--keys <dir>', 'the folder of the signing keys (else $CUTOVER_KEYS, else ~/.config/cutover/keys/NAME)')
     .option('--encrypt', 'encrypt the keys that are made with a passphrase')
+    .option(
+      '--payload <file>',
+      'publish nothing, write what is to be signed to a file: the keys of targets are elsewhere',
+    )
     .option('--channels <names>', 'the channels, least stable first; edge,beta,stable unless set')
     .option(
       '--expiry <role=days>',
@@ -49,7 +54,7 @@ export function releaseInitCommand(io: Io): Command {
     .option('--apt-contents', 'list which package installs which file')
     .option('--no-apt-contents', 'do not list it')
     .action(async (place: string, _options: unknown, command: Command) => {
-      const { name, url, application, keys, encrypt, ...flags } = command.optsWithGlobals<Options>()
+      const { name, url, application, keys, encrypt, payload, ...flags } = command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'init', flags, async tools => {
         const { initRepository } = await import('../flow/repository-init.ts')
         const environment = keyEnvironment(flags, io)
@@ -62,6 +67,7 @@ export function releaseInitCommand(io: Io): Command {
           applications: application,
           keys,
           encrypt,
+          payload,
         }
         await initRepository({ ...common, settings: before => settingsFrom(flags, before) }, tools)
       })

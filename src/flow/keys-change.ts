@@ -1,8 +1,19 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import type { RepositoryChange } from '../repository/change.ts'
-import { type RepositoryView, readRepository } from '../repository/state.ts'
-import { ceremonyText, makePayload, payloadDigest, type SigningPayload } from '../repository/tuf/ceremony.ts'
+import { descriptionBytes } from '../repository/description.ts'
+import { descriptionTarget } from '../repository/documents.ts'
+import type { KeyFolder } from '../repository/keys/folder.ts'
+import type { RepositoryView } from '../repository/state.ts'
+import { delegatedAuthority } from '../repository/tuf/authority.ts'
+import {
+  ceremonyText,
+  payloadDigest,
+  rootPayloadOf,
+  type SigningPayload,
+  targetsPayloadOf,
+} from '../repository/tuf/ceremony.ts'
+import type { Signatories } from '../repository/tuf/delegation.ts'
 import type { Delegations } from '../repository/tuf/format.ts'
 import {
   applicationOf,
@@ -16,9 +27,9 @@ import { nextRoot, type RootRoles, rootPart, rootRoles } from '../repository/tuf
 import { freeVersions, type TufState } from '../repository/tuf/state.ts'
 import { summarise } from '../repository/tuf/summary.ts'
 import { writeFileAtomic } from '../sys/files.ts'
-import { applicationRole, type ReleaseIndex } from '../trust/layout.ts'
+import { applicationRole, type ReleaseIndex, type RepositoryDescription } from '../trust/layout.ts'
 import { publishChange } from './publish-change.ts'
-import type { Publisher, PublisherOptions } from './publisher.ts'
+import { type Publisher, type PublisherOptions, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 
 /** What the commands about keys have in common. */
@@ -67,19 +78,19 @@ export async function publishSignatories({ publisher, command, edit }: Signatory
 /** Write down a change of who signs, to be signed elsewhere. Errors: USAGE (it concerns root and targets at once). */
 export async function exportSignatories(
   { publisher, edit }: SignatoryWork,
-  file: string,
+  ceremony: Ceremony,
   tools: FlowTools,
-): Promise<SigningPayload> {
-  const view = await readRepository(publisher.target, publisher.trustedRoot)
+): Promise<void> {
+  const view = await viewOf(publisher)
   const { roots, delegations } = changedParts(view.tuf, edit(view.tuf))
   if (roots !== undefined && delegations !== undefined) {
     throw new ReleaseError('USAGE', 'this changes both root and targets, which are signed one after the other', {
       hint: 'name the role',
     })
   }
-  const payload = roots === undefined ? await targetsPayload(view, delegations, tools) : rootPayload(view, roots, tools)
-  writePayload(payload, file, tools)
-  return payload
+  const payload =
+    roots === undefined ? await targetsPayload(view, { delegations }, tools) : rootPayload(view, roots, tools)
+  await writePayload(payload, ceremony, tools)
 }
 
 /** What a root that follows is to say; the roles that it has when `roots` is absent. */
@@ -90,37 +101,77 @@ export function rootPayload(
 ): SigningPayload {
   const clocked = { nowMs: tools.clock.nowMs(), lifetimesDays: description.lifetimesDays }
   const part = rootPart(tuf.root.signed.version + 1, roots ?? rootRoles(tuf.root), clocked)
-  return makePayload('root', part, tuf)
+  return rootPayloadOf(part, tuf)
 }
 
-/** What top-level targets that follow are to say; the delegations that they have when `delegations` is absent. */
+/** What top-level targets say beside their date; what is absent is as it was. */
+export interface TargetsChange {
+  readonly description?: RepositoryDescription | undefined
+  readonly delegations?: Delegations | undefined
+}
+
+/** What top-level targets that follow are to say. Source: `makeTargets` of a publication lists the same. */
 export async function targetsPayload(
-  { tuf, target, description }: RepositoryView,
-  delegations: Delegations | undefined,
+  { tuf, target, ...before }: RepositoryView,
+  { description = before.description, delegations = tuf.targets.delegations }: TargetsChange,
   tools: FlowTools,
 ): Promise<SigningPayload> {
   const part = targetsPart({
     version: await freeVersions(target)(['targets'], tuf.targets.version),
-    targets: [...tuf.targets.targets].map(([name, info]) => ({ path: name, ...info })),
-    delegations: delegations ?? tuf.targets.delegations,
+    targets: [descriptionTarget(description).target],
+    delegations,
     signing: { nowMs: tools.clock.nowMs(), lifetimesDays: description.lifetimesDays },
   })
-  return makePayload('targets', part, tuf)
+  return targetsPayloadOf(part, descriptionBytes(description), tuf)
 }
 
-/** Store a payload and show what it changes. */
-export function writePayload(payload: SigningPayload, file: string, tools: FlowTools): void {
-  writeFileAtomic(file, ceremonyText(payload))
-  tellPayload(payload, tools)
+/** Delegate applications that are not yet to the keys here, which are made when there are none; undefined when all are. */
+export function withDelegated(
+  { tuf }: RepositoryView,
+  keys: KeyFolder,
+  applications: readonly string[],
+): Delegations | undefined {
+  const roles = applications.map(applicationRole).filter(role => !delegatedAuthority(tuf.targets.delegations, role))
+  const signatories = (role: string): Signatories => ({
+    publicKeys: keys.ensureTuf(role).map(({ publicKey }) => publicKey),
+    threshold: 1,
+  })
+  return changedDelegations(tuf, new Map(roles.map(role => [role, signatories(role)])))
 }
+
+/** Where a payload is written, and the flags that bring it back. */
+export type Ceremony = Pick<KeysOptions, 'cwd' | 'repository' | 'keys'> & { readonly payload: string }
+
+/** Store a payload, show what it changes and say how it goes on. */
+export async function writePayload(
+  payload: SigningPayload,
+  { cwd, payload: file, repository, keys }: Ceremony,
+  tools: FlowTools,
+): Promise<void> {
+  writeFileAtomic(path.resolve(cwd, file), ceremonyText(payload))
+  await tellPayload(payload, tools)
+  const signatures = `${path.basename(file, path.extname(file))}.sig`
+  const flags = Object.entries({ repository, keys }).map(([flag, value]) =>
+    value === undefined ? '' : ` --${flag} ${value}`,
+  )
+  tools.emit({
+    kind: 'note',
+    message: `where the keys of ${payload.role} are: release keys sign ${path.basename(file)} --keys DIR -o ${signatures}`,
+  })
+  tools.emit({ kind: 'note', message: `then, here: release keys import ${file} ${signatures}${flags.join('')}` })
+}
+
+/** What a command that wrote a payload ends with. */
+export const toBeSigned = (file: string): string => `${file} is to be signed; nothing is published`
 
 /** Show what signing a payload changes, and the digest that is compared on both machines. */
-export function tellPayload(payload: SigningPayload, { emit }: FlowTools): void {
+export async function tellPayload(payload: SigningPayload, { emit }: FlowTools): Promise<void> {
+  const lines = await summarise(payload)
   emit({
     kind: 'table',
     title: `To be signed: ${payload.role}`,
     columns: ['What changes'],
-    rows: summarise(payload).map(line => [line]),
+    rows: lines.map(line => [line]),
   })
   emit({ kind: 'note', message: `compare on both machines: ${payloadDigest(payload)}` })
 }

@@ -6,7 +6,7 @@ import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
 import { type PublicKeyEntry, parsePublicKeys, publicKeysOf, publicKeysText } from '../repository/keys/public-keys.ts'
 import { signingWith } from '../repository/keys/signing.ts'
 import { type TopLevelRole, topLevelRoles } from '../repository/tuf/authority.ts'
-import { assemble, makePayload, type SigningPayload, signPayload } from '../repository/tuf/ceremony.ts'
+import { assemble, rootPayloadOf, type SigningPayload, signPayload } from '../repository/tuf/ceremony.ts'
 import { defaultLifetimesDays } from '../repository/tuf/expiry.ts'
 import { isTopLevel } from '../repository/tuf/key-change.ts'
 import { type RootRoles, rootPart } from '../repository/tuf/root.ts'
@@ -66,7 +66,7 @@ export async function initKeys(options: KeysInitOptions, tools: FlowTools): Prom
   if (options.exportFile !== undefined) {
     writeFileAtomic(path.resolve(options.cwd, options.exportFile), publicKeysText(publicKeysOf(keys)))
   }
-  const fingerprint = keys.trustedRoot() === undefined ? makeRoot(keys, others, options, tools) : undefined
+  const fingerprint = keys.trustedRoot() === undefined ? await makeRoot(keys, others, options, tools) : undefined
   const result: KeysInitResult = { keys: folder, made, ...(fingerprint === undefined ? {} : { fingerprint }) }
   tools.emit({
     kind: 'table',
@@ -110,12 +110,12 @@ function readPublic(file: string): readonly PublicKeyEntry[] {
   return parsePublicKeys(readFile(file).toString('utf8'), file).keys
 }
 
-function makeRoot(
+async function makeRoot(
   keys: KeyFolder,
   others: readonly PublicKeyEntry[],
   options: KeysInitOptions,
   tools: FlowTools,
-): string | undefined {
+): Promise<string | undefined> {
   const roles = rootRolesOf([...publicKeysOf(keys).keys, ...others], options.thresholds)
   if (roles === undefined) {
     tools.emit({
@@ -125,9 +125,10 @@ function makeRoot(
     return undefined
   }
   const nowMs = tools.clock.nowMs()
-  const payload = makePayload('root', rootPart(1, roles, { nowMs, lifetimesDays: defaultLifetimesDays }), undefined)
+  const payload = rootPayloadOf(rootPart(1, roles, { nowMs, lifetimesDays: defaultLifetimesDays }), undefined)
   if (options.payload !== undefined) {
-    writePayload(payload, path.resolve(options.cwd, options.payload), tools)
+    const { cwd, keys: folder, payload: file } = options
+    await writePayload(payload, { cwd, keys: folder, payload: file }, tools)
     return undefined
   }
   const root = signedHere(payload, keys, nowMs)

@@ -1,5 +1,6 @@
 import { ReleaseError } from '../core/error.ts'
 import { renderKeyring } from '../repository/apt/keyring.ts'
+import type { RepositoryChange } from '../repository/change.ts'
 import { readAptKeys } from '../repository/keys/apt-keys.ts'
 import type { KeyFolder } from '../repository/keys/folder.ts'
 import type { RepositoryView } from '../repository/state.ts'
@@ -8,7 +9,15 @@ import type { Signatories } from '../repository/tuf/delegation.ts'
 import { rolesOf, type SignatoryChange, signatoriesOf, withKey, withoutKey } from '../repository/tuf/key-change.ts'
 import { keyIdOf } from '../repository/tuf/signer.ts'
 import type { TufState } from '../repository/tuf/state.ts'
-import { exportSignatories, fileOf, type KeysOptions, publishSignatories } from './keys-change.ts'
+import type { RepositoryDescription } from '../trust/layout.ts'
+import {
+  exportSignatories,
+  type KeysOptions,
+  publishSignatories,
+  targetsPayload,
+  toBeSigned,
+  writePayload,
+} from './keys-change.ts'
 import { publishChange } from './publish-change.ts'
 import { findClone, openPublisher, type Publisher, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -39,16 +48,16 @@ export async function revokeKey(options: KeysRevokeOptions, tools: FlowTools): P
   const view = await viewOf(publisher)
   const revoked = await findKey(view, options.key)
   const roles = rolesOf(view.tuf, revoked)
-  if (roles.length === 0) await revokeApt({ publisher, revoked }, tools)
+  if (roles.length === 0) await revokeApt({ publisher, revoked }, options, tools)
   else await revokeTuf({ publisher, revoked, roles }, options, tools)
-  const isExported = options.payload !== undefined && roles.length > 0
-  if (!isExported) publisher.keys.retire(revoked)
+  // What is only written down is not revoked yet: until it is, the key signs on.
+  if (options.payload === undefined) publisher.keys.retire(revoked)
   tools.emit({
     kind: 'run-done',
     command: 'keys revoke',
-    changed: !isExported,
+    changed: options.payload === undefined,
     durationMs: tools.clock.elapsedMs() - startedMs,
-    message: isExported ? `${options.payload} is to be signed: release keys sign` : `${revoked} is trusted no more`,
+    message: options.payload === undefined ? `${revoked} is trusted no more` : toBeSigned(options.payload),
     result: { revoked, roles: roles.length === 0 ? ['apt'] : roles } satisfies KeysRevokeResult,
   })
 }
@@ -91,7 +100,7 @@ async function revokeTuf(
     )
   const work = { publisher, command: 'release keys revoke', edit }
   if (options.payload === undefined) await publishSignatories(work, tools)
-  else await exportSignatories(work, fileOf(options, options.payload), tools)
+  else await exportSignatories(work, { ...options, payload: options.payload }, tools)
 }
 
 function replacement(keys: KeyFolder, role: string, before: Signatories): string {
@@ -99,25 +108,30 @@ function replacement(keys: KeyFolder, role: string, before: Signatories): string
   return (unused ?? keys.addTuf(role)).publicKey
 }
 
-async function revokeApt({ publisher, revoked }: Omit<Revocation, 'roles'>, tools: FlowTools): Promise<void> {
-  const { keys } = publisher
-  if (keys.apt().every(({ fingerprint }) => fingerprint === revoked)) {
+async function revokeApt(
+  { publisher, revoked }: Omit<Revocation, 'roles'>,
+  options: KeysRevokeOptions,
+  tools: FlowTools,
+): Promise<void> {
+  const without = async (before: RepositoryDescription): Promise<RepositoryDescription> => {
+    const left = (await readAptKeys(before.aptKey)).filter(({ fingerprint }) => fingerprint !== revoked)
+    return { ...before, aptKey: await renderKeyring(left) }
+  }
+  if (publisher.keys.apt().every(({ fingerprint }) => fingerprint === revoked)) {
     throw new ReleaseError('USAGE', `without ${revoked} nothing would sign for apt`, {
       hint: 'run: release keys rotate apt',
     })
   }
-  // Put aside first: what is signed by the publication must not be signed by it any more.
-  keys.retire(revoked)
-  await publishChange(
-    {
-      publisher,
-      command: 'release keys revoke',
-      edit: async view => {
-        const left = (await readAptKeys(view.description.aptKey)).filter(({ fingerprint }) => fingerprint !== revoked)
-        const description = { ...view.description, aptKey: await renderKeyring(left) }
-        return { indexes: new Map(), description, resign: true }
-      },
-    },
-    tools,
-  )
+  if (options.payload !== undefined) {
+    const view = await viewOf(publisher)
+    const payload = await targetsPayload(view, { description: await without(view.description) }, tools)
+    await writePayload(payload, { ...options, payload: options.payload }, tools)
+    return
+  }
+  const edit = async ({ description }: RepositoryView): Promise<RepositoryChange> => ({
+    indexes: new Map(),
+    description: await without(description),
+    resign: true,
+  })
+  await publishChange({ publisher, command: 'release keys revoke', edit }, tools)
 }

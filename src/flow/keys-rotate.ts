@@ -1,13 +1,25 @@
 import { ReleaseError } from '../core/error.ts'
 import { renderKeyring } from '../repository/apt/keyring.ts'
+import type { RepositoryChange } from '../repository/change.ts'
 import { readAptKeys } from '../repository/keys/apt-keys.ts'
 import { parsePublicKeys } from '../repository/keys/public-keys.ts'
+import type { RepositoryView } from '../repository/state.ts'
 import type { Signatories } from '../repository/tuf/delegation.ts'
 import { signatoriesOf, withKey, withoutKey } from '../repository/tuf/key-change.ts'
 import { keyIdOf } from '../repository/tuf/signer.ts'
 import type { TufState } from '../repository/tuf/state.ts'
 import { readFile } from '../sys/files.ts'
-import { exportSignatories, fileOf, type KeysOptions, publishSignatories, roleNamed } from './keys-change.ts'
+import type { RepositoryDescription } from '../trust/layout.ts'
+import {
+  exportSignatories,
+  fileOf,
+  type KeysOptions,
+  publishSignatories,
+  roleNamed,
+  targetsPayload,
+  toBeSigned,
+  writePayload,
+} from './keys-change.ts'
 import { publishChange } from './publish-change.ts'
 import { findClone, openPublisher, type Publisher, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -43,7 +55,7 @@ export async function rotateKey(options: KeysRotateOptions, tools: FlowTools): P
   const startedMs = tools.clock.elapsedMs()
   const publisher = await openPublisher(options, await findClone(options, tools))
   const result =
-    options.role === 'apt' ? await rotateApt(publisher, tools) : await rotateRole(publisher, options, tools)
+    options.role === 'apt' ? await rotateApt(publisher, options, tools) : await rotateRole(publisher, options, tools)
   const { role, added, removed } = result
   const rest = removed === undefined ? 'stands beside the old one' : `stands in the place of ${removed}`
   tools.emit({
@@ -51,10 +63,7 @@ export async function rotateKey(options: KeysRotateOptions, tools: FlowTools): P
     command: 'keys rotate',
     changed: options.payload === undefined,
     durationMs: tools.clock.elapsedMs() - startedMs,
-    message:
-      options.payload === undefined
-        ? `the key ${added} of ${role} ${rest}`
-        : `${options.payload} is to be signed: release keys sign`,
+    message: options.payload === undefined ? `the key ${added} of ${role} ${rest}` : toBeSigned(options.payload),
     result,
   })
 }
@@ -76,7 +85,7 @@ async function rotateRole(
   const add = (state: TufState) => new Map([[role, withKey(signatoriesOf(state, role), publicKey)]])
   const work = { publisher, command: 'release keys rotate', edit: add }
   if (options.payload !== undefined) {
-    await exportSignatories(work, fileOf(options, options.payload), tools)
+    await exportSignatories(work, { ...options, payload: options.payload }, tools)
     return { role, added }
   }
   await publishSignatories(work, tools)
@@ -120,24 +129,32 @@ function chosenKey(role: string, { publicKeys }: Signatories, prefix: string | u
   )
 }
 
-async function rotateApt(publisher: Publisher, tools: FlowTools): Promise<KeysRotateResult> {
+async function rotateApt(
+  publisher: Publisher,
+  options: KeysRotateOptions,
+  tools: FlowTools,
+): Promise<KeysRotateResult> {
   const { keys } = publisher
-  const { description } = await viewOf(publisher)
+  const view = await viewOf(publisher)
+  const { description } = view
   const known = new Set((await readAptKeys(description.aptKey)).map(({ fingerprint }) => fingerprint))
   const unused = keys.apt().find(({ fingerprint }) => !known.has(fingerprint))
   const added = unused ?? (await keys.addApt(description.name, tools.clock.nowMs()))
-  await publishChange(
-    {
-      publisher,
-      command: 'release keys rotate',
-      edit: async view => {
-        const present = await readAptKeys(view.description.aptKey)
-        const aptKey = await renderKeyring([...present, added])
-        return { indexes: new Map(), description: { ...view.description, aptKey }, resign: true }
-      },
-    },
-    tools,
-  )
+  const withAdded = async (before: RepositoryDescription): Promise<RepositoryDescription> => {
+    const aptKey = await renderKeyring([...(await readAptKeys(before.aptKey)), added])
+    return { ...before, aptKey }
+  }
+  if (options.payload !== undefined) {
+    const payload = await targetsPayload(view, { description: await withAdded(description) }, tools)
+    await writePayload(payload, { ...options, payload: options.payload }, tools)
+    return { role: 'apt', added: added.fingerprint }
+  }
+  const edit = async (present: RepositoryView): Promise<RepositoryChange> => ({
+    indexes: new Map(),
+    description: await withAdded(present.description),
+    resign: true,
+  })
+  await publishChange({ publisher, command: 'release keys rotate', edit }, tools)
   tools.emit({
     kind: 'note',
     message:

@@ -2,6 +2,7 @@ import { ReleaseError } from '../core/error.ts'
 import { known } from '../core/step.ts'
 import type { RepositoryChange } from '../repository/change.ts'
 import { type Document, digestOfDocument, type Phase, phases } from '../repository/document.ts'
+import { trustedAptKeys } from '../repository/keys/apt-keys.ts'
 import type { Publication, PublishOp } from '../repository/plan.ts'
 import { type PreparedPublication, preparePublication } from '../repository/publication.ts'
 import { applyPhase, assertNotOvertaken, opsOf, sweep, verifyPublished } from '../repository/publish.ts'
@@ -74,7 +75,7 @@ async function planAndPublish(
 }
 
 /** Make a publication of a change; an application that is new gets its keys. Errors: those of preparePublication. */
-export function prepareChange(
+export async function prepareChange(
   options: {
     readonly publisher: Publisher
     readonly view: RepositoryView
@@ -85,13 +86,13 @@ export function prepareChange(
   tools: FlowTools,
 ): Promise<PreparedPublication> {
   const { publisher, view, change, planOnly } = options
-  const { lifetimesDays } = change.description ?? view.description
+  const { lifetimesDays, aptKey } = change.description ?? view.description
   const { root, signedTargets } = change.authority ?? {}
   // Targets that were signed elsewhere have delegated the application already.
   if (signedTargets === undefined) publisher.ensureApplications([...change.indexes.keys()], { store: !planOnly, view })
-  return preparePublication(view, change, {
+  return await preparePublication(view, change, {
     signing: publisher.signing({ nowMs: tools.clock.nowMs(), lifetimesDays }),
-    aptKeys: publisher.keys.apt(),
+    aptKeys: await trustedAptKeys(publisher.keys.apt(), aptKey),
     rootBytes: root ?? view.tuf.rootBytes,
     filesOf: (record, deb) => packageFiles({ record, deb, target: publisher.target, added: change.added?.release }),
   })

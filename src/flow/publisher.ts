@@ -7,15 +7,16 @@ import { withoutKeys } from '../repository/keys/environment.ts'
 import { generateTufKey, type KeyFolder, openKeys } from '../repository/keys/folder.ts'
 import type { TufKeyFile } from '../repository/keys/key-file.ts'
 import { rememberState } from '../repository/keys/remember.ts'
-import { signingWith } from '../repository/keys/signing.ts'
+import { canSign, signingWith } from '../repository/keys/signing.ts'
 import { type RepositoryView, readRepository } from '../repository/state.ts'
 import type { TargetWriter } from '../repository/target.ts'
 import { openTarget } from '../repository/targets/open.ts'
+import { rootAuthority } from '../repository/tuf/authority.ts'
 import type { Signing } from '../repository/tuf/metadata.ts'
 import { findRepository, type RepositoryPlaces } from '../source/facts.ts'
 import { type Git, gitIn } from '../source/git.ts'
 import type { RateLimit } from '../sys/rate-limit.ts'
-import { applicationRole } from '../trust/layout.ts'
+import { applicationRole, type RepositoryDescription } from '../trust/layout.ts'
 import type { FlowTools } from './tools.ts'
 
 /** Where a command of the release side looks, before defaults are filled in. */
@@ -36,12 +37,14 @@ export interface Publisher {
   readonly keys: KeyFolder
   /** The root metadata that publishing is checked against. */
   readonly trustedRoot: string
+  /** As the repository is to be, where nothing is published yet; absent: it must be there. */
+  readonly founding?: RepositoryDescription | undefined
   /** Sign with the keys that are at hand. */
   readonly signing: (options: Pick<Signing, 'nowMs' | 'lifetimesDays'>) => Signing
   /**
    * See to it that applications without a role have keys; in memory only unless `store` is set.
    *
-   * Errors: KEY_MISSING: the key of the top-level targets is not at hand, so nothing can be delegated.
+   * Errors: KEY_MISSING: too few keys of the top-level targets are at hand, so nothing can be delegated.
    */
   readonly ensureApplications: (
     names: readonly string[],
@@ -115,33 +118,42 @@ export function distFolderOf(
   return options.distFolder ?? path.join(clone?.places.root ?? options.cwd, 'dist')
 }
 
-/** Find the keys folder: the flag, else CUTOVER_KEYS, else the clone's configuration, else the user's configuration folder. */
+/** Find the keys folder: the flag, else CUTOVER_KEYS, else the clone's configuration, else that of the user for a repository of this name. Errors: USAGE. */
 export async function keysFolder(
   options: PublisherOptions,
   clone: Clone | undefined,
-  repositoryName: string,
+  repositoryName: string | undefined,
 ): Promise<string> {
   const { environment } = options
   const given = options.keys ?? environment['CUTOVER_KEYS'] ?? (await readSetting(clone, cloneSettings.keys))
   if (given !== undefined) return path.resolve(options.cwd, given)
+  if (repositoryName === undefined) {
+    throw new ReleaseError('USAGE', 'no keys folder is named, and this clone is set up for none', {
+      hint: 'name it with --keys DIR',
+    })
+  }
   const home = environment['HOME'] ?? os.homedir()
   const configuration = environment['XDG_CONFIG_HOME'] ?? path.join(home, '.config')
   return path.join(configuration, 'cutover', 'keys', repositoryName)
 }
 
-/** Open an existing repository with its keys. Errors: USAGE, REPOSITORY_UNKNOWN, TARGET_*, KEY_MISSING, KEY_PERMISSIONS, KEY_PLACE. */
+/**
+ * Open a repository with its keys; one that is to be founded need not be there.
+ *
+ * Errors: USAGE, REPOSITORY_UNKNOWN, TARGET_*, KEY_MISSING, KEY_PERMISSIONS, KEY_PLACE.
+ */
 export async function openPublisher(
   options: PublisherOptions,
   clone: Clone | undefined,
-  bandwidth?: RateLimit,
+  { bandwidth, founding }: { readonly bandwidth?: RateLimit | undefined } & Pick<Publisher, 'founding'> = {},
 ): Promise<Publisher> {
   const place = await repositoryPlace(options, clone)
   const { cwd, environment } = options
   const target = openTarget(place, { cwd, environment, bandwidth })
-  const { name } = await readDescription(target)
+  const { name } = founding ?? (await readDescription(target))
   const folder = isFolder(place) ? place : undefined
   const keys = openKeys(await keysFolder(options, clone, name), { repository: folder, create: false, environment })
-  return publisherOf({ place, target, keys, trustedRoot: requireTrustedRoot(keys, place) })
+  return publisherOf({ place, target, keys, trustedRoot: requireTrustedRoot(keys, place), founding })
 }
 
 /**
@@ -149,26 +161,27 @@ export async function openPublisher(
  *
  * Errors: REPOSITORY_UNKNOWN, REPOSITORY_DAMAGED, TRUST_*.
  */
-export async function viewOf({ target, trustedRoot, keys, place }: Publisher): Promise<RepositoryView> {
+export async function viewOf({ target, trustedRoot, keys, place, founding }: Publisher): Promise<RepositoryView> {
   const seen = keys.seenTimestamp(place)
-  const view = await readRepository(target, trustedRoot)
+  const view = await readRepository(target, trustedRoot, founding)
   rememberState(view.tuf, place, keys, seen)
   return view
 }
 
 /** A publisher with the keys that are at hand. */
 export function publisherOf(parts: Omit<Publisher, 'signing' | 'ensureApplications'>): Publisher {
-  const { keys } = parts
+  const { keys, place } = parts
   const newKeys: TufKeyFile[] = []
   return {
     ...parts,
     signing: options => signingWith(keys, { ...options, newKeys }),
     ensureApplications: (names, { store, view }) => {
       const delegated = new Set(view.tuf.targets.delegations.roles.map(({ name }) => name))
-      const roles = names.map(applicationRole).filter(role => !delegated.has(role))
+      const added = names.filter(name => !delegated.has(applicationRole(name)))
+      if (added.length === 0) return
       // A role that nobody can delegate to needs no key.
-      if (roles.length > 0 && keys.tuf('targets').length === 0) throw noTargetsKey(roles, keys.folder)
-      for (const role of roles) {
+      if (!canSign(keys, rootAuthority(view.tuf.root, 'targets'))) throw noTargetsKey(added, keys.folder, place)
+      for (const role of added.map(applicationRole)) {
         if (store) keys.ensureTuf(role)
         else if (!keys.has(role) && !newKeys.some(key => key.role === role)) newKeys.push(generateTufKey(role))
       }
@@ -176,13 +189,15 @@ export function publisherOf(parts: Omit<Publisher, 'signing' | 'ensureApplicatio
   }
 }
 
-function noTargetsKey(roles: readonly string[], folder: string): ReleaseError {
+function noTargetsKey(applications: readonly string[], folder: string, place: string): ReleaseError {
+  const names = applications.join(', ')
+  const flags = applications.map(name => ` --application ${name}`).join('')
   return new ReleaseError(
     'KEY_MISSING',
-    `${folder} has no key of targets, which ${roles.join(', ')} must be delegated by`,
+    `${folder} has not the keys of targets, which must sign that ${names} is added`,
     {
-      hint: 'give the folder that has it with --keys, or add the application by a ceremony: release keys export --role targets',
-      details: { path: folder, roles },
+      hint: `give the folder that has them with --keys; if they are kept elsewhere, run: release init ${place} --keys ${folder}${flags} --payload FILE`,
+      details: { path: folder, role: 'targets', applications },
     },
   )
 }

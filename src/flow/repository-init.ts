@@ -12,14 +12,16 @@ import { assertSettings, defaultSettings, readDescription } from '../repository/
 import { defaultScryptCost } from '../repository/keys/encryption.ts'
 import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
 import { signingWith } from '../repository/keys/signing.ts'
-import { applicationsOf, newRepository, type RepositoryView } from '../repository/state.ts'
+import { applicationsOf, type RepositoryView } from '../repository/state.ts'
 import type { TargetWriter } from '../repository/target.ts'
 import { openTarget } from '../repository/targets/open.ts'
+import { topLevelRoles } from '../repository/tuf/authority.ts'
 import { firstRoot } from '../repository/tuf/root.ts'
-import { readTufState, timestampKey } from '../repository/tuf/state.ts'
+import { timestampKey } from '../repository/tuf/state.ts'
 import type { RepositoryDescription } from '../trust/layout.ts'
 import { emptyIndex } from '../trust/release-index.ts'
-import { isOvertaken, prepareChange, publishPrepared } from './publish-change.ts'
+import { targetsPayload, toBeSigned, withDelegated, writePayload } from './keys-change.ts'
+import { publishChange } from './publish-change.ts'
 import {
   cloneSettings,
   findClone,
@@ -46,6 +48,8 @@ export interface RepositoryInitOptions extends PublisherOptions {
   readonly applications: readonly string[]
   /** Encrypt the keys that are made; the environment names the file of the passphrase. */
   readonly encrypt?: boolean | undefined
+  /** Publish nothing, and write the targets to this file, to be signed where their keys are. */
+  readonly payload?: string | undefined
   /** Makes the settings that are to be of those that are. Errors: USAGE. */
   readonly settings?: (before: RepositorySettings) => RepositorySettings
 }
@@ -74,6 +78,8 @@ interface InitState {
   publisher?: Publisher
   view?: RepositoryView
   changed?: boolean
+  /** The file that is to be signed. */
+  written?: string
 }
 
 const steps: readonly Step<InitState, unknown>[] = [
@@ -91,7 +97,8 @@ const steps: readonly Step<InitState, unknown>[] = [
 /**
  * Make a vendor repository with its keys, add applications to one, or change its settings.
  *
- * Post: `result` is a {@link RepositoryInitResult}; a second run changes nothing. Crash: run again with the same options.
+ * Post: `result` is a {@link RepositoryInitResult}; a second run changes nothing. With `payload` nothing is published: the targets are
+ * written down, to be signed where their keys are. Crash: run again with the same options.
  * Errors: USAGE (the folder holds other things, a name or setting is not usable), KEY_*, those of publishing.
  */
 export async function initRepository(options: RepositoryInitOptions, tools: FlowTools): Promise<void> {
@@ -166,54 +173,62 @@ async function makeKeys(state: InitState): Promise<Outcome<string>> {
   const nowMs = tools.clock.nowMs()
   if (!isPublished && keys.trustedRoot() === undefined) await makeFirstKeys(keys, description, nowMs)
   const trustedRoot = requireTrustedRoot(keys, place)
-  state.publisher = publisherOf({ place, target, keys, trustedRoot })
+  const founding = isPublished ? undefined : { ...description, aptKey: await renderKeyring(keys.apt()) }
+  state.publisher = publisherOf({ place, target, keys, trustedRoot, founding })
   return done(keys.folder)
 }
 
 async function makeFirstKeys(keys: KeyFolder, description: RepositoryDescription, nowMs: number): Promise<void> {
-  for (const role of ['root', 'targets', 'snapshot', 'timestamp']) keys.ensureTuf(role)
+  assertNoneElsewhere(keys)
+  for (const role of topLevelRoles) keys.ensureTuf(role)
   await keys.ensureApt(description.name, nowMs)
   keys.writeTrustedRoot(firstRoot(signingWith(keys, { nowMs, lifetimesDays: description.lifetimesDays })))
 }
 
+/** Keys are made in this order: a gap was left on purpose, for keys that are elsewhere, and their root is still to come. */
+function assertNoneElsewhere(keys: KeyFolder): void {
+  const names = [...topLevelRoles, 'apt']
+  const missing = names.filter(name => !keys.has(name))
+  if (names.slice(-missing.length).every(name => !keys.has(name))) return
+  throw new ReleaseError('KEY_MISSING', `${keys.folder} has no key of ${missing.join(', ')}, and trusts no root yet`, {
+    hint: 'make the first root with the public keys of the others (release keys init --public FILE --payload FILE) and import it',
+    details: { path: keys.folder, missing },
+  })
+}
+
 async function publishAll(state: InitState): Promise<Outcome<string>> {
-  const { place, tools } = state
+  const { options, place, tools } = state
+  const publisher = known(state.publisher)
+  if (options.payload !== undefined) return writeTargets(state, options.payload)
   if (isFolder(place)) fs.mkdirSync(place, { recursive: true })
-  for (let attempt = 1; ; attempt += 1) {
-    const view = await readPresent(state)
-    state.view = view
-    const change = await initialChange(state, view)
-    if (change === undefined) return nothingToDo()
-    const publisher = known(state.publisher)
-    const prepared = await prepareChange({ publisher, view, change, planOnly: false }, tools)
-    try {
-      await publishPrepared({ publisher, view, command: 'release init', prepared }, tools)
-      state.changed = true
-      return done([...change.indexes.keys()].join(', ') || 'no application yet')
-    } catch (caught) {
-      if (!isOvertaken(caught) || attempt > 1) throw caught
-    }
-  }
+  const edit = async (view: RepositoryView) => initialChange(options, view)
+  const { view, publication } = await publishChange({ publisher, command: 'release init', edit }, tools)
+  state.view = view
+  state.changed = publication !== undefined
+  return state.changed ? done(place) : nothingToDo()
 }
 
-/** An initialisation that was killed may have left metadata: its version numbers are taken. */
-async function readPresent({ target, publisher, description }: InitState): Promise<RepositoryView> {
-  const { trustedRoot } = known(publisher)
-  if ((await target.head(timestampKey)) !== undefined) return viewOf(known(publisher))
-  return newRepository(target, await readTufState(target, trustedRoot), known(description))
+/** Write down what would be published, for the keys of the targets are elsewhere: `release keys import` publishes it. */
+async function writeTargets(state: InitState, payload: string): Promise<Outcome<string>> {
+  const { options, place, tools } = state
+  const publisher = known(state.publisher)
+  const view = await viewOf(publisher)
+  state.view = view
+  const change = initialChange(options, view)
+  if (change === undefined) return nothingToDo()
+  const delegations = withDelegated(view, publisher.keys, [...change.indexes.keys()])
+  const targets = await targetsPayload(view, { description: change.description, delegations }, tools)
+  await writePayload(targets, { ...options, repository: place, payload }, tools)
+  state.written = payload
+  return done(`nothing yet, for ${payload} is to be signed`)
 }
 
-async function initialChange(
-  { options, publisher, description }: InitState,
-  view: RepositoryView,
-): Promise<RepositoryChange | undefined> {
+function initialChange(options: RepositoryInitOptions, view: RepositoryView): RepositoryChange | undefined {
   const isNew = view.tuf.timestamp.version === 0
   const there = new Set(applicationsOf(view))
   const added = [...new Set(options.applications)].filter(name => !there.has(name))
   // Of a repository that is there only what is signed counts; the keys that sign it change by `release keys` alone.
-  const wanted = isNew
-    ? { ...known(description), aptKey: await renderKeyring(known(publisher).keys.apt()) }
-    : withOptions(view.description, options)
+  const wanted = withOptions(view.description, options)
   const isDescribed = isNew || stableJson(wanted) !== stableJson(view.description)
   if (!isDescribed && added.length === 0) return undefined
   return {
@@ -223,6 +238,7 @@ async function initialChange(
 }
 
 async function configureServer(state: InitState): Promise<Outcome<string>> {
+  if (state.written !== undefined) return skipped('NOT_PUBLISHED', 'it comes with what is to be signed')
   if (!isFolder(state.place)) return skipped('NOT_A_FOLDER', 'the repository is behind a server already')
   const file = writeServerConfiguration(state.place, known(state.description))
   return file === undefined ? skipped('NO_PATH', 'nginx cannot be told such a path') : done(file)
@@ -266,7 +282,12 @@ function report(state: InitState, durationMs: number): void {
     command: 'init',
     changed,
     durationMs,
-    message: changed ? `${state.place} is ready` : `${state.place} was ready already`,
+    message: endMessage(state),
     result,
   })
+}
+
+function endMessage({ place, changed, written }: InitState): string {
+  if (written !== undefined) return toBeSigned(written)
+  return changed === true ? `${place} is ready` : `${place} was ready already`
 }

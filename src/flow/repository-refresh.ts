@@ -1,6 +1,7 @@
 import { ReleaseError } from '../core/error.ts'
 import type { RepositoryChange } from '../repository/change.ts'
 import type { KeyFolder } from '../repository/keys/folder.ts'
+import { canSign } from '../repository/keys/signing.ts'
 import { applicationsOf, type RepositoryView } from '../repository/state.ts'
 import type { TargetWriter } from '../repository/target.ts'
 import { type Authority, delegatedAuthority, rootAuthority } from '../repository/tuf/authority.ts'
@@ -104,7 +105,8 @@ function rolesToRenew(
   const isDue = ({ role, expiresMs, level }: RoleExpiry): boolean => {
     if (role === 'root') return false
     if (renewedByTime.has(role)) return isAged(expiresMs, lifetimeDaysOf(role, description), nowMs)
-    return level !== 'ok' && canSign(keys, role, authorityOf(role))
+    const authority = level === 'ok' ? undefined : authorityOf(role)
+    return authority !== undefined && canSign(keys, authority)
   }
   const due = report.filter(isDue).map(({ role }) => role)
   // Whatever is signed anew is named by these.
@@ -118,11 +120,6 @@ async function renewal(view: RepositoryView, renewed: readonly string[]): Promis
   }
   const authority = renewed.includes('targets') ? { authority: { renewTargets: true } } : {}
   return { indexes, resign: renewed.includes('apt'), ...authority }
-}
-
-function canSign(keys: KeyFolder, role: string, authority: Authority | undefined): boolean {
-  if (authority === undefined) return false
-  return keys.tuf(role).filter(({ keyId }) => authority.keys.has(keyId)).length >= authority.threshold
 }
 
 function isAged(expiresMs: number, lifetimeDays: number, nowMs: number): boolean {

@@ -136,7 +136,7 @@ async function openRepository(state: RepositoryUpload): Promise<Outcome<string>>
   const publisher = await openPublisher(
     place === undefined ? options : { ...options, repository: place },
     state.clone,
-    state.bandwidth,
+    { bandwidth: state.bandwidth },
   )
   const view = await viewOf(publisher)
   const { name, version } = release.record

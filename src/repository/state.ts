@@ -32,10 +32,19 @@ export interface RepositoryView {
 }
 
 /**
- * Look at a repository. Errors: REPOSITORY_UNKNOWN (nothing is published there), REPOSITORY_DAMAGED, TRUST_*.
+ * Look at a repository. Where nothing is published yet, it is as `founding` describes it; what a publication that was killed left counts.
+ *
+ * Errors: REPOSITORY_UNKNOWN (nothing is published, and nothing is to be founded), REPOSITORY_DAMAGED, TRUST_*.
  */
-export async function readRepository(target: TargetReader, trustedRoot: string): Promise<RepositoryView> {
+export async function readRepository(
+  target: TargetReader,
+  trustedRoot: string,
+  founding?: RepositoryDescription,
+): Promise<RepositoryView> {
   const tuf = await readTufState(target, trustedRoot)
+  if (founding !== undefined && tuf.timestamp.version === 0) {
+    return viewOf({ target, tuf, description: founding, ledger: emptyLedger })
+  }
   const description = await readSignedDescription(target, tuf)
   const bytes = await readLedgerBytes(target, tuf)
   return viewOf({
@@ -44,11 +53,6 @@ export async function readRepository(target: TargetReader, trustedRoot: string):
     description,
     ledger: bytes === undefined ? emptyLedger : parseLedger(bytes, target.name),
   })
-}
-
-/** A repository that is described and holds nothing yet. `tuf` knows the numbers that an initialisation that was killed has used. */
-export function newRepository(target: TargetReader, tuf: TufState, description: RepositoryDescription): RepositoryView {
-  return viewOf({ target, tuf, description, ledger: emptyLedger })
 }
 
 function viewOf(base: Omit<RepositoryView, 'index'>): RepositoryView {

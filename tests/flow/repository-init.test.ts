@@ -107,10 +107,17 @@ describe('release init', () => {
   it('goes on where it was when it was killed before the pointers moved', async () => {
     const { fingerprint } = await init({ applications: ['notes'] })
     for (const name of ['metadata/timestamp.json', 'repository.json', 'index.html']) fs.rmSync(path.join(folder, name))
+    fs.rmSync(path.join(keys, 'seen.json'))
     // Later, what is signed has another date: what is left may not be in the way.
     const again = await init({ applications: ['notes'] }, Date.now() + 60_000)
     expect(again.fingerprint).toBe(fingerprint)
     expect(await applicationsSeen(fingerprint, ['notes'])).toEqual([0])
+  })
+
+  it('is not begun again with keys that have seen a later state: whoever trusts them would take it for an attack', async () => {
+    await init({ applications: ['notes'] })
+    fs.rmSync(folder, { recursive: true })
+    await expect(init()).rejects.toMatchObject({ code: 'TRUST_ROLLBACK' })
   })
 
   it('keeps keys in the user’s configuration unless told otherwise, never in the repository', async () => {

@@ -108,6 +108,11 @@ export const repositoryCodes = {
     'A key file is encrypted, and no passphrase or a wrong one was given.',
     'put the passphrase into a file that only you can read and name it with --passphrase-file',
   ),
+  CEREMONY_OUTDATED: entry(
+    1,
+    'What was signed does not follow what is published by now.',
+    'make the payload again, and have that signed',
+  ),
   KEY_PLACE: entry(
     2,
     'Signing keys would be published together with the repository.',

@@ -1,4 +1,5 @@
 import type { LifetimesDays } from '../../trust/layout.ts'
+import type { Authority } from '../tuf/authority.ts'
 import { defaultLifetimesDays } from '../tuf/expiry.ts'
 import type { Signing } from '../tuf/metadata.ts'
 import { keyIdOf, type TufSigner, tufSigner } from '../tuf/signer.ts'
@@ -34,4 +35,9 @@ export function signingWith(
     return found
   }
   return { signers, nowMs: options.nowMs, lifetimesDays: options.lifetimesDays ?? defaultLifetimesDays }
+}
+
+/** Tell whether enough keys at hand are trusted to sign for a role. */
+export function canSign(keys: KeyFolder, { role, keys: trusted, threshold }: Authority): boolean {
+  return keys.tuf(role).filter(({ keyId }) => trusted.has(keyId)).length >= threshold
 }

@@ -1,10 +1,12 @@
 import { Metadata, MetadataKind, type Root } from '@tufjs/models'
 import { canonicalJson, stableJson } from '../../core/canonical-json.ts'
-import { type Digest, digestOf } from '../../core/digest.ts'
+import { type Digest, digestOf, hexOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
+import { repositoryFile } from '../../trust/layout.ts'
 import { verifyRoot } from '../../trust/root.ts'
 import { type Authority, assertSigned, isValid, rootAuthority } from './authority.ts'
-import { parseSigned } from './format.ts'
+import { parseSigned, type TargetsFile } from './format.ts'
+import type { RootPart } from './root.ts'
 import { keyIdOf, type TufSigner } from './signer.ts'
 import type { TufState } from './state.ts'
 
@@ -22,6 +24,8 @@ export interface SigningPayload {
   readonly root: string | null
   /** The present targets as they are stored, when these are replaced; null before the first. */
   readonly targets: string | null
+  /** The repository.json that the new targets list: whoever signs reads it, whoever imports publishes it. Null for a root. */
+  readonly description: string | null
   /** The signed part in its canonical form: what signatures are made over. */
   readonly signed: string
 }
@@ -35,22 +39,38 @@ export interface SignatureFile {
   readonly signatures: readonly { readonly keyid: string; readonly sig: string }[]
 }
 
-/** Make a payload that follows a state; `state` is absent before the first root. */
-export function makePayload(
-  role: SigningPayload['role'],
-  signed: object,
-  state: Pick<TufState, 'rootBytes' | 'targets'> | undefined,
+/** Make a payload of a root that follows a state; `state` is absent before the first root. */
+export function rootPayloadOf(signed: RootPart, state: Pick<TufState, 'rootBytes'> | undefined): SigningPayload {
+  const root = state?.rootBytes.toString() ?? null
+  return { ...header, role: 'root', root, targets: null, description: null, signed: canonicalJson(signed) }
+}
+
+/** Make a payload of top-level targets that follow a state. Pre: `description` is the repository.json that they list. */
+export function targetsPayloadOf(
+  signed: TargetsFile,
+  description: Buffer,
+  state: Pick<TufState, 'rootBytes' | 'targets'>,
 ): SigningPayload {
-  const file = role === 'targets' ? state?.targets.file : undefined
   return {
-    schema: 1,
-    kind: 'signing-payload',
-    role,
-    root: state?.rootBytes.toString() ?? null,
-    targets: file === undefined ? null : canonicalJson(file),
+    ...header,
+    role: 'targets',
+    root: state.rootBytes.toString(),
+    targets: targetsText(state),
+    description: description.toString(),
     signed: canonicalJson(signed),
   }
 }
+
+/** Tell whether a payload follows a state: what it replaces is what is there now. */
+export function isFollowing(payload: SigningPayload, state: Pick<TufState, 'rootBytes' | 'targets'>): boolean {
+  if (payload.role === 'root') return payload.root === state.rootBytes.toString()
+  return payload.targets === targetsText(state)
+}
+
+const header = { schema: 1, kind: 'signing-payload' } as const
+
+const targetsText = ({ targets: { file } }: Pick<TufState, 'targets'>): string | null =>
+  file === undefined ? null : canonicalJson(file)
 
 /** Write a payload or signatures as they are carried. */
 export function ceremonyText(file: SigningPayload | SignatureFile): string {
@@ -65,19 +85,30 @@ export function payloadDigest({ signed }: SigningPayload): Digest {
 /** Read a payload. Errors: DOCUMENT_INVALID, DOCUMENT_NEWER; TRUST_SIGNATURE (its root does not sign itself, or not its targets). */
 export function parsePayload(text: string, place: string): SigningPayload {
   const json = parseDocument(text, place, 'signing-payload')
-  const { role, root, targets, signed } = json
+  const { role, root, targets, description, signed } = json
   if ((role !== 'root' && role !== 'targets') || typeof signed !== 'string') throw invalid(place)
-  if ((root !== null && typeof root !== 'string') || (targets !== null && typeof targets !== 'string'))
-    throw invalid(place)
-  if (role === 'targets' && root === null) throw invalid(place)
-  const payload: SigningPayload = { schema: 1, kind: 'signing-payload', role, root, targets, signed }
+  if (!isTextOrNull(root) || !isTextOrNull(targets) || !isTextOrNull(description)) throw invalid(place)
+  if (role === 'targets' ? root === null : targets !== null || description !== null) throw invalid(place)
+  const payload: SigningPayload = { ...header, role, root, targets, description, signed }
   const part = parsePart(signed, place)
   // Two spellings of one content would have two signatures.
   if (canonicalJson(part) !== signed || part['_type'] !== role) throw invalid(place)
+  if (role === 'targets') assertDescribed(payload, place)
   const authorities = authoritiesOf(payload)
   // What changes is told from the present targets: they must be those that the root's keys signed.
   if (targets !== null) assertSigned(parseSigned(Buffer.from(targets), 'targets', place), authorities[0]!, place)
   return payload
+}
+
+/** Read targets that nobody has signed yet. Errors: TRUST_METADATA. */
+export function unsignedTargets(signed: string, place: string): TargetsFile {
+  return parseSigned(Buffer.from(`{"signatures":[],"signed":${signed}}`), 'targets', place).signed
+}
+
+/** What is shown of a payload must be what its targets list. */
+function assertDescribed({ signed, description }: SigningPayload, place: string): void {
+  const listed = unsignedTargets(signed, place).targets[repositoryFile]
+  if (description === null || listed?.hashes['sha256'] !== hexOf(digestOf(description))) throw invalid(place)
 }
 
 /** Read signatures. Errors: DOCUMENT_INVALID, DOCUMENT_NEWER. */
@@ -183,6 +214,8 @@ function parsePart(text: string, place: string): Readonly<Record<string, unknown
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw invalid(place)
 }
+
+const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === 'string'
 
 function invalid(place: string): ReleaseError {
   return new ReleaseError('DOCUMENT_INVALID', `${place} is not what \`release keys\` writes`, {

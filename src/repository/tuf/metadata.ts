@@ -167,8 +167,13 @@ async function nextTargets(state: TufState, change: MetadataChange, context: Con
   const version = await context.next(['targets'], state.targets.version)
   const targets = change.topTargets ?? [...state.targets.targets].map(([path, info]) => ({ path, ...info }))
   const signed = targetsPart({ version, targets, delegations, signing })
-  return { delegations, written: { version, bytes: signedBytes(signed, trustedSigners(authority, signing)) } }
+  const signers = trustedSigners(authority, signing, change.root === undefined ? undefined : unsignedHint)
+  return { delegations, written: { version, bytes: signedBytes(signed, signers) } }
 }
+
+/** A root may only drop keys of targets once those that stay have signed them. */
+const unsignedHint =
+  'have the targets signed by the keys that stay first: release keys export --role targets -o FILE says how; then run this again'
 
 /**
  * Whether a key that is trusted from now on can sign what the keys before it signed. It must, before they are dropped: a client that sees

@@ -48,13 +48,16 @@ export function tufSigner(publicKey: string, open: () => TufKeyFile): TufSigner 
  *
  * Errors: KEY_MISSING (none is at hand), KEY_MISMATCH (none of those at hand is trusted), KEY_THRESHOLD (too few are).
  */
-export function trustedSigners(authority: Authority, signing: SignersOf): readonly TufSigner[] {
+export function trustedSigners(
+  authority: Authority,
+  signing: SignersOf,
+  hint = elsewhereHint(authority.role),
+): readonly TufSigner[] {
   const { role, keys, threshold } = authority
   const atHand = signing.signers(role)
   const trusted = atHand.filter(({ key }) => keys.has(key.keyID))
   if (trusted.length >= threshold) return trusted
   const details = { role, threshold, atHand: trusted.length, trusted: [...keys.keys()] }
-  const hint = elsewhereHint(role)
   if (atHand.length === 0) {
     throw new ReleaseError('KEY_MISSING', `no key for ${role} is at hand, ${threshold} must sign`, { hint, details })
   }
@@ -75,5 +78,5 @@ export function trustedSigners(authority: Authority, signing: SignersOf): readon
 
 function elsewhereHint(role: string): string {
   if (role !== 'root' && role !== 'targets') return 'give the folder that has them with --keys, or set CUTOVER_KEY_…'
-  return `if they are kept offline, run: release keys export --role ${role} -o payload.json, then release keys sign there, release keys import here`
+  return 'if they are kept elsewhere, run this command again with --payload FILE: it says how to have that signed'
 }

@@ -1,20 +1,25 @@
 import { canonicalJson } from '../../core/canonical-json.ts'
+import { repositoryFile } from '../../trust/layout.ts'
 import { verifyRoot } from '../../trust/root.ts'
+import { parseDescription } from '../description.ts'
+import { readAptKeys } from '../keys/apt-keys.ts'
 import { topLevelRoles } from './authority.ts'
-import { type SigningPayload, unsignedRoot } from './ceremony.ts'
+import { type SigningPayload, unsignedRoot, unsignedTargets } from './ceremony.ts'
 import type { Signatories } from './delegation.ts'
 import { type Delegations, parseSigned, type TargetsFile } from './format.ts'
 import { rootRoles } from './root.ts'
 import { keyIdOf } from './signer.ts'
 
-/** Say for people what signing a payload would change, worked out from its bytes. Errors: DOCUMENT_INVALID, TRUST_METADATA. */
-export function summarise(payload: SigningPayload): readonly string[] {
-  return payload.role === 'root' ? rootSummary(payload) : targetsSummary(payload)
+const place = 'the payload'
+
+/** Say for people what signing a payload would change, worked out from its bytes. Errors: DOCUMENT_INVALID, TRUST_METADATA, REPOSITORY_DAMAGED. */
+export async function summarise(payload: SigningPayload): Promise<readonly string[]> {
+  return payload.role === 'root' ? rootSummary(payload) : await targetsSummary(payload)
 }
 
 function rootSummary({ signed, root }: SigningPayload): readonly string[] {
   const after = unsignedRoot(signed)
-  const old = root === null ? undefined : verifyRoot(Buffer.from(root), 'the payload')
+  const old = root === null ? undefined : verifyRoot(Buffer.from(root), place)
   const oldRoles = old === undefined ? undefined : rootRoles(old)
   const roles = rootRoles(after)
   return [
@@ -23,18 +28,26 @@ function rootSummary({ signed, root }: SigningPayload): readonly string[] {
   ]
 }
 
-function targetsSummary({ signed, targets }: SigningPayload): readonly string[] {
-  const after = parseTargets(`{"signatures":[],"signed":${signed}}`)
-  const old = targets === null ? undefined : parseTargets(targets)
+async function targetsSummary({ signed, targets, description }: SigningPayload): Promise<readonly string[]> {
+  const after = unsignedTargets(signed, place)
+  const old = targets === null ? undefined : parseSigned(Buffer.from(targets), 'targets', place).signed
+  const changed = targetLines(old?.targets ?? {}, after.targets)
   return [
     `targets ${old?.version ?? 'none'} → ${after.version}, valid until ${after.expires}`,
-    ...targetLines(old?.targets ?? {}, after.targets),
+    ...changed,
+    ...(changed.length > 0 && description !== null ? await descriptionLines(description) : []),
     ...delegationLines(old?.delegations, after.delegations),
   ]
 }
 
-function parseTargets(text: string): TargetsFile {
-  return parseSigned(Buffer.from(text), 'targets', 'the payload').signed
+/** What a repository is to say of itself: a digest alone tells its signer nothing. */
+async function descriptionLines(text: string): Promise<readonly string[]> {
+  const { schema: _, aptKey, ...settings } = parseDescription(Buffer.from(text), place)
+  const aptKeys = await readAptKeys(aptKey)
+  return [
+    ...Object.entries(settings).map(([name, value]) => `${repositoryFile}: ${name} ${canonicalJson(value)}`),
+    ...aptKeys.map(({ fingerprint }) => `${repositoryFile}: apt is signed by ${fingerprint}`),
+  ]
 }
 
 function targetLines(before: TargetsFile['targets'], after: TargetsFile['targets']): readonly string[] {
