@@ -33,7 +33,10 @@ export function releaseInitCommand(io: Io): Command {
     )
     .argument('<place>', 'a folder (an NFS export, or what a web server serves), or an address: http(s)://, s3://')
     .option('--name <name>', 'what the repository is called; the name of the folder when absent (fixed for ever)')
-    .option('--url <url>', 'where clients will reach it, for the commands on its pages')
+    .option(
+      '--url <url>',
+      'where clients will reach it, for the commands on its pages; else the place itself, which no client can read when it is s3://',
+    )
     .option('--application <name>', 'an application to be published there; may be given several times', collect, [])
     .option('--keys <dir>', 'the folder of the signing keys (else $CUTOVER_KEYS, else ~/.config/cutover/keys/NAME)')
     .option('--encrypt', 'encrypt the keys that are made with a passphrase')

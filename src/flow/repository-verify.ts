@@ -126,14 +126,18 @@ async function findAnchor({ options, tools }: VerifyState): Promise<Anchor> {
   const publisher = await openPublisher(options, await findClone(options, tools))
   const view = await viewOf(publisher)
   return {
-    url: url ?? publishedAt(publisher.place),
+    url: url ?? publishedAt(publisher.place, view.description),
     fingerprint: fingerprint ?? digestOf(publisher.trustedRoot),
     application: application ?? (await soleApplication(view, version)),
     description: view.description,
   }
 }
 
-const publishedAt = (place: string) => (isFolder(place) ? pathToFileURL(place).href : place)
+/** A folder is read itself. What is behind a server is read where clients are told to: they have no credentials, and do not speak to object stores. */
+function publishedAt(place: string, { url }: Pick<RepositoryDescription, 'url'>): string {
+  if (isFolder(place)) return pathToFileURL(place).href
+  return place.startsWith('file:') ? place : url
+}
 
 async function soleApplication(view: RepositoryView, version: string): Promise<string> {
   const names = applicationsOf(view)

@@ -63,14 +63,14 @@ export function assertSettings({ url, channels, lifetimesDays, apt }: Repository
   })
 }
 
-/** Every client is told the address, in commands to copy. */
+/** Every client is told the address, in commands to copy, apt's files and headers. No client speaks to object stores. */
 function assertAddress(url: string): void {
-  const address = URL.canParse(url) ? new URL(url) : undefined
-  const isKnown = address !== undefined && ['http:', 'https:', 'file:', 's3:'].includes(address.protocol)
+  const address = /^[!-~]+$/.test(url) && URL.canParse(url) ? new URL(url) : undefined
+  const isKnown = address !== undefined && ['http:', 'https:', 'file:'].includes(address.protocol)
   if (isKnown && address.username + address.password + address.search + address.hash === '') return
   const shown = url.replace(/[^/]*@/, '…@')
-  throw new ReleaseError('USAGE', `not the address of a repository: ${JSON.stringify(shown)}`, {
-    hint: 'write it as https://HOST/PATH, without user, query or fragment',
+  throw new ReleaseError('USAGE', `not an address that clients read a repository from: ${JSON.stringify(shown)}`, {
+    hint: 'say with --url where clients reach it: https://HOST/PATH, without user, query or fragment; for a bucket its https address, or that of what stands before it',
   })
 }
 

@@ -6,7 +6,7 @@ import { eachInParallel } from '../../src/sys/parallel.ts'
 import { rootKey } from '../../src/trust/layout.ts'
 import { type ChannelRepository, channelRepository, type RemotePlace } from '../support/channel-repository.ts'
 import { assertReadable } from '../support/repository-readers.ts'
-import { s3Server } from '../support/s3-server.ts'
+import { s3Place, s3Server } from '../support/s3-server.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
 import { webdavServer } from '../support/webdav-server.ts'
@@ -28,26 +28,22 @@ async function webdavPlace(): Promise<RemotePlace> {
   return { address: url.href, url: publicUrl, environment: { CUTOVER_NETRC: netrc }, download }
 }
 
-async function s3Place(): Promise<RemotePlace> {
-  const { url: endpoint, bucket, list } = await s3Server()
+async function bucketPlace(): Promise<RemotePlace> {
+  const server = await s3Server()
   const prefix = 'vendor/repository'
-  const place = `${endpoint}/${bucket}/${prefix}`
+  const place = s3Place(server, prefix)
   const download = async (folder: string) => {
-    const keys = await list(`${prefix}/`)
+    const keys = await server.list(`${prefix}/`)
     await eachInParallel(keys, { parallelism: 8, stop: () => {} }, async key => {
-      const file = path.join(folder, decodeURIComponent(key.slice(prefix.length + 1)))
-      const answer = await fetch(`${endpoint}/${bucket}/${key}`)
+      const name = key.slice(prefix.length + 1)
+      const file = path.join(folder, decodeURIComponent(name))
+      const answer = await fetch(`${place.url}/${name}`)
       expect({ key, status: answer.status }).toEqual({ key, status: 200 })
       fs.mkdirSync(path.dirname(file), { recursive: true })
       fs.writeFileSync(file, Buffer.from(await answer.arrayBuffer()))
     })
   }
-  return {
-    address: `s3://${bucket}/${prefix}?endpoint=${endpoint}&path-style=1`,
-    url: place,
-    environment: { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 's3cret' },
-    download,
-  }
+  return { ...place, download }
 }
 
 /** How the commands ended, what clients are offered then, and the files whose names follow from no time and no key. */
@@ -67,7 +63,7 @@ describe.skipIf(!needTool('nginx', 'openssl'))('promote, yank, reindex and prune
 
   it.each([
     ['WebDAV', webdavPlace],
-    ['S3', s3Place],
+    ['S3', bucketPlace],
   ])('leave on %s what they leave in a folder', async (_, start) => {
     inFolder ??= channelRepository().then(outcomeOf)
     const [ends, offers] = await inFolder

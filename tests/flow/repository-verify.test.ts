@@ -2,13 +2,16 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf, hexOf } from '../../src/core/digest.ts'
+import { initRepository } from '../../src/flow/repository-init.ts'
 import { type RepositoryVerifyOptions, verifyRelease } from '../../src/flow/repository-verify.ts'
+import { upload } from '../../src/flow/upload.ts'
 import { type Artifact, type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
 import { startStaticServer } from '../../src/sys/static-server.ts'
 import { makeDeb, makeImage, testEnvelopes } from '../support/envelopes.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
 import { testEpoch } from '../support/payload.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
+import { s3Place, s3Server } from '../support/s3-server.ts'
 import { tempFolder } from '../support/temp.ts'
 
 const base = tempFolder()
@@ -111,6 +114,19 @@ describe('release verify', () => {
     } finally {
       await server.close()
     }
+  })
+
+  it('reads what is in a bucket from where clients reach it, which must be said', async () => {
+    const { address, url, environment } = s3Place(await s3Server(), 'vendor')
+    const place = { cwd: base, environment, repository: address, keys: path.join(base, 'bucket-keys') }
+    const init = { ...place, applications: ['app'] }
+    const refused = initRepository(init, recordedTools())
+    await expect(refused).rejects.toMatchObject({ code: 'USAGE', hint: expect.stringContaining('--url') })
+    expect(fs.existsSync(place.keys)).toBe(false)
+    await initRepository({ ...init, url }, recordedTools())
+    const release = { version: '1.0.0', distFolder: repository.distFolder, remote: 'origin', planOnly: false }
+    await upload({ ...place, ...release }, recordedTools())
+    expect(await verify(place)).toHaveLength(6)
   })
 
   it('does not take another root', async () => {

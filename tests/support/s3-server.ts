@@ -25,6 +25,23 @@ export interface S3Server {
   readonly failNext: (pattern: RegExp, answers: readonly S3Answer[]) => void
 }
 
+/** A repository in a bucket, as publishers and clients name it. */
+export interface S3Place {
+  readonly address: string
+  /** What clients read without credentials. */
+  readonly url: string
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** Name a place in the bucket of a store. */
+export function s3Place({ url, bucket }: Pick<S3Server, 'url' | 'bucket'>, prefix: string): S3Place {
+  return {
+    address: `s3://${bucket}/${prefix}?endpoint=${url}&path-style=1`,
+    url: `${url}/${bucket}/${prefix}`,
+    environment: { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 's3cret' },
+  }
+}
+
 /** Run the S3 service of `emulate`, and {@link S3Front} before it. */
 export async function s3Server(): Promise<S3Server> {
   const bucket = 'releases'

@@ -23,16 +23,22 @@ describe('parseDescription', () => {
 })
 
 describe('assertSettings', () => {
-  it.each(['not a url', 'javascript:alert(1)', 'https://x.example/?key=1', 'https://x.example/#top', ''])(
-    'refuses the address %s, which no client can be told',
-    url => {
-      expect(codeOf(() => assertSettings({ ...description, url }))).toBe('USAGE')
-    },
-  )
+  it.each([
+    'not a url',
+    'javascript:alert(1)',
+    's3://bucket/releases',
+    'https://x.example/a b',
+    'https://x.example/\nSigned-By: nobody',
+    'https://x.example/?key=1',
+    'https://x.example/#top',
+    '',
+  ])('refuses the address %j, which no client can be told', url => {
+    expect(codeOf(() => assertSettings({ ...description, url }))).toBe('USAGE')
+  })
 
   it('shows no password of an address', () => {
     const refuse = () => assertSettings({ ...description, url: 'https://ada:secret@x.example/' })
-    expect(refuse).toThrow(/not the address/)
+    expect(refuse).toThrow(/not an address/)
     expect(refuse).not.toThrow(/secret/)
   })
 })
