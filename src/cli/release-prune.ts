@@ -29,5 +29,7 @@ export function releasePruneCommand(io: Io): Command {
 
 function parseKeep(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
-  throw new ReleaseError('USAGE', `--keep ${text} is not a count of releases`, { hint: 'write it as 1 or more' })
+  throw new ReleaseError('USAGE', `--keep is ${JSON.stringify(text)}, expected a count of releases`, {
+    hint: 'write a whole number from 1 to 999999',
+  })
 }

@@ -13,7 +13,7 @@ export function releaseReindexCommand(io: Io): Command {
     .description(
       'Compare every file of the repository with its signed record, then make every index and page anew. A damaged or missing file is told with its digests, and nothing is written.',
     )
-    .option('--check', 'compare only, and write nothing')
+    .option('--check', 'compare only, write nothing, and fail where an index is not what it should be')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'reindex', options, async tools => {

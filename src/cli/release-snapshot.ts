@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { ReleaseError } from '../core/error.ts'
 import type { Io } from './io.ts'
 import { type PublisherFlags, publisherOptions, withPublisher } from './publisher-options.ts'
 import { runCommand } from './run.ts'
@@ -20,6 +21,7 @@ export function releaseSnapshotCommand(io: Io): Command {
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>()
       process.exitCode = await runCommand(io, 'snapshot', options, async tools => {
+        if (id !== undefined && (options.list || options.drop !== undefined)) throw tooManyOrders(id)
         const { dropSnapshot, listSnapshots, takeSnapshot } = await import('../flow/repository-snapshot.ts')
         const common = publisherOptions(options, io)
         if (options.list) return listSnapshots(common, tools)
@@ -27,4 +29,10 @@ export function releaseSnapshotCommand(io: Io): Command {
         return takeSnapshot({ ...common, id }, tools)
       })
     })
+}
+
+function tooManyOrders(id: string): ReleaseError {
+  return new ReleaseError('USAGE', `${id} cannot be kept while snapshots are listed or dropped`, {
+    hint: 'give --list or --drop ID alone',
+  })
 }

@@ -16,8 +16,8 @@ export async function holdRelease(options: HoldOptions, tools: FlowTools): Promi
       command: 'hold',
       decide: before => {
         const index = held(before, version, hold)
-        const already = index === before ? ' already' : ''
-        return { index, message: hold ? `is held${already}` : `may be pruned${already}` }
+        if (index === before) return { index, message: hold ? 'is held already' : 'is not held' }
+        return { index, message: hold ? 'is held' : 'is not held any more' }
       },
     },
     tools,

@@ -23,7 +23,7 @@ export async function promoteRelease(options: PromoteOptions, tools: FlowTools):
         const { index, left } = promoted(before, version, { channel, channels })
         if (index === before) return { index, message: `is what ${channel} offers already` }
         if (left.length === 0) return { index, message: `is offered in ${channel}` }
-        return { index, message: `is offered in ${channel} again: ${left.join(', ')} left it` }
+        return { index, message: `is offered in ${channel}: ${left.join(', ')} left it` }
       },
     },
     tools,

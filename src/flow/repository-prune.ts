@@ -167,6 +167,6 @@ function tellDecisions({ application, decisions }: PruneResult, { emit }: FlowTo
 function closingMessage({ application, applied, decisions, files, freedBytes }: PruneResult): string {
   const count = decisions.filter(({ decision }) => decision === 'remove').length
   if (count === 0) return `nothing of ${application} is old enough to go`
-  const what = `${count} releases of ${application}, ${files} files, ${formatBytes(freedBytes)}`
+  const what = `${count} ${count === 1 ? 'release' : 'releases'} of ${application}, ${files} files, ${formatBytes(freedBytes)}`
   return applied ? `removed ${what}` : `would remove ${what}; nothing was changed: run it with --apply to remove them`
 }

@@ -28,8 +28,8 @@ export interface ReindexResult {
 /**
  * Make every index and page anew from the signed records, after every file that these name was digested.
  *
- * Post: a repository with damaged files is left as it is. Errors: REPOSITORY_DAMAGED with the keys of all damaged files in
- * `details.damaged`, those of publishing.
+ * Post: a repository with damaged files is left as it is. Errors: REPOSITORY_DAMAGED with the keys of all damaged files, or where
+ * nothing is to be made of all outdated indexes, in `details.damaged`; those of publishing.
  */
 export async function reindexRepository(options: ReindexOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
@@ -47,8 +47,10 @@ export async function reindexRepository(options: ReindexOptions, tools: FlowTool
   if (publication === undefined || checked === undefined) throw new Error('a reindex always has something to publish')
   const { releases, files, sizeBytes } = checked
   const outdated = outdatedKeys(publication)
+  if (outdated.length > 0) tellOutdated(outdated, tools)
+  if (options.checkOnly && outdated.length > 0) throw outdatedError(publisher.place, outdated)
   const what = `${releases} releases, ${files} files, ${formatBytes(sizeBytes)} are what was signed`
-  const indexes = outdated.length === 0 ? 'every index says so' : `indexes that did not say so: ${outdated.length}`
+  const indexes = outdated.length === 0 ? 'every index says so' : `${outdated.length} made anew did not say so`
   tools.emit({
     kind: 'run-done',
     command: 'reindex',
@@ -66,6 +68,28 @@ function outdatedKeys(publication: Publication): readonly string[] {
   return opsOf(publication, 'pointer')
     .filter(op => !isDated(op) && op.replaces !== op.digest)
     .map(({ key }) => key)
+}
+
+/** Another version of this tool may make every page another one. */
+const mostOutdatedShown = 20
+
+function tellOutdated(outdated: readonly string[], { emit }: FlowTools): void {
+  const shown = outdated.slice(0, mostOutdatedShown)
+  emit({
+    kind: 'table',
+    title: `Outdated or altered indexes${shown.length < outdated.length ? `, the first of ${outdated.length}` : ''}`,
+    columns: ['File'],
+    rows: shown.map(key => [key]),
+  })
+}
+
+function outdatedError(place: string, outdated: readonly string[]): ReleaseError {
+  const [first, ...others] = outdated
+  const more = others.length === 0 ? '' : `, nor are ${others.length} others`
+  return new ReleaseError('REPOSITORY_DAMAGED', `${first} in ${place} is not what the records make of it${more}`, {
+    hint: 'make all indexes anew: release reindex',
+    details: { path: place, damaged: outdated },
+  })
 }
 
 function damaged(place: string, damage: readonly Damage[], { emit }: FlowTools): ReleaseError {

@@ -128,7 +128,7 @@ async function findAnchor({ options, tools }: VerifyState): Promise<Anchor> {
   return {
     url: url ?? publishedAt(publisher.place, view.description),
     fingerprint: fingerprint ?? digestOf(publisher.trustedRoot),
-    application: application ?? (await soleApplication(view, version)),
+    application: application ?? (await soleApplication(view, publisher.place, version)),
     description: view.description,
   }
 }
@@ -139,14 +139,20 @@ function publishedAt(place: string, { url }: Pick<RepositoryDescription, 'url'>)
   return place.startsWith('file:') ? place : url
 }
 
-async function soleApplication(view: RepositoryView, version: string): Promise<string> {
+async function soleApplication(view: RepositoryView, place: string, version: string): Promise<string> {
   const names = applicationsOf(view)
   const having: string[] = []
   for (const name of names) {
     if ((await view.index(name)).releases.some(release => release.version === version)) having.push(name)
   }
-  const [only] = having.length === 0 ? names : having
-  if (only !== undefined && having.length <= 1) return only
+  const [only, ...others] = having.length === 0 ? names : having
+  if (only !== undefined && others.length === 0) return only
+  if (having.length === 0) {
+    throw new ReleaseError('RELEASE_UNKNOWN', `no application in ${place} has a release ${version}`, {
+      hint: '`release list` shows all',
+      details: { version, known: names },
+    })
+  }
   throw new ReleaseError('USAGE', `${having.length} applications have a release ${version}`, {
     hint: `name one with --application: ${having.join(', ')}`,
   })

@@ -1,3 +1,4 @@
+import { compareBytes } from '../core/relative-path.ts'
 import type { ReleaseIndex } from '../trust/layout.ts'
 import { emptyIndex } from '../trust/release-index.ts'
 import { renderDatedSnapshot } from './apt/snapshot.ts'
@@ -85,5 +86,6 @@ export async function makeSnapshots(
   if (id === undefined) return { documents: [], snapshots: staying }
   const read = (key: string, maxBytes: number) => readStored(view.target, key, maxBytes)
   const { documents, snapshot } = await renderDatedSnapshot(id, suites, read)
-  return { documents, snapshots: [...staying.filter(each => each.id !== id), snapshot] }
+  const snapshots = [...staying.filter(each => each.id !== id), snapshot]
+  return { documents, snapshots: snapshots.toSorted((a, b) => compareBytes(a.id, b.id)) }
 }

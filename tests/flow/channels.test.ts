@@ -228,6 +228,10 @@ describe('release snapshot', () => {
     const id = '20260101T000000Z'
     expect(await repository.run('snapshot', id)).toMatchObject({ exitCode: 0, changed: true, result: { ids: [id] } })
     expect(await repository.run('snapshot', id)).toMatchObject({ exitCode: 0, changed: false })
+    const earlier = '20251231T235959Z'
+    await repository.run('snapshot', earlier)
+    expect((await repository.run('snapshot', '--list')).result).toEqual({ ids: [earlier, id] })
+    await repository.run('snapshot', '--drop', earlier)
     await repository.release('1.1.1')
     const { rows } = await repository.run('prune', '--keep', '1', '--apply')
     expect(rows[0]).toEqual(['1.0.0', 'keep', `in the snapshot ${id}`])
@@ -273,8 +277,8 @@ describe('release reindex', () => {
     fs.writeFileSync(at('oci/notes/index.json'), '{}')
     fs.writeFileSync(at('dists/stable/main/binary-all/Packages.gz'), '')
     const checked = await repository.run('reindex', '--check')
-    expect(checked).toMatchObject({ exitCode: 0, changed: false })
-    expect((checked.result as { outdated: readonly string[] }).outdated.toSorted()).toEqual([
+    expect(checked).toMatchObject({ exitCode: 1, error: { code: 'REPOSITORY_DAMAGED' } })
+    expect(checked.rows.flat().toSorted()).toEqual([
       'dists/stable/main/binary-all/Packages.gz',
       'oci/notes/index.json',
       'simple/notes/index.html',

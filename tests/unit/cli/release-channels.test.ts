@@ -26,6 +26,8 @@ describe('the commands of channels', () => {
     ['prune with a count of none', ['prune', '--keep', '0']],
     ['prune with no count', ['prune', '--keep', 'all']],
     ['snapshot with two orders', ['snapshot', '--list', '--drop', '20260101T000000Z']],
+    ['snapshot with one to keep and one to drop', ['snapshot', '20260101T000000Z', '--drop', '20260102T000000Z']],
+    ['snapshot with one to keep and a list', ['snapshot', '20260101T000000Z', '--list']],
   ])('refuse %s before anything is looked at', async (_what, argv) => {
     expect(await codeOfRun(...argv)).toEqual({ exitCode: 2, error: 'USAGE' })
   })
