@@ -87,7 +87,7 @@ export async function repositoryFolder(options: PublisherOptions, clone: Clone |
   if (isFolder(place)) return place
   if (place.startsWith('file:')) return fileURLToPath(place)
   throw new ReleaseError('USAGE', `${place} is not a folder on this machine`, {
-    hint: 'name one with --repository DIR',
+    hint: 'name the folder of a repository, or a copy of it',
   })
 }
 
