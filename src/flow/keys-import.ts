@@ -2,7 +2,7 @@ import { stableJson } from '../core/canonical-json.ts'
 import { digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { known } from '../core/step.ts'
-import type { RepositoryChange } from '../repository/change.ts'
+import { noChange, type RepositoryChange } from '../repository/change.ts'
 import { parseDescription } from '../repository/description.ts'
 import { openKeys } from '../repository/keys/folder.ts'
 import type { RepositoryView } from '../repository/state.ts'
@@ -81,6 +81,8 @@ async function publishSigned(
   const founding = payload.targets === null ? description : undefined
   const publisher = await openPublisher(options, await findClone(options, tools), { founding })
   const edit = async (view: RepositoryView): Promise<RepositoryChange> => {
+    // The root was published before this was killed; what it wants signed anew was not.
+    if (view.tuf.isRootAhead && signed.equals(view.tuf.rootBytes)) return noChange
     assertFollowing(payload, view)
     if (payload.role === 'root') return { indexes: new Map(), authority: { root: signed } }
     return {

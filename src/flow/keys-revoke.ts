@@ -1,6 +1,6 @@
 import { ReleaseError } from '../core/error.ts'
 import { renderKeyring } from '../repository/apt/keyring.ts'
-import type { RepositoryChange } from '../repository/change.ts'
+import { noChange, type RepositoryChange } from '../repository/change.ts'
 import { readAptKeys } from '../repository/keys/apt-keys.ts'
 import type { KeyFolder } from '../repository/keys/folder.ts'
 import type { RepositoryView } from '../repository/state.ts'
@@ -40,38 +40,62 @@ export interface KeysRevokeResult {
  * Trust a key no more, at once: whatever it signs from now on is refused by every client that has seen the new root or targets.
  *
  * The file of the key goes into `revoked/` of the keys folder. Errors: USAGE (no such key; fewer would be left than must sign), KEY_*,
- * those of publishing.
+ * those of publishing. Crash: run again; whatever is published next ends it, too.
  */
 export async function revokeKey(options: KeysRevokeOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
   const publisher = await openPublisher(options, await findClone(options, tools))
-  const view = await viewOf(publisher)
-  const revoked = await findKey(view, options.key)
-  const roles = rolesOf(view.tuf, revoked)
-  if (roles.length === 0) await revokeApt({ publisher, revoked }, options, tools)
-  else await revokeTuf({ publisher, revoked, roles }, options, tools)
+  const view = await endedView(publisher, tools)
+  const revoked = await findKey(view, publisher.keys, options.key)
+  const roles = await rolesTrusting(view, revoked)
+  const isExported = options.payload !== undefined && roles.length > 0
+  if (roles.includes('apt')) await revokeApt({ publisher, revoked }, options, tools)
+  else if (roles.length > 0) await revokeTuf({ publisher, revoked, roles }, options, tools)
   // What is only written down is not revoked yet: until it is, the key signs on.
-  if (options.payload === undefined) publisher.keys.retire(revoked)
+  const isPutAside = !isExported && publisher.keys.retire(revoked)
   tools.emit({
     kind: 'run-done',
     command: 'keys revoke',
-    changed: options.payload === undefined,
+    changed: isPutAside || (!isExported && roles.length > 0),
     durationMs: tools.clock.elapsedMs() - startedMs,
-    message: options.payload === undefined ? `${revoked} is trusted no more` : toBeSigned(options.payload),
-    result: { revoked, roles: roles.length === 0 ? ['apt'] : roles } satisfies KeysRevokeResult,
+    message:
+      options.payload !== undefined && isExported ? toBeSigned(options.payload) : `${revoked} is trusted no more`,
+    result: { revoked, roles } satisfies KeysRevokeResult,
   })
 }
 
-async function findKey({ tuf, description }: RepositoryView, prefix: string): Promise<string> {
+/** A view behind which no root waits for what it wants signed anew. */
+async function endedView(publisher: Publisher, tools: FlowTools): Promise<RepositoryView> {
+  const view = await viewOf(publisher)
+  if (!view.tuf.isRootAhead) return view
+  await publishChange({ publisher, command: 'release keys revoke', edit: async () => noChange }, tools)
+  return await viewOf(publisher)
+}
+
+/** A key that is only in the folder was revoked by a run that was killed before it put the key aside. */
+async function findKey(view: RepositoryView, keys: KeyFolder, prefix: string): Promise<string> {
+  const { tuf } = view
   const roles = [...topLevelRoles, ...tuf.targets.delegations.roles.map(({ name }) => name)]
   const tufIds = roles.flatMap(role => signatoriesOf(tuf, role).publicKeys.map(keyIdOf))
-  const aptIds = (await readAptKeys(description.aptKey)).map(({ fingerprint }) => fingerprint)
-  const found = [...new Set([...tufIds, ...aptIds])].filter(id => id.startsWith(prefix))
+  const here = roles.flatMap(role => keys.tuf(role).map(({ keyId }) => keyId))
+  const aptHere = keys.aptPlaces().map(({ fingerprint }) => fingerprint)
+  const all = [...tufIds, ...here, ...(await aptIdsOf(view)), ...aptHere]
+  const found = [...new Set(all)].filter(id => id.startsWith(prefix))
   if (found.length === 1 && prefix.length >= 8) return found[0]!
   throw new ReleaseError('USAGE', `${found.length} keys of the repository begin with ${JSON.stringify(prefix)}`, {
     hint: 'give at least eight digits of one key; `release keys list` shows them',
     details: { keys: found },
   })
+}
+
+async function aptIdsOf({ description }: RepositoryView): Promise<readonly string[]> {
+  return (await readAptKeys(description.aptKey)).map(({ fingerprint }) => fingerprint)
+}
+
+/** The roles that a key signs for, `apt` among them. */
+async function rolesTrusting(view: RepositoryView, id: string): Promise<readonly string[]> {
+  const isApt = (await aptIdsOf(view)).includes(id)
+  return isApt ? ['apt'] : rolesOf(view.tuf, id)
 }
 
 interface Revocation {

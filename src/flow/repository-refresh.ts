@@ -109,8 +109,9 @@ function rolesToRenew(
     return authority !== undefined && canSign(keys, authority)
   }
   const due = report.filter(isDue).map(({ role }) => role)
+  const isNeeded = due.length > 0 || tuf.isRootAhead
   // Whatever is signed anew is named by these.
-  return due.length === 0 ? [] : [...new Set([...due, 'snapshot', 'timestamp'])]
+  return isNeeded ? [...new Set([...due, 'snapshot', 'timestamp'])] : []
 }
 
 async function renewal(view: RepositoryView, renewed: readonly string[]): Promise<RepositoryChange> {

@@ -16,7 +16,7 @@ import { tempFolder } from '../support/temp.ts'
 
 let base: string
 const environment = { PATH: process.env['PATH'] }
-const at = (name: string) => path.join(base, name)
+const at = (...names: readonly string[]) => path.join(base, ...names)
 const places = () => ({ cwd: base, environment, repository: at('repository'), keys: at('keys') })
 
 beforeEach(() => {
@@ -147,6 +147,36 @@ describe('release keys revoke', () => {
     expect(await keyIds('notes')).not.toContain(stolen)
     await look()
   })
+
+  it.each(['timestamp', 'snapshot', 'targets'])(
+    'of %s that is killed between the root and what follows it is ended by the next',
+    async role => {
+      await madeRepository()
+      const [stolen] = await keyIds(role)
+      for (const folder of ['repository', 'keys']) fs.cpSync(at(folder), at(`${folder}-before`), { recursive: true })
+      await revoke(stolen!, { replace: true })
+      // The next root is there and nothing else: neither the pointers, nor what these keys remember, nor the key put aside.
+      const asBefore = (folder: string, name: string) => {
+        fs.rmSync(at(folder, name), { force: true })
+        fs.copyFileSync(at(`${folder}-before`, name), at(folder, name))
+      }
+      for (const name of ['metadata/timestamp.json', 'metadata/root.json']) asBefore('repository', name)
+      for (const name of ['trusted-root.json', 'seen.json', `${role}.json`]) asBefore('keys', name)
+      fs.rmSync(at('keys/revoked'), { recursive: true })
+      expect(fs.existsSync(at('repository/metadata/2.root.json'))).toBe(true)
+      await expect(look()).rejects.toMatchObject({ code: 'TRUST_SIGNATURE' })
+      // Who has seen the new root believes nothing that the keys before it signed.
+      fs.copyFileSync(at('repository/metadata/2.root.json'), at('keys/trusted-root.json'))
+      await expect(list()).rejects.toMatchObject({ code: 'TRUST_SIGNATURE' })
+      asBefore('keys', 'trusted-root.json')
+      expect(await keyIds(role)).not.toContain(stolen)
+
+      await revoke(stolen!, { replace: true })
+      expect(fs.readdirSync(at('keys/revoked'))).toHaveLength(1)
+      expect(await look()).toMatchObject({ root: 2 })
+      expect(await keyIds(role)).not.toContain(stolen)
+    },
+  )
 
   it('wants enough of the id to be sure', async () => {
     await madeRepository()

@@ -17,6 +17,8 @@ export function rememberState(state: TufState, place: string, keys: KeyFolder, s
       details: { place, found: version, expected: seen },
     })
   }
-  if (keys.trustedRoot() !== state.rootBytes.toString()) keys.writeTrustedRoot(state.rootBytes)
+  // What a killed publication left is only believed by who trusts the root before: that one stays until the next has ended it.
+  const isNewRoot = !state.isRootAhead && keys.trustedRoot() !== state.rootBytes.toString()
+  if (isNewRoot) keys.writeTrustedRoot(state.rootBytes)
   if (version > seen) keys.rememberTimestamp(place, version)
 }

@@ -12,25 +12,32 @@ const maxRotations = 256
 /** The key of one root of the chain. Source: TUF §6.2. */
 export const numberedRootKey = (version: number): string => `${metadataFolder}/${version}.root.json`
 
+/** The roots from a trusted one to the newest, with the newest first. */
+export interface RootChain {
+  readonly newest: Metadata<Root>
+  readonly older: readonly Metadata<Root>[]
+  /** Those of the newest. */
+  readonly bytes: Buffer
+}
+
 /**
  * Follow the chain of roots from a trusted one to the newest, as every client does.
  *
  * Errors: TRUST_SIGNATURE (a root is not signed by the one before and by itself), TRUST_ROLLBACK (its number is another), TRUST_METADATA.
  * Source: TUF §5.3.
  */
-export async function walkRoots(
-  target: TargetReader,
-  trusted: Buffer,
-): Promise<{ readonly root: Metadata<Root>; readonly bytes: Buffer }> {
-  let root = verifyRoot(trusted, target.name)
+export async function walkRoots(target: TargetReader, trusted: Buffer): Promise<RootChain> {
+  let newest = verifyRoot(trusted, target.name)
   let bytes = trusted
-  for (let rotations = 0; rotations < maxRotations; rotations += 1) {
-    const next = await target.get(numberedRootKey(root.signed.version + 1), maxRootBytes)
-    if (next === undefined) return { root, bytes }
-    root = followingRoot(root, next, target.name)
+  const older: Metadata<Root>[] = []
+  while (older.length < maxRotations) {
+    const next = await target.get(numberedRootKey(newest.signed.version + 1), maxRootBytes)
+    if (next === undefined) break
+    older.unshift(newest)
+    newest = followingRoot(newest, next, target.name)
     bytes = next
   }
-  return { root, bytes }
+  return { newest, older, bytes }
 }
 
 /** Check that a root follows another. Errors: TRUST_SIGNATURE, TRUST_ROLLBACK, TRUST_METADATA. Source: TUF §5.3.4, §5.3.5. */

@@ -3,7 +3,14 @@ import { type Digest, digestOf } from '../../core/digest.ts'
 import { ReleaseError } from '../../core/error.ts'
 import { metadataFolder, targetKey } from '../../trust/layout.ts'
 import type { TargetReader } from '../target.ts'
-import { type Authority, assertSigned, delegatedAuthority, rootAuthority } from './authority.ts'
+import {
+  type Authority,
+  assertSigned,
+  delegatedAuthority,
+  isSigned,
+  rootAuthority,
+  type TopLevelRole,
+} from './authority.ts'
 import { type Delegations, type MetaEntry, parseSigned, type SignedFile, type TargetsFile } from './format.ts'
 import { walkRoots } from './root-chain.ts'
 
@@ -12,6 +19,8 @@ export interface TufState {
   /** The newest root of the chain that begins with the publisher's. */
   readonly root: Metadata<Root>
   readonly rootBytes: Buffer
+  /** The newest root is there, and something that it wants signed by other keys is not yet: its publication was killed. */
+  readonly isRootAhead: boolean
   /** `digest` is that of timestamp.json: who publishes next compares it. */
   readonly timestamp: RoleDates & { readonly digest: Digest | undefined }
   readonly snapshot: RoleDates & { readonly meta: Readonly<Record<string, MetaEntry>> }
@@ -58,25 +67,39 @@ export function metadataKey(role: string, version: number): string {
  * expired repository is mended by publishing. Reads the roots after `rootText`, timestamp, snapshot and the top-level targets; roles of
  * applications and the ledger are read when asked for.
  *
+ * A publication that was killed behind its new root left files that the keys before it signed. They count while `rootText` is not the new
+ * root: clients refuse them, and only who publishes next can mend that. Whoever could forge them by keys that were revoked could hide the
+ * new root just as well.
+ *
  * Post: `rootBytes` is what the publisher should trust from now on.
  * Errors: TRUST_SIGNATURE, TRUST_MISMATCH, TRUST_ROLLBACK, TRUST_METADATA, REPOSITORY_DAMAGED (a file is missing).
  */
 export async function readTufState(target: TargetReader, rootText: string): Promise<TufState> {
-  const { root, bytes: rootBytes } = await walkRoots(target, Buffer.from(rootText))
+  const chain = await walkRoots(target, Buffer.from(rootText))
+  const { newest: root, bytes: rootBytes } = chain
+  let isRootAhead = false
+  const authorityFor = (file: SignedFile<unknown>, role: TopLevelRole): Authority => {
+    const newest = rootAuthority(root, role)
+    if (isSigned(file, newest)) return newest
+    const former = chain.older.map(older => rootAuthority(older, role)).find(authority => isSigned(file, authority))
+    isRootAhead ||= former !== undefined
+    return former ?? newest
+  }
   const timestampBytes = await target.get(timestampKey, maxMetadataBytes)
   if (timestampBytes === undefined) return { ...emptyTufState(root), rootBytes }
   const timestamp = parseSigned(timestampBytes, 'timestamp', timestampKey)
-  assertSigned(timestamp, rootAuthority(root, 'timestamp'), timestampKey)
+  assertSigned(timestamp, authorityFor(timestamp, 'timestamp'), timestampKey)
   const snapshotMeta = entryOf(timestamp.signed.meta, 'snapshot')
   const snapshotKey = metadataKey('snapshot', snapshotMeta.version)
   const snapshot = parseSigned(await readMeta(target, 'snapshot', snapshotMeta), 'snapshot', snapshotKey)
-  assertSigned(snapshot, rootAuthority(root, 'snapshot'), snapshotKey)
+  assertSigned(snapshot, authorityFor(snapshot, 'snapshot'), snapshotKey)
   assertVersion(snapshot.signed.version, snapshotMeta.version, snapshotKey)
   const { meta } = snapshot.signed
-  const targets = await readTargets(target, meta, rootAuthority(root, 'targets'))
+  const targets = await readTargets(target, meta, 'targets', file => authorityFor(file, 'targets'))
   return {
     root,
     rootBytes,
+    isRootAhead,
     timestamp: { ...datesOf(timestamp.signed), digest: digestOf(timestampBytes) },
     snapshot: { ...datesOf(snapshot.signed), meta },
     targets: { ...roleState(targets.signed), delegations: targets.signed.delegations ?? noDelegations, file: targets },
@@ -88,6 +111,7 @@ export function emptyTufState(root: Metadata<Root>): TufState {
   return {
     root,
     rootBytes: Buffer.from(JSON.stringify(root.toJSON())),
+    isRootAhead: false,
     timestamp: { version: 0, expiresMs: 0, digest: undefined },
     snapshot: { version: 0, expiresMs: 0, meta: {} },
     targets: { ...noRole, delegations: noDelegations, file: undefined },
@@ -98,7 +122,7 @@ export function emptyTufState(root: Metadata<Root>): TufState {
 export async function readRole(target: TargetReader, state: TufState, role: string): Promise<RoleState> {
   const authority = delegatedAuthority(state.targets.delegations, role)
   if (authority === undefined || state.snapshot.meta[`${role}.json`] === undefined) return noRole
-  return roleState((await readTargets(target, state.snapshot.meta, authority)).signed)
+  return roleState((await readTargets(target, state.snapshot.meta, role, () => authority)).signed)
 }
 
 /** Read a target and verify it; undefined when the role does not list it. Errors: REPOSITORY_DAMAGED. */
@@ -147,12 +171,13 @@ const noDelegations: Delegations = { keys: {}, roles: [] }
 async function readTargets(
   target: TargetReader,
   meta: Readonly<Record<string, MetaEntry>>,
-  authority: Authority,
+  role: string,
+  authorityFor: (file: SignedFile<TargetsFile>) => Authority,
 ): Promise<SignedFile<TargetsFile>> {
-  const expected = entryOf(meta, authority.role)
-  const key = metadataKey(authority.role, expected.version)
-  const file = parseSigned(await readMeta(target, authority.role, expected), 'targets', key)
-  assertSigned(file, authority, key)
+  const expected = entryOf(meta, role)
+  const key = metadataKey(role, expected.version)
+  const file = parseSigned(await readMeta(target, role, expected), 'targets', key)
+  assertSigned(file, authorityFor(file), key)
   assertVersion(file.signed.version, expected.version, key)
   return file
 }
