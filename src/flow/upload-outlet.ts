@@ -17,7 +17,7 @@ import { delay, systemClock } from '../sys/clock.ts'
 import type { RateLimit } from '../sys/rate-limit.ts'
 import { poolKey, type ReleaseIndex } from '../trust/layout.ts'
 import { emptyIndex } from '../trust/release-index.ts'
-import type { PublisherOptions } from './publisher.ts'
+import { type PublisherOptions, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 import type { UploadedPlace } from './upload-report.ts'
 import type { RepositoryUpload } from './upload-target.ts'
@@ -30,8 +30,8 @@ export interface OutletUploadOptions extends Pick<PublisherOptions, 'cwd' | 'env
 }
 
 /**
- * Bring a release to an outlet. How it stands in the channels is what the repository says that it was just published in; where there is none,
- * the release stands alone.
+ * Bring a release to an outlet. How it stands in the channels is what the repository that it was just published in says by then; where there
+ * is none, the release stands alone.
  *
  * Errors: OUTLET_INVALID, those of the outlet. Crash: run again.
  */
@@ -105,6 +105,10 @@ async function indexOf(release: ReadyRelease, published: RepositoryUpload | unde
   const listed = listedRelease(record, bytes)
   if (published === undefined) {
     return withListed(emptyIndex(record.name), listed, defaultChannels(listed, defaultSettings.channels))
+  }
+  if (!published.options.planOnly) {
+    // Others may have published since: their tags are not to be taken back.
+    return (await viewOf(known(published.publisher))).index(record.name)
   }
   const before = await known(published.view).index(record.name)
   return published.isPublished ? before : withListed(before, listed, published.channels ?? [])

@@ -72,7 +72,7 @@ export async function upload(options: UploadOptions, tools: FlowTools): Promise<
   reportUpload({ record: known(state.release).record, places, planOnly: options.planOnly, durationMs }, tools.emit)
 }
 
-/** Bring the release to one place after the other, repositories first: what they say of channels is what outlets are told. */
+/** Bring the release to one place after the other, repositories first: what they say of channels is what outlets are told, so these wait for one. */
 async function uploadEverywhere(state: UploadState): Promise<readonly UploadedPlace[]> {
   const { targets } = known(state.settings)
   const bytesPerSecond = state.options.bytesPerSecond ?? known(state.settings).bytesPerSecond
@@ -104,9 +104,11 @@ async function uploadEverywhere(state: UploadState): Promise<readonly UploadedPl
     })
   }
   for (const place of outlets) {
-    await attempt(place, () =>
-      uploadToOutlet({ ...state.options, place, bandwidth }, known(state.release), state.published, state.tools),
-    )
+    await attempt(place, async () => {
+      if (repositories.length > 0) assertPublished(state, place)
+      const options = { ...state.options, place, bandwidth }
+      return await uploadToOutlet(options, known(state.release), state.published, state.tools)
+    })
   }
   if (failures.length > 0) throw partialError(known(state.release), uploaded, failures)
   return uploaded
@@ -119,6 +121,17 @@ function repositoryUpload(
 ): RepositoryUpload {
   const counts: UploadCounts = { written: 0, linked: 0, unchanged: 0, writtenBytes: 0 }
   return { options, tools, clone, release: known(release), place, bandwidth, counts }
+}
+
+/** Where no repository says how it stands, a release would stand as the newest everywhere, and take the tags of those that are newer. */
+function assertPublished({ published, release }: UploadState, place: string): void {
+  if (published !== undefined) return
+  const { name, version } = known(release).record
+  throw new ReleaseError(
+    'OUTLET_SKIPPED',
+    `no repository has ${name} ${version}, which says how it stands in the channels`,
+    { details: { place, application: name, version } },
+  )
 }
 
 function partialError(

@@ -1,11 +1,15 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { findClone } from '../../src/flow/publisher.ts'
 import { initRepository } from '../../src/flow/repository-init.ts'
 import { listRepository } from '../../src/flow/repository-list.ts'
 import { promoteRelease } from '../../src/flow/repository-promote.ts'
 import { type UploadOptions, upload } from '../../src/flow/upload.ts'
+import { uploadToOutlet } from '../../src/flow/upload-outlet.ts'
 import type { UploadResult } from '../../src/flow/upload-report.ts'
+import { type RepositoryUpload, uploadToRepository } from '../../src/flow/upload-target.ts'
+import { readCut } from '../../src/repository/dist.ts'
 import { uploadFolder } from '../../src/repository/plan-folder.ts'
 import { type FakeRegistry, fakeRegistry } from '../support/fake-registry.ts'
 import { type TestRepository, testRepository, writeFiles } from '../support/git-repository.ts'
@@ -29,7 +33,7 @@ beforeEach(async () => {
   base = tempFolder()
   clone = testRepository()
   registry = await fakeRegistry()
-  writeRecipe(['first', 'second', `oci://${registry.host}/team`])
+  writeRecipe(['first', 'second', outletPlace()])
   clone.commit('First')
   clone.git('tag', `v${version}`)
   for (const name of ['first', 'second']) {
@@ -79,6 +83,13 @@ describe('an upload to several places', () => {
     expect(await versionsIn('second')).toEqual([version])
   })
 
+  it('goes to no outlet when no repository has it: only they know which release a channel offers', async () => {
+    for (const name of ['first', 'second']) fs.renameSync(path.join(base, name), path.join(base, `${name}-away`))
+    const failed = ['first', 'second'].map(name => path.join(base, name)).concat(outletPlace())
+    await expect(run()).rejects.toMatchObject({ code: 'UPLOAD_PARTIAL', details: { failed, published: [] } })
+    expect(tagsAtRegistry()).toEqual([])
+  })
+
   it('is told nobody when nothing was left to do', async () => {
     await run()
     fs.rmSync(path.join(clone.folder, 'announced.json'))
@@ -115,6 +126,39 @@ describe('an upload to several places', () => {
   })
 })
 
+describe('an outlet', () => {
+  it('is told what the repository offers by then, not what it offered when the upload began', async () => {
+    const newer = '1.0.0-rc.2'
+    clone.git('tag', `v${newer}`)
+    const distFolder = path.join(base, 'dist')
+    makeOutletRelease({ distFolder, version: newer, tag: `v${newer}`, tree: tree(clone) })
+    const options = {
+      cwd: clone.folder,
+      environment: clone.environment,
+      keys: keys(),
+      remote: 'origin',
+      planOnly: false,
+    }
+    const tools = recordedTools()
+    const release = await readCut(distFolder, version, () => {})
+    const slow: RepositoryUpload = {
+      options: { ...options, version },
+      tools,
+      clone: await findClone(options, tools),
+      release,
+      place: path.join(base, 'first'),
+      bandwidth: undefined,
+      counts: { written: 0, linked: 0, unchanged: 0, writtenBytes: 0 },
+    }
+    await uploadToRepository(slow)
+    await run(recordedTools(), { version: newer, to: [path.join(base, 'first'), outletPlace()] })
+    await uploadToOutlet({ ...options, place: outletPlace(), bandwidth: undefined }, release, slow, tools)
+    const [edge, expected] = ['edge', newer].map(tag => registry.manifests.get(tag)?.bytes)
+    expect(tagsAtRegistry()).toContain(version)
+    expect(edge).toEqual(expected)
+  })
+})
+
 describe('a promotion', () => {
   it('goes to every repository and moves the tags at the registry', async () => {
     await run()
@@ -124,6 +168,10 @@ describe('a promotion', () => {
     expect(tagsAtRegistry()).toContain('stable')
   })
 })
+
+function outletPlace(): string {
+  return `oci://${registry.host}/team`
+}
 
 function keys(): string {
   return path.join(base, 'keys')

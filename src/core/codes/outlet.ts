@@ -7,6 +7,12 @@ export const outletCodes = {
     'A place for releases is not in a form that is understood.',
     'write it as oci://HOST[:PORT]/NAMESPACE or github:OWNER/REPO',
   ),
+  OUTLET_SKIPPED: entry(
+    1,
+    'A release was not brought to an outlet, for none of the repositories beside it has the release.',
+    'see to the repositories first; the same command goes on with what is left',
+    true,
+  ),
   GITHUB_AUTH: entry(
     1,
     'GitHub denied a request: no token, a wrong one, or one with too few rights.',
