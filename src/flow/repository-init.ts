@@ -114,8 +114,6 @@ export async function initRepository(options: RepositoryInitOptions, tools: Flow
 async function checkNames(state: InitState): Promise<Outcome<string>> {
   const { options, place } = state
   if (isFolder(place)) assertUsable(place, names => names.some(name => repositoryEntries.has(name)))
-  const name = options.name ?? path.basename(place.replace(/[?#].*$/, ''))
-  assertName(name, 'give the repository another name with --name')
   for (const application of options.applications) {
     assertName(application, 'write --application as the recipe writes the name of the application')
   }
@@ -124,6 +122,8 @@ async function checkNames(state: InitState): Promise<Outcome<string>> {
     throw caught
   })
   if (existing !== undefined) assertUnmoved(existing, options, place)
+  const name = existing?.name ?? options.name ?? path.basename(place.replace(/[?#].*$/, ''))
+  assertName(name, 'give the repository another name with --name')
   const url = isFolder(place) ? pathToFileURL(place).href : place.replace(/[?#].*$/, '')
   state.description = withOptions(existing ?? { schema: 1, name, url, aptKey: '', ...defaultSettings }, options)
   return done(state.description.name)

@@ -96,6 +96,16 @@ describe('release init', () => {
     for (const name of signed) expect(fs.readFileSync(path.join(folder, 'targets', name), 'utf8')).not.toContain('evil')
   })
 
+  it('knows a repository by its name whatever its folder is called', async () => {
+    const repository = path.join(base, 'Our Releases')
+    await init({ repository, name: 'vendor' })
+    expect(await init({ repository, applications: ['notes'] })).toMatchObject({
+      name: 'vendor',
+      applications: ['notes'],
+    })
+    await expect(init({ repository: path.join(base, 'Others') })).rejects.toMatchObject({ code: 'USAGE' })
+  })
+
   it('adds applications later, without a new root', async () => {
     const first = await init({ applications: ['notes'] })
     const second = await init({ applications: ['weave'] })
