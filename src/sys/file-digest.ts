@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { type Digest, Digester, digestOf } from '../core/digest.ts'
-import { isErrno, toReleaseError } from '../core/error.ts'
+import { toReleaseError } from '../core/error.ts'
+import { openIfExists } from './files.ts'
 
 /** What a file was found to be. */
 export interface FileDigest {
@@ -13,16 +14,14 @@ const room = Buffer.allocUnsafe(1024 * 1024)
 
 /** Digest a file without giving anybody else a turn; undefined when there is none. Errors: FILE_IO. */
 export function digestFileSync(file: string): FileDigest | undefined {
+  const descriptor = openIfExists(file)
+  if (descriptor === undefined) return undefined
   try {
-    const descriptor = fs.openSync(file, fs.constants.O_RDONLY)
-    try {
-      return digestDescriptor(descriptor)
-    } finally {
-      fs.closeSync(descriptor)
-    }
+    return digestDescriptor(descriptor)
   } catch (caught) {
-    if (isErrno(caught, 'ENOENT', 'ENOTDIR')) return undefined
     throw toReleaseError(caught)
+  } finally {
+    fs.closeSync(descriptor)
   }
 }
 

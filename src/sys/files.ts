@@ -45,6 +45,30 @@ export function removeFile(file: string): void {
   }
 }
 
+/**
+ * Open a file to read it; undefined when there is none.
+ *
+ * Errors: FILE_IO, also for what is there instead of a file: a folder would fail without its name, a pipe would be waited for.
+ */
+export function openIfExists(file: string): number | undefined {
+  const descriptor = tryOpen(file)
+  if (descriptor === undefined || fs.fstatSync(descriptor).isFile()) return descriptor
+  fs.closeSync(descriptor)
+  throw new ReleaseError('FILE_IO', `${file} is no file`, {
+    hint: 'find out who put something else there, and remove that',
+    details: { path: file },
+  })
+}
+
+function tryOpen(file: string): number | undefined {
+  try {
+    return fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+  } catch (caught) {
+    if (isErrno(caught, 'ENOENT', 'ENOTDIR')) return undefined
+    throw toReleaseError(caught)
+  }
+}
+
 /** Read the whole of a file. Errors: FILE_IO. */
 export function readFile(file: string): Buffer {
   try {

@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 import { Digester, digestOf } from '../../core/digest.ts'
-import { isErrno, toReleaseError } from '../../core/error.ts'
+import { toReleaseError } from '../../core/error.ts'
+import { openIfExists } from '../../sys/files.ts'
 import type { StoredObject } from '../target.ts'
 import { nothingThere, tooLarge } from './conflict.ts'
 
@@ -117,15 +118,6 @@ async function* pieces(descriptor: number): AsyncGenerator<Uint8Array> {
     if (fs.fstatSync(descriptor).size <= pieceBytes) yield fs.readFileSync(descriptor)
     else yield* fs.createReadStream('', { fd: descriptor, autoClose: false, highWaterMark: pieceBytes })
   } catch (caught) {
-    throw toReleaseError(caught)
-  }
-}
-
-function openIfExists(file: string): number | undefined {
-  try {
-    return fs.openSync(file, fs.constants.O_RDONLY)
-  } catch (caught) {
-    if (isErrno(caught, 'ENOENT', 'ENOTDIR')) return undefined
     throw toReleaseError(caught)
   }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -26,6 +27,12 @@ describe('digestFileSync', () => {
     expect(digestFileSync(`${file}-not`)).toBeUndefined()
     expect(digestFileSync(`${file}/below`)).toBeUndefined()
     expect(codeOf(() => digestFileSync(path.dirname(file)))).toBe('FILE_IO')
+  })
+
+  it('names what is there instead of a file, and waits for no pipe', () => {
+    const pipe = path.join(tempFolder(), 'pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const place of [pipe, path.dirname(pipe)]) expect(() => digestFileSync(place)).toThrow(`${place} is no file`)
   })
 })
 
