@@ -77,11 +77,21 @@ export class S3Store {
   }
 
   #connect(): Promise<S3Connection> {
-    this.#connection ??= import('@aws-sdk/client-s3').then(sdk => ({
-      sdk,
-      client: new sdk.S3Client(this.#configuration),
-    }))
+    this.#connection ??= this.#open()
     return this.#connection
+  }
+
+  async #open(): Promise<S3Connection> {
+    const sdk = await import('@aws-sdk/client-s3')
+    const client = new sdk.S3Client(this.#configuration)
+    // Asked for by itself: what a request fails with does not tell this from other failures.
+    await client.config.region().catch((cause: unknown) => {
+      throw new ReleaseError('TARGET_UNKNOWN', `no region is known for ${this.name}`, {
+        hint: 'add ?region=REGION to the address, or set AWS_REGION',
+        cause,
+      })
+    })
+    return { sdk, client }
   }
 }
 
@@ -100,11 +110,17 @@ const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/
 function prefixOf(place: URL): string {
   try {
     const prefix = decodeURIComponent(place.pathname).replace(/^\/+|\/+$/g, '')
+    if (place.port + place.hash !== '')
+      throw strangePlace(place, 'has a port or a fragment; a server is named by endpoint=')
     if (bucketName.test(place.hostname) && (prefix === '' || isRelativePath(prefix))) return prefix
   } catch (caught) {
     if (!(caught instanceof URIError)) throw caught
   }
-  throw new ReleaseError('TARGET_UNKNOWN', `s3://${place.hostname}${place.pathname} names no bucket and prefix`)
+  throw strangePlace(place, 'names no bucket and prefix')
+}
+
+function strangePlace({ hostname, pathname }: URL, why: string): ReleaseError {
+  return new ReleaseError('TARGET_UNKNOWN', `s3://${hostname}${pathname} ${why}`)
 }
 
 const knownSettings: readonly string[] = ['endpoint', 'region', 'path-style']
@@ -118,6 +134,10 @@ function configurationOf(name: string, place: URL, environment: Environment): Sd
       `${name} has the setting ${unknown}, known are ${knownSettings.join(', ')}`,
     )
   }
+  const style = settings.get('path-style') ?? '0'
+  if (style !== '0' && style !== '1') {
+    throw new ReleaseError('TARGET_UNKNOWN', `${name} has path-style=${style}, expected 0 or 1`)
+  }
   const endpoint = endpointOf(name, settings.get('endpoint'))
   // Servers of one's own have no regions, but signatures name one.
   const region =
@@ -126,7 +146,7 @@ function configurationOf(name: string, place: URL, environment: Environment): Sd
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     ...credentialsOf(environment),
-    forcePathStyle: settings.get('path-style') === '1',
+    forcePathStyle: style === '1',
     maxAttempts: longestAttempts,
     // Objects are sent with their own SHA-256 and digested when they are read: no other sums are wanted.
     requestChecksumCalculation: 'WHEN_REQUIRED',

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openTarget } from '../../../../src/repository/targets/open.ts'
 import { codeOf } from '../../../support/codes.ts'
 
@@ -26,6 +26,9 @@ describe('a place', () => {
     's3://bucket/x?endpoint=nowhere',
     's3://bucket/x?endpoint=https://u:s3cret@s.example',
     's3://bucket/%zz',
+    's3://bucket:9000/x?endpoint=https://s.example',
+    's3://bucket/x?endpoint=https://s.example#top',
+    's3://bucket/x?endpoint=https://s.example&path-style=true',
     'file://a.example/x',
   ])('%s is none', place => {
     let told = ''
@@ -39,6 +42,17 @@ describe('a place', () => {
     })
     expect(code).toBe('TARGET_UNKNOWN')
     expect(told).not.toContain('s3cret')
+  })
+
+  it('in the cloud has a region, which is not guessed', async () => {
+    // The library looks by itself where the machine may have one.
+    vi.stubEnv('AWS_REGION', undefined)
+    for (const file of ['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE']) vi.stubEnv(file, '/dev/null')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    await expect(open('s3://bucket/x').head('a')).rejects.toMatchObject({
+      code: 'TARGET_UNKNOWN',
+      hint: expect.stringContaining('region='),
+    })
   })
 
   it.each(['s3://u:s3cret@bucket/x', 's3://bucket/x?endpoint=http://s.example', 'https://u:s3cret@a.example/'])(
