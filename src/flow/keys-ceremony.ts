@@ -75,7 +75,8 @@ export interface KeysSignOptions {
 /**
  * Sign a payload with the keys of a folder, far from any repository.
  *
- * The change is shown as the bytes say it. A root that this folder trusts already must be the payload's, or the one before it.
+ * The change is shown as the bytes say it. A root that this folder trusts already must be the payload's, or the one before it; the first
+ * that it meets is taken as it comes, once, and shown.
  * Errors: DOCUMENT_INVALID, TRUST_PIN (the payload follows another root), KEY_MISMATCH (no key here may sign it), KEY_PASSPHRASE.
  */
 export async function signPayloadFile(options: KeysSignOptions, tools: FlowTools): Promise<void> {
@@ -90,6 +91,7 @@ export async function signPayloadFile(options: KeysSignOptions, tools: FlowTools
   const signatures = signPayload(payload, signers(payload.role))
   const output = path.resolve(options.cwd, options.output)
   writeFileAtomic(output, ceremonyText(signatures))
+  rememberRoot(payload, keys, tools)
   tools.emit({
     kind: 'run-done',
     command: 'keys sign',
@@ -102,6 +104,29 @@ export async function signPayloadFile(options: KeysSignOptions, tools: FlowTools
       digest: payloadDigest(payload),
       keys: signatures.signatures.map(({ keyid }) => keyid),
     },
+  })
+}
+
+/** So that a machine which is broken into later cannot show changes against a root of its own. */
+function rememberRoot({ root }: SigningPayload, keys: KeyFolder, { emit }: FlowTools): void {
+  const trusted = keys.trustedRoot()
+  if (root === null || root === trusted) return
+  try {
+    keys.writeTrustedRoot(Buffer.from(root))
+  } catch (caught) {
+    // Keys may be kept on a medium that cannot be written to: the signature is good all the same.
+    const isReadOnly = caught instanceof ReleaseError && ['EROFS', 'EACCES'].includes(String(caught.details.errno))
+    if (!isReadOnly) throw caught
+    emit({
+      kind: 'note',
+      message: `${keys.folder} cannot be written to, and remembers no root: compare ${digestOf(root)} with what \`release init\` told`,
+    })
+    return
+  }
+  if (trusted !== undefined) return
+  emit({
+    kind: 'note',
+    message: `trusting the root ${digestOf(root)} from now on: compare it with what \`release init\` told`,
   })
 }
 

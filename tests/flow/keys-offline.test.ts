@@ -1,28 +1,50 @@
 import fs from 'node:fs'
+import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { runProgram } from '../../src/cli/program.ts'
+import { releaseExecutable } from '../../src/cli/release-commands.ts'
 import type { KeysInitResult } from '../../src/flow/keys-init.ts'
 import type { ListedRole } from '../../src/flow/keys-list.ts'
 import type { KeysRotateResult } from '../../src/flow/keys-rotate.ts'
 import type { RepositoryInitResult } from '../../src/flow/repository-init.ts'
 import { openRepository, pinRoot } from '../../src/trust/client.ts'
 import { makeRelease } from '../support/made-release.ts'
-import { makeOperator } from '../support/operator.ts'
+import type { ToldError } from '../support/operator.ts'
+import { tempFolder } from '../support/temp.ts'
 
 /*
  * A vendor who keeps the keys of root and targets on a machine without a network, from the first command on: what is typed here is what
  * the README says. `online` is where releases are made, `offline` the other machine; only files that are named here go between them.
  */
 
-const operator = makeOperator()
-const { at } = operator
+const base = tempFolder()
+const at = (...names: readonly string[]) => path.join(base, ...names)
 const online = ['--repository', 'repository', '--keys', 'keys'] as const
 let fingerprint: string
 
-const release = (...argv: readonly string[]) => operator.succeed('online', 'release', ...argv)
+/** Type a command on a machine. In this process, for there are many. */
+async function type(machine: 'online' | 'offline', argv: readonly string[]) {
+  const lines: string[] = []
+  const stdout = { write: (text: string) => lines.push(...text.split('\n').filter(line => line !== '')) }
+  const environment = { PATH: process.env['PATH'], HOME: base }
+  const io = { stdout, stderr: { write: () => {} }, environment, cwd: at(machine) }
+  const exitCode = await runProgram(releaseExecutable, [...argv, '--json'], io)
+  process.exitCode = undefined
+  const { result, error } = JSON.parse(lines.at(-1)!) as { result?: unknown; error?: ToldError }
+  return { exitCode, result, error }
+}
+
+async function succeed(machine: 'online' | 'offline', argv: readonly string[]): Promise<unknown> {
+  const { exitCode, result, error } = await type(machine, argv)
+  expect({ exitCode, error }).toEqual({ exitCode: 0 })
+  return result
+}
+
+const release = (...argv: readonly string[]) => succeed('online', argv)
 
 /** What a person is told when it does not work. */
 async function refused(...argv: readonly string[]) {
-  const { error, exitCode } = await operator.run('online', 'release', ...argv, '--json')
+  const { error, exitCode } = await type('online', argv)
   return { ...error, exitCode }
 }
 
@@ -34,7 +56,7 @@ function carry(file: string, from: 'online' | 'offline'): void {
 async function ceremony(payload: string, folders: readonly string[], ...flags: readonly string[]): Promise<void> {
   carry(payload, 'online')
   for (const folder of folders) {
-    await operator.succeed('offline', 'release', 'keys', 'sign', payload, '--keys', folder, '-o', `${folder}.sig`)
+    await succeed('offline', ['keys', 'sign', payload, '--keys', folder, '-o', `${folder}.sig`])
     carry(`${folder}.sig`, 'offline')
   }
   await release('keys', 'import', payload, ...folders.map(folder => `${folder}.sig`), ...flags)
@@ -62,7 +84,7 @@ beforeAll(async () => {
   for (const machine of ['online', 'offline']) fs.mkdirSync(at(machine))
   const roleFlags = (...names: readonly string[]) => names.flatMap(name => ['--role', name])
   const initOffline = ['keys', 'init', '--keys', 'safe', ...roleFlags('root', 'targets'), '--export', 'safe.pub']
-  await operator.succeed('offline', 'release', ...initOffline)
+  await succeed('offline', initOffline)
   carry('safe.pub', 'offline')
   const made = await release('keys', 'init', '--keys', 'keys', ...roleFlags('snapshot', 'timestamp', 'apt'))
   expect((made as KeysInitResult).fingerprint).toBeUndefined()
@@ -80,6 +102,11 @@ beforeAll(async () => {
   ;({ fingerprint } = result)
   expect(fs.readdirSync(at('online/repository'))).toEqual([])
   await ceremony('first.payload', ['safe'], ...online)
+  // From its first signature for this root on, the other machine signs for no other.
+  const trusted = ['offline/safe', 'online/keys'].map(folder =>
+    fs.readFileSync(at(folder, 'trusted-root.json'), 'utf8'),
+  )
+  expect(trusted[0]).toBe(trusted[1])
 })
 
 describe('a repository whose root and targets are offline from the beginning', () => {
@@ -154,7 +181,7 @@ describe('a repository whose root and targets are offline from the beginning', (
   it('gets other keys of targets: trusted beside the old one, signing, then alone', async () => {
     const [old] = (await roles()).get('targets')!.keys
     const spare = ['keys', 'init', '--keys', 'spare', '--role', 'targets', '--export', 'spare.pub']
-    await operator.succeed('offline', 'release', ...spare)
+    await succeed('offline', spare)
     carry('spare.pub', 'offline')
     await release('keys', 'rotate', 'targets', '--public', 'spare.pub', '--payload', 'add.payload', ...online)
     await ceremony('add.payload', ['safe'], ...online)
@@ -163,7 +190,7 @@ describe('a repository whose root and targets are offline from the beginning', (
     await release('keys', 'revoke', old!.id, '--payload', 'drop.payload', ...online)
     carry('drop.payload', 'online')
     const signDrop = ['keys', 'sign', 'drop.payload', '--keys', 'safe', '-o', 'drop.sig']
-    await operator.succeed('offline', 'release', ...signDrop)
+    await succeed('offline', signDrop)
     carry('drop.sig', 'offline')
     const importDrop = ['keys', 'import', 'drop.payload', 'drop.sig', ...online] as const
     const told = await refused(...importDrop)
