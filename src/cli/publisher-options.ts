@@ -13,7 +13,10 @@ export interface PublisherFlags extends GlobalOptions, PassphraseFlags {
 export function withPublisher(command: Command): Command {
   return withPassphrase(
     command
-      .option('--repository <place>', 'the repository (else what `release init` set up for this clone)')
+      .option(
+        '--repository <place>',
+        'the repository (else what `release init` set up for this clone, else the only one of its recipe)',
+      )
       .option('--keys <dir>', 'the folder of the signing keys (else $CUTOVER_KEYS, else what `release init` set up)'),
   )
 }

@@ -22,7 +22,10 @@ export function releaseVerifyCommand(io: Io): Command {
     )
     .argument('<version>', 'the release to check')
     .option('--application <name>', 'the application; needed when several have a release of that version')
-    .option('--repository <dir>', 'the folder of the repository (else what `release init` set up for this clone)')
+    .option(
+      '--repository <dir>',
+      'the folder of the repository (else what `release init` set up for this clone, else the only one of its recipe)',
+    )
     .option('--keys <dir>', 'the folder of the signing keys, for the root that is trusted')
     .option('--url <url>', 'read from this address instead of the folder: a mirror, or the web server')
     .option('--fingerprint <digest>', 'the fingerprint of the root; with --url and --application no keys are needed')

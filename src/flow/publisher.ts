@@ -8,6 +8,7 @@ import { generateTufKey, type KeyFolder, openKeys } from '../repository/keys/fol
 import type { TufKeyFile } from '../repository/keys/key-file.ts'
 import { rememberState } from '../repository/keys/remember.ts'
 import { canSign, signingWith } from '../repository/keys/signing.ts'
+import { isOutlet } from '../repository/outlets/place.ts'
 import { type RepositoryView, readRepository } from '../repository/state.ts'
 import type { TargetWriter } from '../repository/target.ts'
 import { openTarget } from '../repository/targets/open.ts'
@@ -72,12 +73,26 @@ export async function findClone(options: PublisherOptions, tools: FlowTools): Pr
   }
 }
 
-/** Find the place of the repository: the flag, else the clone's configuration. Errors: USAGE. */
+/** Find the place of the repository: the flag, else the clone's configuration, else the only one that its recipe publishes to. Errors: USAGE, RECIPE_*. */
 export async function repositoryPlace(options: PublisherOptions, clone: Clone | undefined): Promise<string> {
   const given = options.repository ?? (await readSetting(clone, cloneSettings.repository))
   if (given !== undefined) return parsePlace(given, options.cwd)
-  throw new ReleaseError('USAGE', 'no repository is named, and this clone is set up for none', {
-    hint: 'name it with --repository PLACE, or run `release init DIR` once in this clone',
+  // Loaded late: where a clone is set up, its recipe is not asked.
+  const { readUploadSettings } = await import('./upload-settings.ts')
+  const { targets } = await readUploadSettings(options.cwd, clone)
+  const [only, ...others] = targets.filter(place => !isOutlet(place))
+  if (only !== undefined && others.length === 0) return parsePlace(only, options.cwd)
+  throw unnamedRepository(only === undefined ? [] : [only, ...others])
+}
+
+function unnamedRepository(places: readonly string[]): ReleaseError {
+  const what = places.length === 0 ? 'this clone is set up for none' : `the recipe has ${places.length}`
+  return new ReleaseError('USAGE', `no repository is named, and ${what}`, {
+    hint:
+      places.length === 0
+        ? 'name it with --repository PLACE, or run `release init DIR` once in this clone'
+        : `name one with --repository: ${places.join(', ')}`,
+    details: { places },
   })
 }
 

@@ -169,6 +169,19 @@ describe('a promotion', () => {
   })
 })
 
+describe('a list', () => {
+  it('is of the repository that the recipe publishes to where the clone is set up for none', async () => {
+    clone.git('config', '--unset', 'cutover.repository')
+    await expect(listed()).rejects.toMatchObject({
+      code: 'USAGE',
+      details: { places: ['first', 'second'].map(name => path.join(base, name)) },
+    })
+    writeRecipe(['first', outletPlace()])
+    await run()
+    expect((await listed()).map(release => release.version)).toEqual([version])
+  })
+})
+
 function outletPlace(): string {
   return `oci://${registry.host}/team`
 }
@@ -204,10 +217,11 @@ async function run(tools: RecordedTools = recordedTools(), more: Partial<UploadO
   return tools.result<UploadResult>()
 }
 
-async function listed(name: string): Promise<readonly Listed[]> {
+async function listed(name?: string): Promise<readonly Listed[]> {
   const tools = recordedTools()
   const { folder: cwd, environment } = clone
-  await listRepository({ cwd, environment, repository: path.join(base, name), keys: keys() }, tools)
+  const repository = name === undefined ? undefined : path.join(base, name)
+  await listRepository({ cwd, environment, repository, keys: keys() }, tools)
   return tools.result<{ releases: readonly Listed[] }>().releases
 }
 
