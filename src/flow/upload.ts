@@ -166,7 +166,7 @@ async function tell({ options, settings, release, published, tools }: UploadStat
 
 async function readSettings(state: UploadState): Promise<Outcome<string>> {
   const { cwd, environment, to, repository } = state.options
-  const named = to?.map(place => parsePlace(place, cwd))
+  const named = to === undefined ? undefined : [...new Set(to.map(place => parsePlace(place, cwd)))]
   const settings = await readUploadSettings(cwd, state.clone)
   assertUploadAnnounceable({ settings, environment })
   // A repository that is named stands for all places of the recipe.

@@ -118,9 +118,10 @@ async function fetchDigest(target: TargetReader, key: string, signal: AbortSigna
   return digester.digest()
 }
 
-/** Remove what nobody follows once the pointers have moved. Crash: the next publication removes the rest. */
+/** Remove what nobody follows once the pointers have moved, several keys at a time. Crash: the next publication removes the rest. */
 export async function sweep(publication: Publication, target: TargetWriter): Promise<void> {
-  for (const key of publication.sweep) await target.remove(key)
+  const { parallelism } = target
+  await eachInParallel(publication.sweep, { parallelism, stop: () => {} }, key => target.remove(key))
   await target.sync()
 }
 

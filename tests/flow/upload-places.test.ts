@@ -106,8 +106,9 @@ describe('an upload to several places', () => {
     expect([...registry.blobs.keys()]).toEqual([])
   })
 
-  it('holds to a bandwidth, and to the places of the command line', async () => {
-    const { places } = await run(recordedTools(), { to: [path.join(base, 'second')], bytesPerSecond: 50_000_000 })
+  it('holds to a bandwidth, and to the places of the command line, each once', async () => {
+    const second = path.join(base, 'second')
+    const { places } = await run(recordedTools(), { to: [second, second], bytesPerSecond: 50_000_000 })
     expect(places.map(({ place }) => place)).toEqual([path.join(base, 'second')])
     expect(await versionsIn('first')).toEqual([])
   })
