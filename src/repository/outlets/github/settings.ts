@@ -1,5 +1,6 @@
 import { ReleaseError } from '../../../core/error.ts'
 import type { Environment } from '../../../registry/credentials.ts'
+import { isLoopback } from '../../../registry/origin.ts'
 import { readSecret } from '../secret.ts'
 
 /** How GitHub is spoken to. */
@@ -46,9 +47,8 @@ function readTokenFile(file: string | undefined, cwd: string): string | undefine
 function parseApiUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isPlain = url?.username === '' && url.password === '' && url.search === '' && url.hash === ''
-  if (url !== undefined && isPlain && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url)))) {
-    return url
-  }
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))
+  if (url !== undefined && isPlain && isSafe) return url
   throw new ReleaseError(
     'OUTLET_INVALID',
     `GITHUB_API_URL is not an https address: ${JSON.stringify(url?.origin ?? text)}`,
@@ -56,8 +56,4 @@ function parseApiUrl(text: string): URL {
       hint: 'set GITHUB_API_URL to the address of the API, such as https://github.example.org/api/v3',
     },
   )
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
 }

@@ -5,6 +5,7 @@ import type { ReleaseRecord } from '../../../../src/payload/release-record.ts'
 import { assetName, planAssets } from '../../../../src/repository/outlets/github/assets.ts'
 import { isTrusted } from '../../../../src/repository/outlets/github/fetch.ts'
 import { renderNotes, withWarning } from '../../../../src/repository/outlets/github/render-notes.ts'
+import { readGithubSettings } from '../../../../src/repository/outlets/github/settings.ts'
 import { patienceOf } from '../../../../src/repository/outlets/github/wait.ts'
 import { codeOf } from '../../../support/codes.ts'
 import { newest } from '../../../support/outlet-tools.ts'
@@ -138,4 +139,18 @@ describe('notes', () => {
     expect(notes).toContain('see the changelog')
     expect(notes.trimEnd().endsWith(`<!-- cutover:release notes 1.0.0 ${digest} -->`)).toBe(true)
   })
+})
+
+describe('the address of the API', () => {
+  const settings = (url: string) => readGithubSettings({ GITHUB_TOKEN: 't0ken', GITHUB_API_URL: url }, '/')
+
+  it.each(['https://github.example.org/api/v3', 'http://127.0.0.1:4000', 'http://localhost/', 'http://[::1]:1/'])(
+    'may be %s',
+    url => expect(settings(url).apiUrl.href).toBe(new URL(url).href),
+  )
+
+  it.each(['http://github.example.org/', 'http://127.0.0.1.example.org/', 'https://u:p@a.example/', 'ftp://a/', 'x'])(
+    'is not %s, where the token would be seen',
+    url => expect(codeOf(() => settings(url))).toBe('OUTLET_INVALID'),
+  )
 })
