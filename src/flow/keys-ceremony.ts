@@ -25,6 +25,7 @@ import {
 } from './keys-change.ts'
 import { findClone, openPublisher, viewOf } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
+import { assertName } from './usable-name.ts'
 
 /** What to write down to be signed. */
 export interface KeysExportOptions extends KeysOptions {
@@ -37,7 +38,7 @@ export interface KeysExportOptions extends KeysOptions {
 /**
  * Write down the next root or targets, with a new date, to be signed where their keys are.
  *
- * Errors: USAGE (an application for the root), those of opening a repository.
+ * Errors: USAGE (an application for the root, a name that is none), those of opening a repository.
  */
 export async function exportPayload(options: KeysExportOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
@@ -45,6 +46,9 @@ export async function exportPayload(options: KeysExportOptions, tools: FlowTools
     throw new ReleaseError('USAGE', 'applications are delegated by targets, not by the root', {
       hint: 'write --role targets',
     })
+  }
+  for (const application of options.applications) {
+    assertName(application, 'write --application as the recipe writes the name of the application')
   }
   const publisher = await openPublisher(options, await findClone(options, tools))
   const view = await viewOf(publisher)

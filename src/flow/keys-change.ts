@@ -5,7 +5,7 @@ import { descriptionBytes } from '../repository/description.ts'
 import { descriptionTarget } from '../repository/documents.ts'
 import type { KeyFolder } from '../repository/keys/folder.ts'
 import type { RepositoryView } from '../repository/state.ts'
-import { delegatedAuthority } from '../repository/tuf/authority.ts'
+import { delegatedAuthority, rootAuthority } from '../repository/tuf/authority.ts'
 import {
   ceremonyText,
   payloadDigest,
@@ -24,6 +24,7 @@ import {
 } from '../repository/tuf/key-change.ts'
 import { targetsPart } from '../repository/tuf/metadata.ts'
 import { nextRoot, type RootRoles, rootPart, rootRoles } from '../repository/tuf/root.ts'
+import { trustedSigners } from '../repository/tuf/signer.ts'
 import { freeVersions, type TufState } from '../repository/tuf/state.ts'
 import { summarise } from '../repository/tuf/summary.ts'
 import { writeFileAtomic } from '../sys/files.ts'
@@ -73,6 +74,17 @@ export async function publishSignatories({ publisher, command, edit }: Signatory
     }
   }
   await publishChange({ publisher, command, edit: change }, tools)
+}
+
+/** See to it that the keys here can sign a change of roles, before any key is made for it. Errors: KEY_*, naming the ceremony. */
+export function assertSignable(
+  { signing }: Publisher,
+  { tuf, description }: RepositoryView,
+  roles: readonly string[],
+): void {
+  const { signers } = signing({ nowMs: 0, lifetimesDays: description.lifetimesDays })
+  const changing = new Set(roles.map(role => (isTopLevel(role) ? 'root' : 'targets')))
+  for (const role of changing) trustedSigners(rootAuthority(tuf.root, role), { signers })
 }
 
 /** Write down a change of who signs, to be signed elsewhere. Errors: USAGE (it concerns root and targets at once). */

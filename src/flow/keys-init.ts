@@ -5,14 +5,16 @@ import { defaultScryptCost } from '../repository/keys/encryption.ts'
 import { type KeyFolder, openKeys } from '../repository/keys/folder.ts'
 import { type PublicKeyEntry, parsePublicKeys, publicKeysOf, publicKeysText } from '../repository/keys/public-keys.ts'
 import { signingWith } from '../repository/keys/signing.ts'
-import { type TopLevelRole, topLevelRoles } from '../repository/tuf/authority.ts'
+import { rootAuthority, type TopLevelRole, topLevelRoles } from '../repository/tuf/authority.ts'
 import { assemble, rootPayloadOf, type SigningPayload, signPayload } from '../repository/tuf/ceremony.ts'
 import { defaultLifetimesDays } from '../repository/tuf/expiry.ts'
 import { isTopLevel } from '../repository/tuf/key-change.ts'
 import { type RootRoles, rootPart } from '../repository/tuf/root.ts'
 import { readFile, writeFileAtomic } from '../sys/files.ts'
+import { verifyRoot } from '../trust/root.ts'
 import { roleNamed, writePayload } from './keys-change.ts'
 import type { FlowTools } from './tools.ts'
+import { assertName } from './usable-name.ts'
 
 /** Which keys to make. */
 export interface KeysInitOptions {
@@ -55,12 +57,14 @@ export async function initKeys(options: KeysInitOptions, tools: FlowTools): Prom
   const startedMs = tools.clock.elapsedMs()
   const { environment } = options
   const folder = path.resolve(options.cwd, options.keys)
+  for (const name of options.roles) assertName(name, 'name a role, an application or apt')
   const keys = openKeys(folder, {
     repository: undefined,
     create: true,
     environment,
     encryption: options.encrypt ? defaultScryptCost : undefined,
   })
+  assertNoOtherRoot(keys, options)
   const made = await makeKeys(keys, options, tools)
   const others = options.publicFiles.flatMap(file => readPublic(path.resolve(options.cwd, file)))
   if (options.exportFile !== undefined) {
@@ -89,6 +93,22 @@ export async function initKeys(options: KeysInitOptions, tools: FlowTools): Prom
     durationMs: tools.clock.elapsedMs() - startedMs,
     message: made.length === 0 ? `${folder} has these keys already` : `${folder} has ${made.length} new keys`,
     result,
+  })
+}
+
+/** Keys may be added to a folder at any time; who signs is said by the root that there is. */
+function assertNoOtherRoot(keys: KeyFolder, { thresholds, payload }: KeysInitOptions): void {
+  const trusted = keys.trustedRoot()
+  if (trusted === undefined) return
+  const root = verifyRoot(Buffer.from(trusted), keys.folder)
+  const other = topLevelRoles.find(role => {
+    const { threshold } = rootAuthority(root, role)
+    return (thresholds.get(role) ?? threshold) !== threshold
+  })
+  if (other === undefined && payload === undefined) return
+  throw new ReleaseError('USAGE', `${keys.folder} trusts a root already, which says who signs and how many must`, {
+    hint: 'change it with: release keys rotate, release keys revoke',
+    details: { path: keys.folder },
   })
 }
 

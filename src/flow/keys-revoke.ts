@@ -11,6 +11,7 @@ import { keyIdOf } from '../repository/tuf/signer.ts'
 import type { TufState } from '../repository/tuf/state.ts'
 import type { RepositoryDescription } from '../trust/layout.ts'
 import {
+  assertSignable,
   exportSignatories,
   type KeysOptions,
   publishSignatories,
@@ -48,6 +49,7 @@ export async function revokeKey(options: KeysRevokeOptions, tools: FlowTools): P
   const view = await endedView(publisher, tools)
   const revoked = await findKey(view, publisher.keys, options.key)
   const roles = await rolesTrusting(view, revoked)
+  if (options.payload === undefined) assertSignable(publisher, view, roles)
   const isExported = options.payload !== undefined && roles.length > 0
   if (roles.includes('apt')) await revokeApt({ publisher, revoked }, options, tools)
   else if (roles.length > 0) await revokeTuf({ publisher, revoked, roles }, options, tools)

@@ -11,6 +11,7 @@ import type { TufState } from '../repository/tuf/state.ts'
 import { readFile } from '../sys/files.ts'
 import type { RepositoryDescription } from '../trust/layout.ts'
 import {
+  assertSignable,
   exportSignatories,
   fileOf,
   type KeysOptions,
@@ -54,8 +55,10 @@ export interface KeysRotateResult {
 export async function rotateKey(options: KeysRotateOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
   const publisher = await openPublisher(options, await findClone(options, tools))
+  const view = await viewOf(publisher)
+  const rotation = { publisher, view }
   const result =
-    options.role === 'apt' ? await rotateApt(publisher, options, tools) : await rotateRole(publisher, options, tools)
+    options.role === 'apt' ? await rotateApt(rotation, options, tools) : await rotateRole(rotation, options, tools)
   const { role, added, removed } = result
   const rest = removed === undefined ? 'stands beside the old one' : `stands in the place of ${removed}`
   tools.emit({
@@ -68,15 +71,21 @@ export async function rotateKey(options: KeysRotateOptions, tools: FlowTools): P
   })
 }
 
+interface Rotation {
+  readonly publisher: Publisher
+  /** As the repository was at the beginning. */
+  readonly view: RepositoryView
+}
+
 async function rotateRole(
-  publisher: Publisher,
+  { publisher, view }: Rotation,
   options: KeysRotateOptions,
   tools: FlowTools,
 ): Promise<KeysRotateResult> {
   const role = roleNamed(options.role)
-  const { tuf } = await viewOf(publisher)
-  const before = signatoriesOf(tuf, role)
+  const before = signatoriesOf(view.tuf, role)
   const old = chosenKey(role, before, options.key)
+  if (options.payload === undefined) assertSignable(publisher, view, [role])
   const publicKey =
     options.publicFile === undefined
       ? newKeyHere(publisher, role, before)
@@ -110,6 +119,7 @@ function publicKeyFrom(file: string, role: string): string {
     'USAGE',
     `${file} has ${more.length + (key === undefined ? 0 : 1)} keys of ${role}, expected one`,
     {
+      hint: `make it where it is kept: release keys init --keys DIR --role ${role} --export FILE`,
       details: { path: file, role },
     },
   )
@@ -130,12 +140,12 @@ function chosenKey(role: string, { publicKeys }: Signatories, prefix: string | u
 }
 
 async function rotateApt(
-  publisher: Publisher,
+  { publisher, view }: Rotation,
   options: KeysRotateOptions,
   tools: FlowTools,
 ): Promise<KeysRotateResult> {
+  if (options.payload === undefined) assertSignable(publisher, view, ['apt'])
   const { keys } = publisher
-  const view = await viewOf(publisher)
   const { description } = view
   const known = new Set((await readAptKeys(description.aptKey)).map(({ fingerprint }) => fingerprint))
   const unused = keys.apt().find(({ fingerprint }) => !known.has(fingerprint))

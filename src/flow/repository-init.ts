@@ -37,6 +37,7 @@ import {
 import { writeServerConfiguration } from './server-configuration.ts'
 import type { FlowTools } from './tools.ts'
 import { assertUsable } from './usable-folder.ts'
+import { assertName } from './usable-name.ts'
 
 /** The repository to be made, or to get more applications. */
 export interface RepositoryInitOptions extends PublisherOptions {
@@ -141,12 +142,6 @@ function withOptions(
 
 /** What only a repository has, also one that was begun, and what an empty file system may have. */
 const repositoryEntries: ReadonlySet<string> = new Set(['.cutover', 'metadata', 'repository.json', 'lost+found'])
-
-function assertName(text: string, hint: string): void {
-  if (/^[a-z0-9][a-z0-9+.-]{1,62}$/.test(text)) return
-  const expected = 'expected 2 to 63 of a-z 0-9 + . - , a letter or digit first'
-  throw new ReleaseError('USAGE', `not a name: ${JSON.stringify(text)}, ${expected}`, { hint })
-}
 
 /** apt takes another name for an attack. */
 function assertUnmoved(

@@ -8,6 +8,7 @@ import { type ListedRole, listKeys } from '../../src/flow/keys-list.ts'
 import { type KeysRevokeResult, revokeKey } from '../../src/flow/keys-revoke.ts'
 import { type KeysRotateResult, rotateKey } from '../../src/flow/keys-rotate.ts'
 import { initRepository } from '../../src/flow/repository-init.ts'
+import { openKeys } from '../../src/repository/keys/folder.ts'
 import { openRepository, pinRoot } from '../../src/trust/client.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -114,11 +115,25 @@ describe('release keys rotate', () => {
 
   it('takes the key of a rotation that was killed before anything was published', async () => {
     await madeRepository()
-    fs.renameSync(at('keys/root.json'), at('root.json'))
-    await expect(rotate('snapshot')).rejects.toMatchObject({ code: 'KEY_MISSING' })
-    fs.renameSync(at('root.json'), at('keys/root.json'))
-    await rotate('snapshot')
+    const { keyId } = openKeys(at('keys'), { repository: undefined, create: false }).addTuf('snapshot')
+    expect(await rotate('snapshot')).toMatchObject({ added: keyId })
     expect(fs.readdirSync(at('keys')).filter(name => name.startsWith('snapshot'))).toHaveLength(1)
+  })
+
+  it.each([
+    ['root', 'root'],
+    ['snapshot', 'root'],
+    ['notes', 'targets'],
+    ['apt', 'targets'],
+  ])('makes no key of %s that cannot be signed for here', async (role, signer) => {
+    await madeRepository()
+    const [key] = await keyIds(role)
+    fs.renameSync(at(`keys/${signer}.json`), at('kept.json'))
+    const before = fs.readdirSync(at('keys'))
+    const refused = { code: 'KEY_MISSING', hint: expect.stringContaining('--payload FILE') }
+    await expect(rotate(role)).rejects.toMatchObject(refused)
+    if (role !== 'apt') await expect(revoke(key!, { replace: true })).rejects.toMatchObject(refused)
+    expect(fs.readdirSync(at('keys'))).toEqual(before)
   })
 
   it('has apt signed with both keys, and named in Signed-By, until the old one is revoked', async () => {
@@ -240,6 +255,19 @@ describe('a ceremony in files', () => {
     }
     expect(await look()).toMatchObject({ root: 2, targets: 2 })
     expect(await keyIds('ping')).toHaveLength(1)
+  })
+
+  it('has no say in what is no name, or once there is a root', async () => {
+    await madeRepository()
+    const strange = exportPayload(
+      { ...places(), role: 'targets', payload: 'x', applications: ['../x'] },
+      recordedTools(),
+    )
+    await expect(strange).rejects.toMatchObject({ code: 'USAGE' })
+    await expect(init({ keys: 'more', roles: ['../x'] })).rejects.toMatchObject({ code: 'USAGE' })
+    expect(fs.existsSync(at('more'))).toBe(false)
+    const late = init({ keys: 'keys', thresholds: new Map([['root', 2]]) })
+    await expect(late).rejects.toMatchObject({ code: 'USAGE' })
   })
 
   it('refuses what is not what it seems', async () => {

@@ -148,7 +148,7 @@ export function signPayload(payload: SigningPayload, signers: readonly TufSigner
     throw new ReleaseError(
       'KEY_MISMATCH',
       `none of the keys here signs for ${payload.role}, expected one of ${[...new Set(trusted)].join(', ')}`,
-      { details: { role: payload.role, trusted } },
+      { hint: 'give the folder that has one of them with --keys', details: { role: payload.role, trusted } },
     )
   }
   const bytes = Buffer.from(payload.signed)
@@ -209,16 +209,24 @@ function parsePart(text: string, place: string): Readonly<Record<string, unknown
   try {
     value = JSON.parse(text)
   } catch (caught) {
-    throw new ReleaseError('DOCUMENT_INVALID', `${place} is not JSON`, { cause: caught, details: { path: place } })
+    throw new ReleaseError('DOCUMENT_INVALID', `${place} is not JSON`, {
+      hint: ownFilesHint,
+      cause: caught,
+      details: { path: place },
+    })
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw invalid(place)
 }
 
+const ownFilesHint =
+  'give the payload that `release keys export` or --payload wrote, and the signatures that `release keys sign` wrote'
+
 const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === 'string'
 
 function invalid(place: string): ReleaseError {
   return new ReleaseError('DOCUMENT_INVALID', `${place} is not what \`release keys\` writes`, {
+    hint: ownFilesHint,
     details: { path: place },
   })
 }
