@@ -1,9 +1,13 @@
+import { ReleaseError } from '../core/error.ts'
+import { known } from '../core/step.ts'
 import { type HeadMove, headMoves } from '../repository/channels.ts'
+import type { MovedRelease } from '../repository/outlets/outlet.ts'
 import { isOutlet } from '../repository/outlets/place.ts'
 import { movedVersions, standingOf } from '../repository/outlets/standing.ts'
 import { applicationsOf, type RepositoryView, readRecord } from '../repository/state.ts'
 import type { ReleaseIndex } from '../trust/layout.ts'
 import { type ApplicationOptions, chooseApplication } from './chosen-application.ts'
+import { attemptsAt, failuresText, type PlaceFailure } from './each-place.ts'
 import { publishChange } from './publish-change.ts'
 import { type Clone, findClone, openPublisher, type Publisher } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
@@ -41,35 +45,81 @@ export interface ReleaseEdit {
  * Change what the list of an application's releases says of one, and publish that everywhere at once.
  *
  * Shape: in every repository that the recipe publishes to, one after the other, then at its outlets; a repository that is named stands
- * for all of them. Post: a second run finds nothing to do. Errors: those of the edit, of choosing the application and of publishing.
+ * for all of them. Post: a second run finds nothing to do. Errors: those of the edit, of choosing the application and of publishing;
+ * CHANGE_PARTIAL when some of several places failed: the others have the change.
  */
 export async function editRelease(options: ReleaseOptions, edit: ReleaseEdit, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
   const { command } = edit
   tools.emit({ kind: 'run-started', command, subject: options.version, steps: [] })
-  const clone = await findClone(options, tools)
-  const targets = options.repository === undefined ? (await readUploadSettings(options.cwd, clone)).targets : []
-  const repositories = targets.filter(place => !isOutlet(place))
-  const edited: EditedRepository[] = []
-  for (const place of repositories.length === 0 ? [options.repository] : repositories) {
-    const publisher = await openPublisher({ ...options, repository: place }, clone)
-    edited.push(await editRepository(publisher, { options, clone, edit }, tools))
-  }
-  const [first] = edited
-  if (first === undefined) throw new Error('there is always a repository')
-  const outlets = targets.filter(isOutlet)
-  if (outlets.length > 0) await tellOutlets(first, { ...options, places: outlets }, tools)
-  const { application, moves, message } = first
-  tellMoves(application, moves, tools)
-  const result: EditResult = { application, version: options.version, moves }
+  const edited = await editEverywhere(options, edit, tools)
+  const told = mostTelling(edited)
   tools.emit({
     kind: 'run-done',
     command,
-    changed: edited.some(({ before, index }) => index !== before),
+    changed: isChanged(told),
     durationMs: tools.clock.elapsedMs() - startedMs,
-    message: `${application} ${options.version} ${message}`,
-    result,
+    message: `${told.application} ${options.version} ${told.message}`,
+    result: { application: told.application, version: options.version, moves: told.moves } satisfies EditResult,
   })
+}
+
+/** A release that must not be offered any more is withdrawn wherever that is possible, whatever place is out of reach. */
+async function editEverywhere(
+  options: ReleaseOptions,
+  edit: ReleaseEdit,
+  tools: FlowTools,
+): Promise<readonly EditedRepository[]> {
+  const clone = await findClone(options, tools)
+  const targets = options.repository === undefined ? (await readUploadSettings(options.cwd, clone)).targets : []
+  const [outlets, repositories] = [targets.filter(isOutlet), targets.filter(place => !isOutlet(place))]
+  const places = repositories.length === 0 ? [options.repository] : repositories
+  const edited: EditedRepository[] = []
+  const { failures, attempt } = attemptsAt(places.length + outlets.length, tools)
+  for (const place of places) {
+    await attempt(place ?? 'the repository', async () => {
+      const publisher = await openPublisher({ ...options, repository: place }, clone)
+      edited.push(await editRepository(publisher, { options, clone, edit }, tools))
+    })
+  }
+  // What all places refuse is refused for one reason.
+  if (edited.length === 0) throw known(failures[0]).error
+  const told = mostTelling(edited)
+  tellMoves(told, tools)
+  const moved = outlets.length === 0 ? [] : await movedReleases(told, options.version)
+  for (const place of outlets) {
+    await attempt(place, () => moveAtOutlets({ ...options, places: [place] }, moved, tools))
+  }
+  if (failures.length > 0) throw partialError(told, options.version, { edit, edited, failures })
+  return edited
+}
+
+const isChanged = ({ before, index }: EditedRepository): boolean => index !== before
+
+/** A second run finds only what was left to do: that is what it tells. */
+function mostTelling(edited: readonly EditedRepository[]): EditedRepository {
+  return known(edited.find(isChanged) ?? edited[0])
+}
+
+function partialError(
+  { application }: EditedRepository,
+  version: string,
+  {
+    edit,
+    edited,
+    failures,
+  }: {
+    readonly edit: ReleaseEdit
+    readonly edited: readonly EditedRepository[]
+    readonly failures: readonly PlaceFailure[]
+  },
+): ReleaseError {
+  const changed = edited.map(({ view }) => view.target.name)
+  return new ReleaseError(
+    'CHANGE_PARTIAL',
+    `${edit.command} ${application} ${version} failed at ${failuresText(failures)}; it is done at ${changed.join(', ')}`,
+    { cause: failures[0]?.error, details: { failed: failures.map(({ place }) => place), changed } },
+  )
 }
 
 /** What an edit came to in one repository. */
@@ -111,25 +161,23 @@ async function editRepository(
 }
 
 /** The release itself is told of in any case: an earlier run may have been killed before it came to the outlets. */
-async function tellOutlets(
+async function movedReleases(
   { view, application, before, index }: EditedRepository,
-  options: ReleaseOptions & { readonly places: readonly string[] },
-  tools: FlowTools,
-): Promise<void> {
+  version: string,
+): Promise<readonly MovedRelease[]> {
   const { channels } = view.description
-  const versions = new Set([...movedVersions(before, index, channels), options.version])
-  const moved = await Promise.all(
+  const versions = new Set([...movedVersions(before, index, channels), version])
+  return await Promise.all(
     index.releases
-      .filter(({ version }) => versions.has(version))
+      .filter(listed => versions.has(listed.version))
       .map(async listed => ({
         record: await readRecord(view.target, application, listed),
         standing: standingOf(index, listed.version, channels),
       })),
   )
-  await moveAtOutlets(options, moved, tools)
 }
 
-function tellMoves(application: string, moves: readonly HeadMove[], { emit }: FlowTools): void {
+function tellMoves({ application, moves }: EditedRepository, { emit }: FlowTools): void {
   const empty = moves.filter(move => move.after === undefined).map(move => move.channel)
   if (empty.length > 0) {
     const message = `${empty.join(', ')} offers no release of ${application} any more`

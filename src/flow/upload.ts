@@ -1,10 +1,11 @@
-import { ReleaseError, toReleaseError } from '../core/error.ts'
+import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { known, runSteps, type Step } from '../core/step.ts'
 import { newestCut, type ReadyRelease, readCut } from '../repository/dist.ts'
 import { isOutlet } from '../repository/outlets/place.ts'
 import { RateLimit } from '../sys/rate-limit.ts'
+import { attemptsAt, failuresText, type PlaceFailure } from './each-place.ts'
 import { type Clone, distFolderOf, findClone, type PublisherOptions, parsePlace } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 import { announceUpload, assertUploadAnnounceable } from './upload-announce.ts'
@@ -81,33 +82,21 @@ async function uploadEverywhere(state: UploadState): Promise<readonly UploadedPl
   const repositories: readonly (string | undefined)[] =
     targets.length === 0 ? [undefined] : targets.filter(place => !isOutlet(place))
   const uploaded: UploadedPlace[] = []
-  const failures: { readonly place: string; readonly error: ReleaseError }[] = []
-  const attempt = async (place: string, run: () => Promise<UploadedPlace>) => {
-    try {
-      uploaded.push(await run())
-    } catch (caught) {
-      // One place is all there is: its error is the command's.
-      if (repositories.length + outlets.length === 1) throw caught
-      state.tools.signal.throwIfAborted()
-      const error = toReleaseError(caught)
-      failures.push({ place, error })
-      state.tools.emit({ kind: 'warning', code: error.code, message: `${place}: ${error.message}` })
-    }
-  }
+  const { failures, attempt } = attemptsAt(repositories.length + outlets.length, state.tools)
   for (const place of repositories) {
     await attempt(place ?? 'the repository', async () => {
       const upload = repositoryUpload(state, place, bandwidth)
       await uploadToRepository(upload)
       state.published ??= upload
       const { publisher, plan, counts } = upload
-      return { kind: 'repository', place: known(publisher).place, plan, counts }
+      uploaded.push({ kind: 'repository', place: known(publisher).place, plan, counts })
     })
   }
   for (const place of outlets) {
     await attempt(place, async () => {
       if (repositories.length > 0) assertPublished(state, place)
       const options = { ...state.options, place, bandwidth }
-      return await uploadToOutlet(options, known(state.release), state.published, state.tools)
+      uploaded.push(await uploadToOutlet(options, known(state.release), state.published, state.tools))
     })
   }
   if (failures.length > 0) throw partialError(known(state.release), uploaded, failures)
@@ -137,12 +126,11 @@ function assertPublished({ published, release }: UploadState, place: string): vo
 function partialError(
   { record }: ReadyRelease,
   uploaded: readonly UploadedPlace[],
-  failures: readonly { readonly place: string; readonly error: ReleaseError }[],
+  failures: readonly PlaceFailure[],
 ): ReleaseError {
-  const places = failures.map(({ place, error }) => `${place} (${error.code}: ${error.message})`).join('; ')
   return new ReleaseError(
     'UPLOAD_PARTIAL',
-    `${record.name} ${record.version} is not published at ${places}; it is at ${uploaded.map(({ place }) => place).join(', ') || 'no other place'}`,
+    `${record.name} ${record.version} is not published at ${failuresText(failures)}; it is at ${uploaded.map(({ place }) => place).join(', ') || 'no other place'}`,
     {
       cause: failures[0]?.error,
       details: {

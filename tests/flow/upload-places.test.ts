@@ -170,6 +170,29 @@ describe('a promotion', () => {
   })
 })
 
+describe('a promotion where one place is out of reach', () => {
+  it('is made at all others, is not 0, and only does what is left when it is run again', async () => {
+    await run()
+    const { folder: cwd, environment } = clone
+    const promote = (tools = recordedTools(), wanted = version) =>
+      promoteRelease({ cwd, environment, keys: keys(), version: wanted, channel: 'stable' }, tools)
+    fs.renameSync(path.join(base, 'first'), path.join(base, 'away'))
+    const [first, second] = ['first', 'second'].map(name => path.join(base, name))
+    await expect(promote()).rejects.toMatchObject({
+      code: 'CHANGE_PARTIAL',
+      details: { failed: [first], changed: [second] },
+    })
+    expect((await listed('second'))[0]?.channels).toContain('stable')
+    expect(tagsAtRegistry()).toContain('stable')
+    fs.renameSync(path.join(base, 'away'), path.join(base, 'first'))
+    const tools = recordedTools()
+    await promote(tools)
+    expect(tools.events.at(-1)).toMatchObject({ changed: true, result: { moves: [{ channel: 'stable' }] } })
+    expect((await listed('first'))[0]?.channels).toContain('stable')
+    await expect(promote(recordedTools(), '9.9.9')).rejects.toMatchObject({ code: 'RELEASE_UNKNOWN' })
+  })
+})
+
 describe('a list', () => {
   it('is of the repository that the recipe publishes to where the clone is set up for none', async () => {
     clone.git('config', '--unset', 'cutover.repository')

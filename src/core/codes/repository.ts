@@ -79,6 +79,12 @@ export const repositoryCodes = {
     'run the same command again: it goes on with the places that failed',
     true,
   ),
+  CHANGE_PARTIAL: entry(
+    1,
+    'What a repository says of a release was changed at some of several places only.',
+    'run the same command again: it finds the others done',
+    true,
+  ),
   TAG_PUSH: entry(
     1,
     'The tag of a release could not be pushed, and nothing was published.',
