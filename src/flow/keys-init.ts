@@ -72,9 +72,21 @@ export async function initKeys(options: KeysInitOptions, tools: FlowTools): Prom
   }
   const fingerprint = keys.trustedRoot() === undefined ? await makeRoot(keys, others, options, tools) : undefined
   const result: KeysInitResult = { keys: folder, made, ...(fingerprint === undefined ? {} : { fingerprint }) }
+  tellKeys(keys, tools)
+  tools.emit({
+    kind: 'run-done',
+    command: 'keys init',
+    changed: made.length > 0 || fingerprint !== undefined,
+    durationMs: tools.clock.elapsedMs() - startedMs,
+    message: made.length === 0 ? `${folder} has these keys already` : `${folder} has ${made.length} new keys`,
+    result,
+  })
+}
+
+function tellKeys(keys: KeyFolder, tools: FlowTools): void {
   tools.emit({
     kind: 'table',
-    title: `Keys in ${folder}`,
+    title: `Keys in ${keys.folder}`,
     columns: ['Role', 'Keys'],
     rows: keys.names().map(name => [
       name,
@@ -85,14 +97,6 @@ export async function initKeys(options: KeysInitOptions, tools: FlowTools): Prom
             .map(key => key.keyId.slice(0, 16))
             .join(' '),
     ]),
-  })
-  tools.emit({
-    kind: 'run-done',
-    command: 'keys init',
-    changed: made.length > 0 || fingerprint !== undefined,
-    durationMs: tools.clock.elapsedMs() - startedMs,
-    message: made.length === 0 ? `${folder} has these keys already` : `${folder} has ${made.length} new keys`,
-    result,
   })
 }
 
