@@ -14,5 +14,6 @@ const metafile = await bundle({ release: 'src/bin/release.ts', cutover: 'src/bin
 for (const name of ['release.js', 'cutover.js']) fs.chmodSync(path.join(folder, name), 0o755)
 fs.writeFileSync(path.join(folder, 'THIRD-PARTY.txt'), thirdPartyNotices(root, bundledPackages(metafile)))
 
-const sizeBytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0)
-process.stdout.write(`${Object.keys(metafile.outputs).length} files, ${(sizeBytes / 1024 / 1024).toFixed(1)} MiB\n`)
+const files = fs.globSync(path.join(folder, '**/*.js'))
+const sizeBytes = files.reduce((sum, file) => sum + fs.statSync(file).size, 0)
+process.stdout.write(`${files.length} files, ${(sizeBytes / 1024 / 1024).toFixed(1)} MiB\n`)

@@ -2,6 +2,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import description from '../../package.json' with { type: 'json' }
+import { mergeParts } from './merge-parts.ts'
+import { usedBuiltins } from './used-builtins.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
@@ -29,6 +31,7 @@ export async function bundle(programs: Readonly<Record<string, string>>, folder:
     platform: 'node',
     target: 'node24.15',
     chunkNames: 'parts/[name]-[hash]',
+    plugins: [usedBuiltins],
     // The library for SBOMs asks for it to write XML, does without, and is never asked for XML.
     external: ['xmlbuilder2'],
     // CommonJS packages call require for what Node brings; an ES module has none of its own.
@@ -39,6 +42,7 @@ export async function bundle(programs: Readonly<Record<string, string>>, folder:
     metafile: true,
     logLevel: 'warning',
   })
+  await mergeParts(folder, Object.keys(programs), metafile)
   const imports = Object.fromEntries(Object.entries(threads).map(([name, file]) => [name, `./${shippedAs(file)}.js`]))
   // The packages are ES modules wherever the folder is put.
   fs.writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify({ type: 'module', imports })}\n`)

@@ -1,4 +1,7 @@
-import semver from 'semver'
+// One by one: every command loads these, and all of semver takes ten times as long.
+import compareBuild from 'semver/functions/compare-build.js'
+import parse from 'semver/functions/parse.js'
+import prerelease from 'semver/functions/prerelease.js'
 import { ReleaseError } from './error.ts'
 
 /**
@@ -7,7 +10,7 @@ import { ReleaseError } from './error.ts'
  * Errors: VERSION_INVALID. Source: semver.org §2, §9, §10.
  */
 export function parseVersion(text: string): string {
-  const parsed = semver.parse(text)
+  const parsed = parse(text)
   const canonical =
     parsed === null ? undefined : parsed.version + (parsed.build.length > 0 ? `+${parsed.build.join('.')}` : '')
   if (canonical === undefined || canonical !== text) {
@@ -24,18 +27,18 @@ export function parseVersion(text: string): string {
 
 /** Tell whether {@link parseVersion} would accept the text. */
 export function isVersion(text: string): boolean {
-  const parsed = semver.parse(text)
+  const parsed = parse(text)
   return parsed !== null && parsed.version + (parsed.build.length > 0 ? `+${parsed.build.join('.')}` : '') === text
 }
 
 /** Order two versions by precedence (build metadata last, so that the order is total). */
 export function compareVersions(a: string, b: string): number {
-  return semver.compareBuild(a, b)
+  return compareBuild(a, b)
 }
 
 /** Tell whether a version comes before the release that it is named after, such as `1.2.0-rc.1`. */
 export function isPreRelease(version: string): boolean {
-  return semver.prerelease(version) !== null
+  return prerelease(version) !== null
 }
 
 /** The newest of some versions, or undefined when there is none. Pre-releases count only when asked for. */
@@ -43,13 +46,8 @@ export function newestVersion(
   versions: readonly string[],
   options: { readonly preReleases: boolean },
 ): string | undefined {
-  const eligible = versions.filter(version => options.preReleases || semver.prerelease(version) === null)
+  const eligible = versions.filter(version => options.preReleases || prerelease(version) === null)
   return eligible.toSorted(compareVersions).at(-1)
-}
-
-/** Tell whether an interpreter's version satisfies a recipe's range, such as `>=24.15`. */
-export function satisfies(version: string, range: string): boolean {
-  return semver.satisfies(version, range, { includePrerelease: true })
 }
 
 /**
@@ -94,7 +92,7 @@ export function debianVersion(
   version: string,
   options: { readonly revision?: string; readonly epoch?: number } = {},
 ): string {
-  const parsed = semver.parse(parseVersion(version))!
+  const parsed = parse(parseVersion(version))!
   const pre = parsed.prerelease.length > 0 ? `~${parsed.prerelease.join('.').replaceAll('-', '.')}` : ''
   const build = parsed.build.length > 0 ? `+${parsed.build.join('.').replaceAll('-', '.')}` : ''
   const epoch = options.epoch === undefined || options.epoch === 0 ? '' : `${options.epoch}:`

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
-import { satisfies } from '../core/version.ts'
+import { satisfies } from '../core/version-range.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
 import { tryExecute } from '../sys/exec.ts'

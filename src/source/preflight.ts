@@ -1,6 +1,6 @@
-import semver from 'semver'
+import inc from 'semver/functions/inc.js'
 import { ReleaseError } from '../core/error.ts'
-import { compareVersions, parseVersion, snapshotVersion } from '../core/version.ts'
+import { compareVersions, isPreRelease, parseVersion, snapshotVersion } from '../core/version.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { RepositoryFacts } from './facts.ts'
 
@@ -108,14 +108,14 @@ function nextPatch(releases: readonly string[]): string {
   const last = releases.at(-1)
   if (last === undefined) return '0.1.0'
   // A pre-release already comes before the release that it is made for.
-  return semver.inc(last, 'patch')!
+  return inc(last, 'patch')!
 }
 
 /** List the releases that an upgrade to a version may come from, nearest first: of a final release the final ones before it. */
 export function releasesBefore(version: string, releases: readonly string[]): readonly string[] {
-  const isFinal = semver.prerelease(version) === null
+  const isFinal = !isPreRelease(version)
   return releases
-    .filter(other => compareVersions(other, version) < 0 && (!isFinal || semver.prerelease(other) === null))
+    .filter(other => compareVersions(other, version) < 0 && (!isFinal || !isPreRelease(other)))
     .toReversed()
 }
 

@@ -48,6 +48,21 @@ it('every part loads without node_modules', () => {
   expect(loaded.status).toBe(0)
 })
 
+it('an upload loads few files, and no large library', () => {
+  const hooks = `
+    import { registerHooks } from 'node:module'
+    registerHooks({ load: (url, context, next) => (process._rawDebug(url), next(url, context)) })`
+  const program = ['--import', `data:text/javascript,${encodeURIComponent(hooks)}`, path.join(folder, 'release.js')]
+  const argv = [...program, 'upload', '1.0.0', '--dist', folder]
+  const { stderr } = spawnSync(process.execPath, argv, { cwd: path.dirname(folder), encoding: 'utf8' })
+  expect(stderr).toContain('RELEASE_NOT_CUT')
+  const loaded = stderr.match(/^file:.*$/gm) ?? []
+  expect(loaded.length).toBeLessThan(40)
+  const sizeBytes = loaded.reduce((sum, url) => sum + fs.statSync(new URL(url)).size, 0)
+  // openpgp alone would make it more.
+  expect(sizeBytes).toBeLessThan(1_200_000)
+})
+
 it('the threads that fill segments start from it, and fill', () => {
   const tree = path.join(path.dirname(folder), 'content')
   fs.writeFileSync(tree, 'content')

@@ -6,7 +6,6 @@ import {
   newestVersion,
   parseVersion,
   pythonVersion,
-  satisfies,
   snapshotVersion,
 } from '../../../src/core/version.ts'
 import { codeOf } from '../../support/codes.ts'
@@ -76,12 +75,6 @@ describe('order', () => {
     expect(newestVersion(versions, { preReleases: true })).toBe('2.0.0-rc.1')
     expect(newestVersion([], { preReleases: true })).toBeUndefined()
     expect(newestVersion(['1.0.0-rc.1'], { preReleases: false })).toBeUndefined()
-  })
-
-  it('knows ranges of interpreters, nightly ones included', () => {
-    expect(satisfies('24.15.0', '>=24.15')).toBe(true)
-    expect(satisfies('24.14.1', '>=24.15')).toBe(false)
-    expect(satisfies('27.0.0-nightly.1', '>=24.15')).toBe(true)
   })
 })
 
