@@ -3,6 +3,7 @@ import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Digest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
+import { namePattern } from '../core/name.ts'
 import { type PrefixIdentity, readIdentityIfExists } from '../prefix/identity.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { makeFolders, makePrefix } from '../prefix/make.ts'
@@ -131,7 +132,7 @@ function sortedEntries(variables: Readonly<Record<string, string>>): Readonly<Re
 }
 
 function assertName(application: string): void {
-  if (/^[a-z0-9][a-z0-9+.-]{1,62}$/.test(application)) return
+  if (namePattern.test(application)) return
   throw new ReleaseError('USAGE', `not the name of an application: ${JSON.stringify(application)}`, {
     hint: 'write --application as the repository does; its start page lists all',
   })

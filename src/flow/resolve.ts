@@ -70,7 +70,7 @@ export function resolveFromRepository(
       const index = await repository.index(application)
       const wanted = channel ?? index.defaultChannel
       if (wanted === undefined) return undefined
-      if (channel !== undefined && index.channels[channel] === undefined) throw unknownChannel(channel, index)
+      if (channel !== undefined && !Object.hasOwn(index.channels, channel)) throw unknownChannel(channel, index)
       return newestOffered(index, wanted, avoided)?.version
     },
     release: async (application, version) => {

@@ -2,6 +2,7 @@ import zlib from 'node:zlib'
 import { canonicalJson, type Json } from '../core/canonical-json.ts'
 import { type Digest, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
+import { namePattern } from '../core/name.ts'
 import { isRelativePath } from '../core/relative-path.ts'
 import { isVersion } from '../core/version.ts'
 import { largestSegmentBytes } from './chunk.ts'
@@ -106,7 +107,7 @@ export function parseManifest(bytes: Uint8Array): PayloadManifest {
   if (fields.integer('schema', 1, Number.MAX_SAFE_INTEGER) > 1) {
     throw new ReleaseError('DOCUMENT_NEWER', `the manifest has schema ${fields.integer('schema', 2, 1e9)}, expected 1`)
   }
-  fields.text('name', name => /^[a-z0-9][a-z0-9+.-]{1,62}$/.test(name))
+  fields.text('name', name => namePattern.test(name))
   fields.text('version', isVersion)
   fields.text('root', isRelativePath)
   fields.integer('sourceDateEpoch', 0, 8 ** 11 - 1)

@@ -5,8 +5,8 @@ import { compareVersions, isVersion } from '../core/version.ts'
 import { Fields } from '../payload/fields.ts'
 import type { ChannelDocument, ListedRelease, ReleaseIndex } from './layout.ts'
 
-/** A channel's name: also an apt suite and the tag of an image. */
-export const isChannelName = (name: string): boolean => /^[a-z][a-z0-9-]{0,30}$/.test(name)
+/** A channel's name: also an apt suite and the tag of an image; never a member that every object has. */
+export const isChannelName = (name: string): boolean => /^(?!constructor$)[a-z][a-z0-9-]{0,30}$/.test(name)
 
 /** The list of an application that has no release. */
 export const emptyIndex = (application: string): ReleaseIndex => ({

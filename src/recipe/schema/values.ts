@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { namePattern } from '../../core/name.ts'
 import { parseDuration } from '../../core/quantity.ts'
 import { isRelativePath } from '../../core/relative-path.ts'
 
@@ -18,9 +19,7 @@ export const folderPath = z.string().refine(text => text === '.' || isRelativePa
   message: 'expected a relative path without . or .. segments, or `.` for the folder itself',
 })
 /** A name that packages, files and units can have. */
-export const name = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9+.-]{1,62}$/, 'expected 2 to 63 of a-z 0-9 + . - , a letter or digit first')
+export const name = z.string().regex(namePattern, 'expected 2 to 63 of a-z 0-9 + . - , a letter or digit first')
 /** A name of a branch or remote. */
 export const gitName = z
   .string()
