@@ -34,7 +34,7 @@ export async function readDescription(target: TargetReader): Promise<RepositoryD
 export function parseDescription(bytes: Buffer, place: string): RepositoryDescription {
   try {
     const description = JSON.parse(bytes.toString('utf8')) as RepositoryDescription
-    checkDescription(new Fields(description, 'DOCUMENT_INVALID', repositoryFile))
+    checkDescription(new Fields(description, 'DOCUMENT_INVALID', repositoryFile), place)
     assertSettings(description)
     return description
   } catch (caught) {
@@ -76,10 +76,10 @@ function assertAddress(url: string): void {
 
 const roles = ['root', 'targets', 'application', 'snapshot', 'timestamp'] as const
 
-function checkDescription(fields: Fields): void {
+function checkDescription(fields: Fields, place: string): void {
   const schema = fields.integer('schema', 1, Number.MAX_SAFE_INTEGER)
   if (schema > 1)
-    throw new ReleaseError('DOCUMENT_NEWER', `${repositoryFile} has schema ${schema}, this version reads 1`)
+    throw new ReleaseError('DOCUMENT_NEWER', `${repositoryFile} in ${place} has schema ${schema}, this version reads 1`)
   for (const name of ['name', 'url', 'aptKey']) fields.text(name)
   fields.texts('channels')
   const lifetimes = fields.object('lifetimesDays')

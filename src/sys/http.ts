@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { ReleaseError, toReleaseError } from '../core/error.ts'
+import { ReleaseError } from '../core/error.ts'
+import { openIfExists } from './files.ts'
 
 /** A stretch of bytes, `end` not included. */
 export interface ByteRange {
@@ -77,23 +78,19 @@ export function resolveUrl(base: string, key: string): string {
 
 function openFile(url: string, range: ByteRange | undefined): Opened {
   const file = fileURLToPath(url)
-  let sizeBytes: number
-  try {
-    sizeBytes = fs.statSync(file).size
-  } catch (caught) {
-    if ((caught as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw toReleaseError(caught)
-  }
-  const stream = fs.createReadStream(file, {
-    highWaterMark: 1024 * 1024,
-    ...(range === undefined ? {} : { start: range.start, end: Math.max(range.start, range.end - 1) }),
-  })
-  const length = range === undefined ? sizeBytes : Math.max(0, Math.min(range.end, sizeBytes) - range.start)
+  const descriptor = openIfExists(file)
+  if (descriptor === undefined) return undefined
+  const { size } = fs.fstatSync(descriptor)
+  const { start, end } = range ?? { start: 0, end: size }
+  const isEmpty = end <= start
+  if (isEmpty) fs.closeSync(descriptor)
   return {
     status: range === undefined ? 200 : 206,
-    sizeBytes: length,
+    sizeBytes: Math.max(0, Math.min(end, size) - start),
     etag: undefined,
-    body: range !== undefined && range.end <= range.start ? Readable.from([]) : stream,
+    body: isEmpty
+      ? Readable.from([])
+      : fs.createReadStream(file, { fd: descriptor, start, end: end - 1, highWaterMark: 1024 * 1024 }),
   }
 }
 

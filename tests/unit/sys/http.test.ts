@@ -140,6 +140,11 @@ describe('open http:', () => {
     expect(await codeOfAsync(open('http://127.0.0.1:9/'))).toBe('HTTP_FAILED')
   })
 
+  it('names a folder in the place of a file, and a missing one is none', async () => {
+    await expect(open(pathToFileURL(folder).href)).rejects.toThrow(`${folder} is no file`)
+    expect(await open(pathToFileURL(path.join(folder, 'none')).href)).toBeUndefined()
+  })
+
   it('reads no other protocols', async () => {
     expect(await codeOfAsync(open('ftp://127.0.0.1/'))).toBe('HTTP_FAILED')
   })
