@@ -1,4 +1,5 @@
 import { ReleaseError } from '../core/error.ts'
+import { countUntil } from '../core/sorted.ts'
 import type { ListedRelease, ReleaseIndex } from '../trust/layout.ts'
 import { normalizedProject } from './artifacts.ts'
 import type { Ledger } from './ledger.ts'
@@ -21,15 +22,20 @@ export function assertUnclaimed(release: ListedRelease, index: ReleaseIndex, led
 }
 
 function assertNotAnothers(release: ListedRelease, application: string, ledger: Ledger): void {
-  const packages = new Set(release.debs.map(deb => deb.package))
-  const projects = new Set(release.python.map(file => normalizedProject(file.project)))
+  const packages = release.debs.map(deb => deb.package)
+  const projects = release.python.map(file => normalizedProject(file.project))
   for (const [name, summary] of Object.entries(ledger.applications)) {
     if (name === application) continue
-    const taken = summary.packages.find(each => packages.has(each))
+    const taken = packages.find(each => isAmong(summary.packages, each))
     if (taken !== undefined) throw claimed(`the package ${taken}`, application, release, name)
-    const project = summary.projects.find(each => projects.has(each))
+    const project = projects.find(each => isAmong(summary.projects, each))
     if (project !== undefined) throw claimed(`the project ${project}`, application, release, name)
   }
+}
+
+/** Looked for in the sorted lists of the ledger: a release has few names, the repository many. */
+function isAmong(sorted: readonly string[], name: string): boolean {
+  return sorted[countUntil(sorted.length, at => sorted[at]! < name)] === name
 }
 
 /** A dependency keeps its version, and so its name, over many releases of the application that brings it. */

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { countUntil } from '../../core/sorted.ts'
 
 /**
  * A sorted list of records as one text, cut into chunks.
@@ -106,17 +107,6 @@ function firstKeys<Key>(chunks: readonly Buffer[], list: RecordList<Key>): (at: 
     known.set(at, key)
     return key
   }
-}
-
-/** How many of the numbers from 0 to `end` come before the first that does not hold. Pre: it holds for none after that. */
-function countUntil(end: number, holds: (at: number) => boolean): number {
-  let [low, high] = [0, end]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (holds(middle)) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 function editRecords<Key>(

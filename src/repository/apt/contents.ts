@@ -1,5 +1,6 @@
 import { ReleaseError } from '../../core/error.ts'
 import { compareBytes } from '../../core/relative-path.ts'
+import { countUntil } from '../../core/sorted.ts'
 import { type Edit, findRecords, type RecordList, splitRecords } from './chunks.ts'
 import { compressedForms, plainForm } from './forms.ts'
 import { editIndex, type MadeIndex } from './index-files.ts'
@@ -89,13 +90,7 @@ function locationsOf(chunks: readonly Buffer[], packages: readonly string[]): Lo
 }
 
 function isAnyBetween(sorted: readonly string[], first: string, last: string | undefined): boolean {
-  let [low, high] = [0, sorted.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (compareBytes(sorted[middle]!, first) < 0) low = middle + 1
-    else high = middle
-  }
-  const found = sorted[low]
+  const found = sorted[countUntil(sorted.length, at => compareBytes(sorted[at]!, first) < 0)]
   return found !== undefined && (last === undefined || compareBytes(found, last) <= 0)
 }
 

@@ -66,6 +66,12 @@ describe('assertUnclaimed', () => {
     expect(codeOf(() => assertUnclaimed(own, index, ledger))).toBe('REPOSITORY_CONFLICT')
   })
 
+  it.each(['a', 'm', 'z'])('finds the package %s among many', name => {
+    const own = release('1.0.0', { debs: [{ package: name, version: '1.0.0-1', architecture: 'all' }] })
+    const ledger = ledgerOf(['a', 'b', 'm', 'y', 'z'])
+    expect(codeOf(() => assertUnclaimed(own, indexOf(), ledger))).toBe('REPOSITORY_CONFLICT')
+  })
+
   it('lets releases bring the same dependency, and snapshots what they like, for pip sees none of them', () => {
     const python = [wheel('dep-1.whl', 'dep', 'bytes')]
     const index = indexOf(release('1.0.0', { python }))
