@@ -67,19 +67,20 @@ export function recordDocument(record: ReleaseRecord, bytes: Buffer): Document {
   return immutable('metadata', recordKey(record.name, record.version, digestOf(bytes)), bytes, jsonType)
 }
 
-/** Render the files of an application that list all its releases, for those who do not read TUF. */
-export function renderListings(
+/** Render the page that lists an application's releases. It has one from its first release on, and keeps it. */
+export function renderListing(
   description: RepositoryDescription,
   index: ReleaseIndex,
   ledger: Ledger,
   rootFingerprint: Digest,
 ): readonly Document[] {
   const summary = ledger.applications[index.application]
-  return [
-    ...renderLayout(index),
-    ...renderProjects(index, summary?.projects),
-    ...(summary === undefined ? [] : [renderApplication(description, index, { summary, rootFingerprint })]),
-  ]
+  return summary === undefined ? [] : [renderApplication(description, index, { summary, rootFingerprint })]
+}
+
+/** Render the files of an application that clients of registries and of Python read. Which there are depends on its releases. */
+export function renderClientFiles(index: ReleaseIndex, ledger: Ledger): readonly Document[] {
+  return [...renderLayout(index), ...renderProjects(index, ledger.applications[index.application]?.projects)]
 }
 
 /** Render the files that list all applications. */

@@ -1,15 +1,16 @@
 import { type Digest, digestOf } from '../core/digest.ts'
 import { eachInParallel } from '../sys/parallel.ts'
-import { applicationRole, type ReleaseIndex, targetKey } from '../trust/layout.ts'
+import { applicationRole, targetKey } from '../trust/layout.ts'
 import type { RepositoryChange } from './change.ts'
 import { type Document, immutable, pointer } from './document.ts'
 import {
   applicationTargets,
   descriptionTarget,
   recordDocument,
+  renderClientFiles,
   renderFoundation,
   renderFront,
-  renderListings,
+  renderListing,
   renderRoot,
   withdrawnKeys,
 } from './documents.ts'
@@ -53,10 +54,11 @@ export async function preparePublication(
   const dated = await makeSnapshots(work, suites.states)
   const ledgerBase = { ...work.view.ledger, ...summaries(work), suites: suites.states, snapshots: dated.snapshots }
   const rootFingerprint = digestOf(tools.rootBytes)
-  const listingsOf = (index: ReleaseIndex, ledger: Ledger) =>
-    renderListings(work.description, index, ledger, rootFingerprint)
-  const listings = work.shown.flatMap(({ after }) => listingsOf(after, ledgerBase))
-  const listingsBefore = work.shown.flatMap(({ before }) => listingsOf(before, view.ledger))
+  const clientFiles = work.shown.flatMap(({ after }) => renderClientFiles(after, ledgerBase))
+  const clientFilesBefore = work.shown.flatMap(({ before }) => renderClientFiles(before, view.ledger))
+  const listings = work.shown.flatMap(({ after }) =>
+    renderListing(work.description, after, ledgerBase, rootFingerprint),
+  )
   const targets = await makeTargets(work)
   // What was replaced once may be back: a channel that is rolled back says again what it said.
   const live = new Set(targets.documents.map(({ key }) => key))
@@ -64,7 +66,7 @@ export async function preparePublication(
   const foundation = work.isFoundation ? renderFoundation(work.description, ledgerBase) : []
   const foundationBefore = work.isFoundation ? renderFoundation(view.description, view.ledger) : []
   const gone = [
-    ...withdrawnKeys([...listingsBefore, ...foundationBefore], [...listings, ...foundation]),
+    ...withdrawnKeys([...clientFilesBefore, ...foundationBefore], [...clientFiles, ...foundation]),
     ...withdrawnPages(work),
     ...(change.obsolete ?? []),
   ]
@@ -84,6 +86,7 @@ export async function preparePublication(
   const documents = [
     ...suites.documents,
     ...dated.documents,
+    ...clientFiles,
     ...listings,
     ...(await makePages(work)),
     ...addedDocuments(change),
