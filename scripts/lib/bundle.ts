@@ -2,7 +2,6 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import description from '../../package.json' with { type: 'json' }
-import { mergeParts } from './merge-parts.ts'
 import { usedBuiltins } from './used-builtins.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -42,7 +41,6 @@ export async function bundle(programs: Readonly<Record<string, string>>, folder:
     metafile: true,
     logLevel: 'warning',
   })
-  await mergeParts(folder, Object.keys(programs), metafile)
   const imports = Object.fromEntries(Object.entries(threads).map(([name, file]) => [name, `./${shippedAs(file)}.js`]))
   // The packages are ES modules wherever the folder is put.
   fs.writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify({ type: 'module', imports })}\n`)

@@ -5,7 +5,7 @@ import { assertNodeVersion } from '../sys/node-version.ts'
 assertNodeVersion()
 enableCompileCache()
 // Imported only now, so that the cache covers everything below.
-const { endProcess, processIo } = await import('../cli/io.ts')
+const { processIo } = await import('../cli/io.ts')
 const { runProgram } = await import('../cli/program.ts')
 const { releaseExecutable } = await import('../cli/release-commands.ts')
-await endProcess(await runProgram(releaseExecutable, process.argv.slice(2), processIo()))
+process.exitCode = await runProgram(releaseExecutable, process.argv.slice(2), processIo())

@@ -40,17 +40,6 @@ export function processIo(): Io {
   return { stdout: process.stdout, stderr: process.stderr, environment: process.env, cwd: currentFolder() }
 }
 
-/**
- * End the process as soon as all of its output is written: what Node takes apart otherwise, piece by piece, goes with the process.
- *
- * Pre: everything that was begun has ended.
- */
-export async function endProcess(exitCode: number): Promise<never> {
-  const written = (output: NodeJS.WriteStream) => new Promise<void>(resolve => output.write('', () => resolve()))
-  await Promise.all([written(process.stdout), written(process.stderr)])
-  process.exit(exitCode)
-}
-
 function tellUnwritten(name: string, caught: Error): void {
   process.exitCode ||= 1
   const { code, message, hint } = toReleaseError(caught)

@@ -1,5 +1,5 @@
 import { ReleaseError } from '../core/error.ts'
-import { renderKeyring } from '../repository/apt/keyring.ts'
+import { renderKeyring } from '../repository/apt/sign.ts'
 import type { RepositoryChange } from '../repository/change.ts'
 import { readAptKeys } from '../repository/keys/apt-keys.ts'
 import { parsePublicKeys } from '../repository/keys/public-keys.ts'

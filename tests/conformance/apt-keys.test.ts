@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { generateAptKey, renderKeyring } from '../../src/repository/apt/keyring.ts'
+import { generateAptKey, renderKeyring } from '../../src/repository/apt/sign.ts'
 import type { AptKeyFile } from '../../src/repository/keys/key-file.ts'
 import { execute, tryExecute } from '../../src/sys/exec.ts'
 import { type AptArchive, serveArchive } from '../support/apt-archive.ts'

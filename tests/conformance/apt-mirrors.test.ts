@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { renderKeyring } from '../../src/repository/apt/keyring.ts'
+import { renderKeyring } from '../../src/repository/apt/sign.ts'
 import { execute } from '../../src/sys/exec.ts'
 import { type AptArchive, buildDeb, serveArchive } from '../support/apt-archive.ts'
 import { tempFolder } from '../support/temp.ts'

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { ReleaseError } from '../../src/core/error.ts'
-import { generateAptKey, renderKeyring } from '../../src/repository/apt/keyring.ts'
+import { generateAptKey, renderKeyring } from '../../src/repository/apt/sign.ts'
 import type { AptPackage, AptPackageKey, SuiteState } from '../../src/repository/apt/state.ts'
 import { type NextSuite, nextSuite, type ReadFile, type SuiteChange } from '../../src/repository/apt/suite.ts'
 import type { Document } from '../../src/repository/document.ts'

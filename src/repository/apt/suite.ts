@@ -11,7 +11,6 @@ import { fileOf, isSameGeneration, type MadeIndex, unreadable } from './index-fi
 import type { IndexChange } from './indexes.ts'
 import { makePackages } from './packages.ts'
 import { releaseDateMs, renderRelease } from './release.ts'
-import { signRelease } from './sign.ts'
 import {
   type AptPackage,
   type AptPackageKey,
@@ -75,7 +74,7 @@ export async function nextSuite(change: SuiteChange): Promise<NextSuite> {
   const notAutomatic = before?.notAutomatic ?? suite !== description.channels.at(-1)
   const signedBy = keys.map(key => key.fingerprint)
   const text = { suite, description, dateMs, notAutomatic, architectures, components, indexes, signedBy }
-  const files = releaseFiles(renderRelease(text), keys, dateMs)
+  const files = await releaseFiles(renderRelease(text), keys, dateMs)
   const state: SuiteState = {
     dateMs,
     notAutomatic,
@@ -185,12 +184,14 @@ const mediaTypes: ReadonlyMap<string, string> = new Map(
 )
 
 /** Sign a Release file. */
-function releaseFiles(
+async function releaseFiles(
   text: string,
   keys: readonly AptKeyFile[],
   dateMs: number,
-): Readonly<Record<ReleaseFileName, Buffer>> {
-  const { inRelease, detached } = signRelease(text, keys, dateMs)
+): Promise<Readonly<Record<ReleaseFileName, Buffer>>> {
+  // The library is large: what signs nothing goes without it.
+  const { signRelease } = await import('./sign.ts')
+  const { inRelease, detached } = await signRelease(text, keys, dateMs)
   return { Release: Buffer.from(text), 'Release.gpg': Buffer.from(detached), InRelease: Buffer.from(inRelease) }
 }
 

@@ -162,7 +162,7 @@ class Keys implements KeyFolder {
   }
 
   addApt = async (userName: string, nowMs: number): Promise<AptKeyFile> => {
-    const { generateAptKey } = await import('../apt/keyring.ts')
+    const { generateAptKey } = await import('../apt/sign.ts')
     const key = await generateAptKey(userName, nowMs)
     this.#write('apt', key.fingerprint, key)
     return key

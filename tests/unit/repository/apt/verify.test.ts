@@ -2,8 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { digestOf, hexOf } from '../../../../src/core/digest.ts'
 import { renderStanza } from '../../../../src/repository/apt/control.ts'
-import { generateAptKey, renderKeyring } from '../../../../src/repository/apt/keyring.ts'
-import { signRelease } from '../../../../src/repository/apt/sign.ts'
+import { generateAptKey, renderKeyring, signRelease } from '../../../../src/repository/apt/sign.ts'
 import { verifyListed } from '../../../../src/repository/apt/verify.ts'
 import type { AptCompression } from '../../../../src/trust/layout.ts'
 import { listedPackage, type MadeSuites, makeSuites } from '../../../support/apt-suite.ts'
@@ -27,7 +26,7 @@ function verify(made: MadeSuites, more: object = {}): Promise<void> {
 /** Sign a Release file that says something else. */
 async function resign(made: MadeSuites, change: (text: string) => string): Promise<void> {
   const text = change(made.files.get('dists/stable/Release')!.toString())
-  const { inRelease } = signRelease(text, made.keys, made.nowMs)
+  const { inRelease } = await signRelease(text, made.keys, made.nowMs)
   made.files.set('dists/stable/InRelease', Buffer.from(inRelease))
 }
 

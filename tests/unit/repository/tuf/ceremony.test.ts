@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { canonicalJson } from '../../../../src/core/canonical-json.ts'
 import { digestOf } from '../../../../src/core/digest.ts'
 import { ReleaseError } from '../../../../src/core/error.ts'
-import { generateAptKey, renderKeyring } from '../../../../src/repository/apt/keyring.ts'
+import { generateAptKey, renderKeyring } from '../../../../src/repository/apt/sign.ts'
 import { defaultSettings, descriptionBytes } from '../../../../src/repository/description.ts'
 import { descriptionTarget } from '../../../../src/repository/documents.ts'
 import {
