@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { isLoopback } from '../../registry/origin.ts'
 import type { RepositoryDescription } from '../../trust/layout.ts'
 import { hrefOf } from './html.ts'
 
@@ -23,14 +24,13 @@ export function placeOf({ url }: Pick<RepositoryDescription, 'url'>): Place {
   const address = url.replace(/\/+$/, '')
   if (address.startsWith('file:')) return { kind: 'folder', url: address, folder: fileURLToPath(address) }
   const { host, hostname, pathname, protocol } = new URL(address)
-  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
   return {
     kind: 'web',
     url: address,
     host,
     hostname,
     isBelowRoot: pathname !== '/',
-    isPlain: protocol === 'http:' && !isLoopback,
+    isPlain: protocol === 'http:' && !isLoopback(hostname),
   }
 }
 
