@@ -27,11 +27,15 @@ function compareValues(where: string, { released, rebuilt, consequences }: JsonC
     return [{ where: where.replace(/^\./, ''), ...shown(pair), ...causeOf(pair, consequences) }]
   }
   const [before, now] = members
-  const digestDiffers = before.get('.digest') !== now.get('.digest')
+  const digestDiffers = isAnotherText(before.get('.digest'), now.get('.digest'))
   return [...new Set([...before.keys(), ...now.keys()])].flatMap(key => {
     if (digestDiffers && /^\.size(Bytes)?$/.test(key)) return []
     return compareValues(`${where}${key}`, { released: before.get(key), rebuilt: now.get(key), consequences })
   })
+}
+
+function isAnotherText(released: unknown, rebuilt: unknown): boolean {
+  return typeof released === 'string' && typeof rebuilt === 'string' && released !== rebuilt
 }
 
 /** The members of two lists or two objects, by what stands for them in a path; undefined for all other values. */
@@ -61,7 +65,8 @@ function isIdentity(list: readonly unknown[], name: string): boolean {
 
 /** A digest may stand there with `sha256:` or, as in a statement of provenance, without. */
 function causeOf({ released, rebuilt }: Pair<unknown>, consequences: Consequences): Pick<Difference, 'why' | 'cause'> {
-  const full = (value: unknown) => (/^[0-9a-f]{64}$/.test(String(value)) ? `sha256:${value}` : String(value))
+  if (typeof released !== 'string' || typeof rebuilt !== 'string') return { why: '' }
+  const full = (text: string) => (/^[0-9a-f]{64}$/.test(text) ? `sha256:${text}` : text)
   const known = consequences.get(full(released))
   return known?.rebuilt === full(rebuilt) ? followsFrom(known.cause) : { why: '' }
 }

@@ -24,6 +24,14 @@ function sortedKeys(_: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+it('takes members with the names of methods, and a digest that is no text, for what they are', () => {
+  expect(compare({ a: { toString: '' } }, { a: 1 })).toEqual([
+    { where: 'a', released: '{"toString":""}', rebuilt: '1', why: '' },
+  ])
+  const differences = compare({ digest: { sha256: 'a' }, size: 1 }, { digest: { sha256: 'a' }, size: 2 })
+  expect(differences.map(({ where }) => where)).toEqual(['size'])
+})
+
 it('names what differs by its path', () => {
   expect(compare({ config: { Env: ['A=1'], User: 'a' } }, { config: { Env: ['A=1', 'B=2'], User: 'b' } })).toEqual([
     { where: 'config.Env[1]', released: 'absent', rebuilt: 'B=2', why: '' },
