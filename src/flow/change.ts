@@ -8,7 +8,8 @@ import {
   type OpEffect,
   undoTransaction,
 } from '../prefix/apply.ts'
-import { type FileEffects, fileEffects, type ReleaseOrigin } from '../prefix/effects.ts'
+import { type FileEffects, fileEffects } from '../prefix/effects.ts'
+import type { ReleaseOrigin } from '../prefix/file-change.ts'
 import type { ChangePlan, PlannedOp } from '../prefix/plan.ts'
 import type { Failure } from '../prefix/state.ts'
 import { migrationOf } from '../prefix/state.ts'

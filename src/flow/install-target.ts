@@ -1,6 +1,6 @@
 import { ReleaseError } from '../core/error.ts'
 import { compareVersions } from '../core/version.ts'
-import type { ReleaseOrigin } from '../prefix/effects.ts'
+import type { ReleaseOrigin } from '../prefix/file-change.ts'
 import { currentVersion, isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
 import { type ChangePlan, planChange } from '../prefix/plan.ts'
@@ -55,14 +55,14 @@ export async function resolveTarget(
   const documents = { recordBytes: resolved.recordBytes, manifestBytes, manifest }
   const locals = localVersions(paths, state).map(local => ({
     root: releasePaths(paths, local).root,
-    manifest: readInstalledManifest(paths, local),
+    ...readInstalledManifest(paths, local),
   }))
   return {
     version,
     from,
     recordDigest: resolved.recordDigest,
     recipe: () => recipe,
-    origin: { documents, source, locals },
+    origin: { documents, source, deltas: resolved.deltas, locals },
     releaseBytes: resolved.sizeBytes + manifestBytes.byteLength,
   }
 }

@@ -5,6 +5,7 @@ import { ReleaseError } from '../core/error.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import type { Artifact, ReleaseComponent, ReleaseRecord } from '../payload/release-record.ts'
 import type { SegmentSource } from '../payload/source.ts'
+import type { OfferedDelta } from '../prefix/file-change.ts'
 import type { ReleaseIndex } from '../trust/layout.ts'
 
 /** The payload of a component: it is read when it is asked for. */
@@ -27,6 +28,8 @@ export interface ResolvedRelease extends ResolvedPayload {
   readonly recordDigest: Digest
   /** The payload of another component; undefined when the release has none of that name. */
   readonly component: (name: string) => ResolvedPayload | undefined
+  /** The delta packs that lead to the application's payload. */
+  readonly deltas: readonly OfferedDelta[]
 }
 
 /** Where releases come from. */
@@ -135,7 +138,7 @@ function resolved(options: ResolvedOptions): ResolvedRelease {
     const found = record.components.find(each => each.name === name)
     return found === undefined ? undefined : resolvedPayload(options, found)
   }
-  return { record, recordBytes, recordDigest, component, ...resolvedPayload(options, application) }
+  return { record, recordBytes, recordDigest, component, deltas: [], ...resolvedPayload(options, application) }
 }
 
 function resolvedPayload(options: ResolvedOptions, component: ReleaseComponent): ResolvedPayload {

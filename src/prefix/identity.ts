@@ -2,6 +2,7 @@ import { stableJson } from '../core/canonical-json.ts'
 import { ReleaseError } from '../core/error.ts'
 import { parseJson, readTextIfExists, writeFileAtomic } from '../sys/files.ts'
 import type { PrefixPaths } from './layout.ts'
+import type { PrefixSettings } from './settings.ts'
 
 /** What a prefix is for. Shape: `prefix.json`, written once by `cutover init`. */
 export interface PrefixIdentity {
@@ -17,6 +18,7 @@ export interface PrefixIdentity {
   readonly gateMode?: 'proxy' | 'handover'
   /** Replaces variables of the environment, such as PORT. */
   readonly variables: Readonly<Record<string, string>>
+  readonly settings?: PrefixSettings
 }
 
 /** Read what a prefix is for. Errors: PREFIX_UNKNOWN (no prefix there), DOCUMENT_INVALID, DOCUMENT_NEWER. */

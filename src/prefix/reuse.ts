@@ -10,6 +10,8 @@ type File = FileEntry & { readonly type: 'file' }
 /** A release on this machine that files can be taken from. */
 export interface LocalRelease {
   readonly root: string
+  /** The digest of its manifest as it was fetched: what a delta pack starts from is named by it. */
+  readonly manifestDigest: Digest
   readonly manifest: PayloadManifest
 }
 

@@ -20,6 +20,8 @@ const domainEdges: Readonly<Record<string, readonly string[]>> = {
   // A registry of images is one of the places that a release is published to.
   repository: ['payload', 'envelope', 'evidence', 'trust', 'registry'],
   registry: [],
+  // Where the bytes of a release can be fetched: in whatever envelope, from whatever kind of place.
+  mirror: ['payload', 'trust', 'registry'],
   prefix: ['recipe', 'payload', 'trust'],
   gate: ['recipe'],
   service: ['recipe'],
