@@ -33,7 +33,7 @@ export type Opened = OpenedBody | undefined
 const defaultIdleTimeoutMs = 30_000
 
 /**
- * Open `http(s):` or `file:` for reading, the whole or one range.
+ * Open `http(s):`, `file:` or a file in a bundle (`bundle:`, see bundle-file.ts) for reading, the whole or one range.
  *
  * Post: a server without ranges answers 200 with the whole; the caller decides what to do with it.
  * Errors: HTTP_FAILED (address, status, connection cut, no bytes for `idleTimeoutMs`), FILE_IO.
@@ -43,6 +43,8 @@ export async function open(url: string, options: OpenOptions = {}): Promise<Open
   const protocol = url.slice(0, url.indexOf(':') + 1)
   if (protocol === 'file:') return openFile(url, options.range)
   if (protocol === 'http:' || protocol === 'https:') return openHttp(url, options)
+  // Loaded late: hardly any command reads a bundle.
+  if (protocol === 'bundle:') return (await import('./bundle-file.ts')).openBundleEntry(url, options.range)
   throw new ReleaseError('HTTP_FAILED', `${url} has a protocol that cannot be read`, {
     hint: 'use http:, https: or file:',
     details: { url },

@@ -38,5 +38,15 @@ export const trustCodes = {
     'try again; if it stays, the repository is incomplete: try another mirror or ask the vendor',
     true,
   ),
+  BUNDLE_UNKNOWN: entry(
+    1,
+    'There is no offline bundle at a path.',
+    'check the path; `release bundle --output FILE` makes a bundle',
+  ),
+  BUNDLE_INVALID: entry(
+    3,
+    'A file is no offline bundle, or is damaged.',
+    'copy it again, or make it again with `release bundle`',
+  ),
   RELEASE_UNKNOWN: entry(1, 'A repository has no such release.', 'run `release list` or choose a version that exists'),
 } as const satisfies ErrorEntries
