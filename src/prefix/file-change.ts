@@ -4,15 +4,16 @@ import type { SegmentSource } from '../payload/source.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
 import type { PrefixIdentity } from './identity.ts'
 import type { PrefixPaths } from './layout.ts'
-import type { LocalRelease } from './reuse.ts'
+import type { LocalRelease } from './local-release.ts'
 import type { StagedDocuments } from './stage.ts'
 
 /** A delta pack that leads to a release: who has the release it starts from can have it fetched. */
 export interface OfferedDelta {
   readonly fromVersion: string
-  /** The digest of that release's manifest. */
+  /** The digest of that release's manifest as canonical JSON. */
   readonly fromManifest: Digest
   readonly sizeBytes: number
+  readonly digest: Digest
   /**
    * Fetch it into a file that is not there yet. Post: the file has the digest of the release record; returns how many bytes came.
    * Errors: SEGMENT_MISSING, SEGMENT_SHORT, SEGMENT_DIGEST, HTTP_FAILED, FILE_IO, FILE_NO_SPACE, the signal's reason.

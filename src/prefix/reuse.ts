@@ -3,36 +3,35 @@ import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { type Digest, Digester } from '../core/digest.ts'
 import { isErrno, toReleaseError } from '../core/error.ts'
-import type { FileEntry, PayloadManifest } from '../payload/manifest.ts'
-
-type File = FileEntry & { readonly type: 'file' }
-
-/** A release on this machine that files can be taken from. */
-export interface LocalRelease {
-  readonly root: string
-  /** The digest of its manifest as it was fetched: what a delta pack starts from is named by it. */
-  readonly manifestDigest: Digest
-  readonly manifest: PayloadManifest
-}
+import type { PayloadManifest } from '../payload/manifest.ts'
+import { isPayloadFile, type PayloadFile } from '../payload/payload-file.ts'
+import type { LocalRelease } from './local-release.ts'
 
 /** A file of the new release and the local file that should have its content. */
 export interface ReusableFile {
-  readonly file: File
+  readonly file: PayloadFile
   readonly from: string
+  /** Nobody needs it where it is. */
+  readonly isLeftover: boolean
 }
 
 /** Find for each file of a manifest a local one with the same digest. Pure. The first release that has it is taken. */
 export function planReuse(manifest: PayloadManifest, locals: readonly LocalRelease[]): readonly ReusableFile[] {
-  const byDigest = new Map<Digest, string>()
-  for (const { root, manifest: local } of locals) {
-    for (const entry of local.files) {
-      if (entry.type === 'file' && !byDigest.has(entry.digest)) byDigest.set(entry.digest, path.join(root, entry.path))
-    }
+  const missing = new Map<Digest, PayloadFile[]>()
+  for (const file of manifest.files.filter(isPayloadFile)) {
+    const alike = missing.get(file.digest)
+    if (alike === undefined) missing.set(file.digest, [file])
+    else alike.push(file)
   }
-  return manifest.files.flatMap(file => {
-    const from = file.type === 'file' ? byDigest.get(file.digest) : undefined
-    return from === undefined || file.type !== 'file' ? [] : [{ file, from }]
-  })
+  const found = new Map<PayloadFile, ReusableFile>()
+  for (const { root, manifest: local, isLeftover = false } of locals) {
+    for (const { path: name, digest } of local?.files.filter(isPayloadFile) ?? []) {
+      for (const file of missing.get(digest) ?? []) found.set(file, { file, from: path.join(root, name), isLeftover })
+      missing.delete(digest)
+    }
+    if (missing.size === 0) break
+  }
+  return manifest.files.filter(isPayloadFile).flatMap(file => found.get(file) ?? [])
 }
 
 /** How many bytes are copied between two turns of the event loop. */
@@ -68,7 +67,7 @@ export async function reuseFiles(
   return reused
 }
 
-function copyVerified(from: string, to: string, file: File, buffer: Buffer): boolean {
+function copyVerified(from: string, to: string, file: PayloadFile, buffer: Buffer): boolean {
   try {
     return file.sizeBytes <= buffer.byteLength ? copySmall(from, to, file, buffer) : copyLarge(from, to, file, buffer)
   } catch (caught) {
@@ -77,7 +76,7 @@ function copyVerified(from: string, to: string, file: File, buffer: Buffer): boo
   }
 }
 
-function copySmall(from: string, to: string, file: File, buffer: Buffer): boolean {
+function copySmall(from: string, to: string, file: PayloadFile, buffer: Buffer): boolean {
   const content = buffer.subarray(0, readInto(from, buffer))
   if (content.byteLength !== file.sizeBytes || new Digester().update(content).digest() !== file.digest) return false
   const descriptor = fs.openSync(to, 'wx', file.mode)
@@ -90,7 +89,7 @@ function copySmall(from: string, to: string, file: File, buffer: Buffer): boolea
   return true
 }
 
-function copyLarge(from: string, to: string, file: File, buffer: Buffer): boolean {
+function copyLarge(from: string, to: string, file: PayloadFile, buffer: Buffer): boolean {
   if (!fs.lstatSync(from).isFile()) return false
   fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL)
   fs.chmodSync(to, file.mode)

@@ -1,10 +1,9 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { stableJson } from '../core/canonical-json.ts'
-import { type Digest, digestOf } from '../core/digest.ts'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
-import { type PayloadManifest, parseManifest } from '../payload/manifest.ts'
-import { readFile, removeTree, syncFileSystem, syncFolder, writeFileAtomic } from '../sys/files.ts'
+import type { PayloadManifest } from '../payload/manifest.ts'
+import { removeTree, syncFileSystem, syncFolder, writeFileAtomic } from '../sys/files.ts'
 import { currentVersion } from './installed.ts'
 import { type PrefixPaths, releasePaths } from './layout.ts'
 
@@ -87,15 +86,6 @@ export async function sealRelease(paths: PrefixPaths, version: string, manifest:
     fs.rmSync(release.incomplete, { force: true })
     syncFolder(paths.releases)
   })
-}
-
-/** Read the manifest of an installed release, with the digest of its bytes. Errors: FILE_IO, MANIFEST_INVALID, DOCUMENT_NEWER. */
-export function readInstalledManifest(
-  paths: PrefixPaths,
-  version: string,
-): { readonly manifest: PayloadManifest; readonly manifestDigest: Digest } {
-  const bytes = readFile(releasePaths(paths, version).manifest)
-  return { manifest: parseManifest(bytes), manifestDigest: digestOf(bytes) }
 }
 
 function hasShape(name: string, entry: PayloadManifest['files'][number]): boolean {
