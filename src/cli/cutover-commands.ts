@@ -33,6 +33,16 @@ export const cutoverExecutable: Executable = {
       summary: 'list what was done in a prefix',
       load: async io => (await import('./history.ts')).historyCommand(io),
     },
+    settings: {
+      summary: 'list and change what the operator decides: mirrors, limits, who is told',
+      load: async io => (await import('./settings.ts')).settingsCommand(io),
+    },
+    check: {
+      summary: 'tell a monitoring system whether all is well (0, 1, 2 or 3)',
+      // 2 would be taken for critical.
+      usageExitCode: 3,
+      load: async io => (await import('./check.ts')).checkCommand(io),
+    },
     serve: {
       summary: 'own the listening socket, run the services and be the gate',
       load: async io => (await import('./serve.ts')).serveCommand(io),

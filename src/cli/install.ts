@@ -1,12 +1,21 @@
 import { Command } from 'commander'
+import { ReleaseError } from '../core/error.ts'
+import { type MaintenanceWindow, parseWindow } from '../core/maintenance-window.ts'
 import type { Io } from './io.ts'
-import { type PrefixOptions, prefixFolder, waitLockMs, withLock } from './prefix-options.ts'
+import { durationMs, type PrefixOptions, prefixFolder, waitLockMs, withLock } from './prefix-options.ts'
 import { runCommand } from './run.ts'
 
 interface Options extends PrefixOptions {
   readonly version?: string
   readonly channel?: string
   readonly dryRun?: boolean
+  readonly allowDowngrade?: boolean
+  readonly retry?: boolean
+  readonly offline?: boolean
+  readonly splay?: string
+  readonly notBefore?: string
+  readonly notAfter?: string
+  readonly changedExitCode?: string
 }
 
 /** `cutover install`: install a version and switch to it. */
@@ -15,16 +24,54 @@ export function installCommand(io: Io): Command {
     .description('Install a version and switch to it, holding requests meanwhile; go back when it is not healthy.')
     .option('--version <version>', 'the version; the newest that has not failed here when absent')
     .option('--channel <name>', 'take the newest that this channel offers; the most stable one when absent')
-    .option('--dry-run', 'tell what would be done')
+    .option('--dry-run', 'tell what would be done: what is fetched, which operations, what clients notice')
+    .option('--allow-downgrade', 'take a version that is older than the active one')
+    .option('--retry', 'take a version that failed here before')
+    .option('--offline', 'ask nobody: only what is on this machine counts')
+    .option('--splay <duration>', 'wait at random up to so long first, so that not all servers ask at once')
+    .option('--not-before <time>', 'do nothing earlier: HH:MM of every day, or a moment such as 2026-11-21T02:00:00Z')
+    .option('--not-after <time>', 'do nothing later, nor switch later; as --not-before')
+    .option('--changed-exit-code <code>', 'the exit code when something was changed, for configuration management', '0')
   return command.action(async () => {
     const options = command.optsWithGlobals<Options>()
     process.exitCode = await runCommand(io, 'install', options, async tools => {
-      const { version, channel, dryRun } = options
+      const { version, channel, dryRun, allowDowngrade, retry, offline } = options
+      const changedExitCode = parseExitCode(options.changedExitCode)
       const { install } = await import('../flow/install.ts')
-      await install(
-        { prefix: prefixFolder(options, io), version, channel, dryRun, waitLockMs: waitLockMs(options) },
+      const { changed } = await install(
+        {
+          prefix: prefixFolder(options, io),
+          version,
+          channel,
+          dryRun,
+          allowDowngrade,
+          retry,
+          offline,
+          splayMs: durationMs('--splay', options.splay),
+          window: maintenanceWindow(options),
+          waitLockMs: waitLockMs(options),
+        },
         tools,
       )
+      return changed ? changedExitCode : 0
     })
+  })
+}
+
+function maintenanceWindow({ notBefore, notAfter }: Options): MaintenanceWindow | undefined {
+  if (notBefore === undefined && notAfter === undefined) return undefined
+  const window = parseWindow(notBefore, notAfter)
+  if (window !== undefined) return window
+  const given = [notBefore, notAfter].filter(text => text !== undefined).join(' and ')
+  throw new ReleaseError('USAGE', `--not-before and --not-after: ${given} are no maintenance window`, {
+    hint: 'write both as 02:00 and 04:30, or both as moments such as 2026-11-21T02:00:00Z, the earlier one first',
+  })
+}
+
+function parseExitCode(text: string | undefined): number {
+  const code = Number(text ?? '0')
+  if (Number.isInteger(code) && code >= 0 && code <= 125 && (code === 0 || code > 5)) return code
+  throw new ReleaseError('USAGE', `--changed-exit-code ${text} would be taken for something else`, {
+    hint: 'choose one from 6 to 125: the lower ones tell what failed',
   })
 }

@@ -26,8 +26,13 @@ export function prefixFolder(options: PrefixOptions, io: Io): string {
 
 /** How long to wait for the lock, in milliseconds. Errors: USAGE. */
 export function waitLockMs(options: PrefixOptions): number {
-  const text = options.waitLock ?? '0s'
-  const durationMs = parseDuration(text)
-  if (durationMs !== undefined) return durationMs
-  throw new ReleaseError('USAGE', `--wait-lock ${text} is not a duration`, { hint: 'write it as 30s or 2m' })
+  return durationMs('--wait-lock', options.waitLock) ?? 0
+}
+
+/** The length of time that an option is given, in milliseconds. Errors: USAGE. */
+export function durationMs(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const parsed = parseDuration(text)
+  if (parsed !== undefined) return parsed
+  throw new ReleaseError('USAGE', `${option} ${text} is not a duration`, { hint: 'write it as 30s or 2m' })
 }

@@ -7,6 +7,8 @@ import { createReport } from './report/report.ts'
 /** One command of an executable. Its module is imported only when the command is chosen. */
 export interface CommandEntry {
   readonly summary: string
+  /** The exit code when the command line is not understood; 2 when absent. */
+  readonly usageExitCode?: number
   readonly load: (io: Io) => Promise<Command>
 }
 
@@ -28,7 +30,8 @@ export async function runProgram(executable: Executable, argv: readonly string[]
     const { emit, end } = createReport(io, { json: isJsonAsked(argv) })
     emit({ kind: 'run-failed', command: executable.name, durationMs: 0, error })
     end()
-    return error.exitCode
+    const usageExitCode = chosen === undefined ? undefined : executable.commands[chosen]?.usageExitCode
+    return error.code === 'USAGE' ? (usageExitCode ?? error.exitCode) : error.exitCode
   }
   // A defect outside of any await: whatever it left half done is in an unknown state, so the process ends.
   const endOnDefect = (caught: unknown) => process.exit(report(toReleaseError(caught)))

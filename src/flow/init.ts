@@ -123,6 +123,7 @@ function mergeIdentity(paths: PrefixPaths, before: PrefixIdentity | undefined, o
     layout: 1,
     repository: options.repository,
     schema: 1,
+    ...(before?.settings === undefined ? {} : { settings: before.settings }),
     variables: sortedEntries({ ...before?.variables, ...options.variables }),
   }
 }

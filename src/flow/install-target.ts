@@ -2,9 +2,9 @@ import { ReleaseError } from '../core/error.ts'
 import { compareVersions } from '../core/version.ts'
 import type { ReleaseOrigin } from '../prefix/file-change.ts'
 import { currentVersion, isComplete, readInstalledRecipe } from '../prefix/installed.ts'
-import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
+import type { PrefixPaths } from '../prefix/layout.ts'
 import { type ChangePlan, planChange } from '../prefix/plan.ts'
-import { readInstalledManifest } from '../prefix/stage.ts'
+import { openLocalRelease } from '../prefix/local-release.ts'
 import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
 import { environmentVariables } from '../prefix/values.ts'
 import { type InstalledRecipe, parseNodeRecipe } from '../recipe/node.ts'
@@ -53,10 +53,7 @@ export async function resolveTarget(
     tools.emit({ kind: 'warning', code: error.code, message: `${place} is given up: ${error.message}` }),
   )
   const documents = { recordBytes: resolved.recordBytes, manifestBytes, manifest }
-  const locals = localVersions(paths, state).map(local => ({
-    root: releasePaths(paths, local).root,
-    ...readInstalledManifest(paths, local),
-  }))
+  const locals = localVersions(paths, state).map(local => openLocalRelease(paths, local))
   return {
     version,
     from,
@@ -115,9 +112,34 @@ export function assertAboveFloor(state: PrefixState, version: string): void {
   )
 }
 
-/** The releases that files are most likely the same in. */
+/**
+ * Refuse to go to an older version that nobody meant to go to, or that nobody says is still published.
+ *
+ * Errors: DOWNGRADE; what made the repository's metadata `stale`, for who could keep a server from newer metadata could otherwise send it back to any
+ * release that ever had a hole.
+ */
+export function assertDirection(
+  active: string | undefined,
+  version: string,
+  asked: { readonly allowDowngrade: boolean; readonly stale: ReleaseError | undefined },
+): void {
+  if (active === undefined || compareVersions(version, active) >= 0) return
+  if (!asked.allowDowngrade) {
+    throw new ReleaseError('DOWNGRADE', `${version} is older than ${active}, which is active`, {
+      hint: `cutover rollback --to ${version} where it is installed, else the same command with --allow-downgrade`,
+      details: { version, active },
+    })
+  }
+  if (asked.stale !== undefined) throw asked.stale
+}
+
+/** The releases that are here, those first that files are most likely the same in. */
 function localVersions(paths: PrefixPaths, state: PrefixState): readonly string[] {
-  return [state.active, previousVersion(state)].filter(
+  const newestFirst = [...state.releases.values()]
+    .filter(({ version }) => isUsable(state, version))
+    .toSorted((a, b) => b.installedAtMs - a.installedAtMs)
+  const likely = [state.active, previousVersion(state), ...newestFirst.map(({ version }) => version)]
+  return [...new Set(likely)].filter(
     version => version !== undefined && isComplete(paths, version),
   ) as readonly string[]
 }

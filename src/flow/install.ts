@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
+import { decideWindow, type MaintenanceWindow } from '../core/maintenance-window.ts'
 import { formatBytes, formatDuration } from '../core/quantity.ts'
 import { compareVersions, parseVersion } from '../core/version.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
@@ -8,9 +9,11 @@ import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import type { ChangePlan } from '../prefix/plan.ts'
 import { prune } from '../prefix/prune.ts'
 import { replay } from '../prefix/state.ts'
+import { delay } from '../sys/clock.ts'
 import { type BoundChange, runChange } from './change.ts'
 import {
   assertAboveFloor,
+  assertDirection,
   assertSound,
   type InstallTarget,
   isSettled,
@@ -20,6 +23,7 @@ import {
 import { type LockedPrefix, lockPrefix } from './locked-prefix.ts'
 import { recoverPrefix } from './recover.ts'
 import { type Resolver, resolveFromRepository } from './resolve.ts'
+import { resolveOffline } from './resolve-offline.ts'
 import type { FlowTools } from './tools.ts'
 
 /** What `cutover install` is asked for. */
@@ -30,7 +34,17 @@ export interface InstallOptions {
   /** Where the newest is looked for when no version is named; the most stable channel when absent. */
   readonly channel?: string | undefined
   readonly dryRun?: boolean | undefined
+  /** Take a version that is older than the active one. */
+  readonly allowDowngrade?: boolean | undefined
+  /** Take a version that failed here before. */
+  readonly retry?: boolean | undefined
+  /** Ask nobody: only what is on this machine counts. */
+  readonly offline?: boolean | undefined
   readonly waitLockMs?: number | undefined
+  /** The longest of the random waits before the repository is asked, so that not all servers ask at once. */
+  readonly splayMs?: number | undefined
+  /** When a change may be made; outside of it nothing is done. */
+  readonly window?: MaintenanceWindow | undefined
   /** Where releases come from instead of the repository of the prefix. */
   readonly resolve?: Resolver | undefined
 }
@@ -38,9 +52,11 @@ export interface InstallOptions {
 /** What an installation came to; the `result` of its last event. Units: bytes and milliseconds. */
 export interface InstallResult {
   readonly application: string
-  readonly version: string
+  readonly version: string | undefined
   readonly from: string | undefined
   readonly changed: boolean
+  /** Set when nothing was done because the maintenance window is closed; milliseconds since 1970, absent when it never opens again. */
+  readonly deferred?: { readonly untilMs?: number }
   readonly fetchedBytes: number
   readonly releaseBytes: number
   readonly reusedFiles: number
@@ -53,26 +69,32 @@ export interface InstallResult {
 /**
  * Install a version into a prefix and switch to it, or find that there is nothing to do.
  *
- * Errors: those of taking the lock, TRUST_*, RELEASE_UNKNOWN, ROLLBACK_FLOOR, PREFIX_DAMAGED; those of the operations, after everything
- * was taken back: FILE_NO_SPACE, SEGMENT_*, RUNTIME_*, SETUP_FAILED, MIGRATION_FAILED, INSTALL_UNHEALTHY; else RECOVERY_INCOMPLETE.
- * Crash: the next command finishes or undoes it; `current` names a complete version at any time.
+ * Errors: those of taking the lock, TRUST_*, RELEASE_UNKNOWN, RELEASE_AVOIDED, DOWNGRADE, OFFLINE, ROLLBACK_FLOOR, PREFIX_DAMAGED; those of the operations,
+ * after everything was taken back: FILE_NO_SPACE, SEGMENT_*, RUNTIME_*, SETUP_FAILED, MIGRATION_FAILED, INSTALL_UNHEALTHY, WINDOW_CLOSED; else
+ * RECOVERY_INCOMPLETE. Crash: the next command finishes or undoes it; `current` names a complete version at any time.
  */
 export async function install(options: InstallOptions, tools: FlowTools): Promise<InstallResult> {
   const run = beginRun(options, tools)
-  const { paths, identity, resolver } = run
+  const { paths, identity } = run
   if (options.version !== undefined) {
     parseVersion(options.version)
     if (isSettled(paths, replay(readJournal(paths.journal)), options.version)) return settled(run, options.version)
   }
+  const closed = closedWindow(run)
+  if (closed !== undefined) return closed
+  await waitSplay(run)
   const waitLockMs = options.waitLockMs ?? 0
   await using prefix = await lockPrefix({ prefix: paths.root, command: 'install', waitLockMs }, tools)
   tools.emit({ kind: 'run-started', command: 'install', subject: identity.application, steps: stepNames })
   if (options.dryRun !== true) await recoverPrefix(prefix, tools)
-  assertSound(paths, prefix.state())
-  const version = options.version ?? (await newestVersion(prefix, { resolver, channel: options.channel }, tools))
-  if (isSettled(paths, prefix.state(), version)) return settled(run, version)
-  assertAboveFloor(prefix.state(), version)
-  const target = await resolveStep(run, () => resolveTarget(prefix, version, resolver, tools))
+  const state = prefix.state()
+  assertSound(paths, state)
+  const version = options.version ?? (await newestVersion(prefix, run))
+  if (isSettled(paths, state, version)) return settled(run, version)
+  assertAboveFloor(state, version)
+  assertDirection(state.active, version, { allowDowngrade: options.allowDowngrade === true, stale: undefined })
+  const target = await resolveStep(run, () => resolveTarget(prefix, version, run.resolver, tools))
+  assertDirection(state.active, version, { allowDowngrade: options.allowDowngrade === true, stale: run.stale })
   const plan = planTarget(prefix, target, 'install')
   if (options.dryRun === true) return tellPlan(run, target, plan)
   const change = await runChange(prefix, plan, { command: 'install', ...target }, tools)
@@ -84,45 +106,78 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
 const stepNames = ['resolve', 'stage', 'switch', 'verify'] as const
 
 interface InstallRun {
+  readonly options: InstallOptions
   readonly paths: PrefixPaths
   readonly identity: PrefixIdentity
   readonly resolver: Resolver
   readonly tools: FlowTools
   readonly startedMs: number
+  /** Set once metadata was found to have expired. */
+  stale: ReleaseError | undefined
 }
 
 function beginRun(options: InstallOptions, tools: FlowTools): InstallRun {
   const paths = prefixPaths(path.resolve(options.prefix))
   const identity = readIdentity(paths)
-  const resolver =
-    options.resolve ??
-    resolveFromRepository(
-      { trustFolder: paths.trust, repositoryUrl: identity.repository, onStale: (...stale) => tellStale(stale, tools) },
-      tools.signal,
-    )
-  return { paths, identity, resolver, tools, startedMs: tools.clock.elapsedMs() }
+  const onStale = (error: ReleaseError, knownMs: number) => {
+    run.stale = error
+    tellStale(error, knownMs, tools)
+  }
+  const fromRepository = () =>
+    resolveFromRepository({ trustFolder: paths.trust, repositoryUrl: identity.repository, onStale }, tools.signal)
+  const resolver = options.resolve ?? (options.offline === true ? resolveOffline(paths.trust) : fromRepository())
+  const run: InstallRun = {
+    options,
+    paths,
+    identity,
+    resolver,
+    tools,
+    startedMs: tools.clock.elapsedMs(),
+    stale: undefined,
+  }
+  return run
 }
 
 /** A repository that nobody renews takes nothing away from a server: it goes on with what it knows, and says so. */
-function tellStale([error, knownMs]: readonly [ReleaseError, number], tools: FlowTools): void {
+function tellStale(error: ReleaseError, knownMs: number, tools: FlowTools): void {
   const days = Math.floor((tools.clock.nowMs() - knownMs) / 86_400_000)
   const message = `${error.message}; going on with what was known ${days === 0 ? 'today' : `${days} days ago`}`
   tools.emit({ kind: 'warning', code: error.code, message })
 }
 
-/** Choose the newest release, but none older than the active one. Errors: RELEASE_UNKNOWN when there is none at all. */
-async function newestVersion(
-  prefix: LockedPrefix,
-  { resolver, channel }: { readonly resolver: Resolver; readonly channel: string | undefined },
-  tools: FlowTools,
-): Promise<string> {
+/** Outside of its window an agent that runs every half an hour has nothing to do, which is no failure. */
+function closedWindow(run: InstallRun): InstallResult | undefined {
+  const { window } = run.options
+  const state = window === undefined ? undefined : decideWindow(window, run.tools.clock.nowMs())
+  if (state?.kind !== 'closed') return undefined
+  const active = replay(readJournal(run.paths.journal)).active
+  const untilMs = state.opensAtMs
+  const deferred = untilMs === undefined ? {} : { untilMs }
+  const when = untilMs === undefined ? 'does not open again' : `opens at ${new Date(untilMs).toISOString()}`
+  const result = { ...resultOf(run, { version: active, from: active }), deferred }
+  return tell(run, result, `nothing was done: the maintenance window ${when}`)
+}
+
+async function waitSplay({ options, tools }: InstallRun): Promise<void> {
+  const waitMs = Math.floor(Math.random() * (options.splayMs ?? 0))
+  if (waitMs < 1000) return
+  tools.emit({ kind: 'note', message: `waiting ${formatDuration(waitMs)}, so that not all servers begin at once` })
+  await delay(waitMs, tools.signal)
+}
+
+/**
+ * Choose the newest release that is on offer; none older than the active one, unless that was asked for: then a channel that went back takes its servers
+ * with it. Errors: RELEASE_UNKNOWN when there is none at all.
+ */
+async function newestVersion(prefix: LockedPrefix, { options, resolver, tools }: InstallRun): Promise<string> {
   const { active, avoided } = prefix.state()
   const { application } = prefix.identity
-  const newest = await resolver.newest(application, avoided, channel)
-  if (newest !== undefined && (active === undefined || compareVersions(newest, active) > 0)) return newest
-  const above = [...avoided].filter(version => active !== undefined && compareVersions(version, active) > 0)
+  const newest = await resolver.newest(application, avoided, options.channel)
+  const isNewer = (version: string) => active === undefined || compareVersions(version, active) > 0
+  if (newest !== undefined && (isNewer(newest) || options.allowDowngrade === true)) return newest
+  const above = [...avoided].filter(isNewer)
   if (above.length > 0) {
-    const message = `${above.join(', ')} failed or was left here: name it with --version to install it all the same`
+    const message = `${above.join(', ')} failed or was left here: name it with --version and --retry to install it all the same`
     tools.emit({ kind: 'note', message })
   }
   if (active !== undefined) return active
@@ -200,7 +255,10 @@ function tellDone(
   return tell(run, result, `${result.application} ${result.version} is active`)
 }
 
-function resultOf(run: InstallRun, target: Pick<InstallTarget, 'version' | 'from'> & { releaseBytes?: number }) {
+function resultOf(
+  run: InstallRun,
+  target: { readonly version: string | undefined; readonly from: string | undefined; readonly releaseBytes?: number },
+) {
   return {
     application: run.identity.application,
     version: target.version,

@@ -2,7 +2,7 @@ import { stableJson } from '../core/canonical-json.ts'
 import { ReleaseError } from '../core/error.ts'
 import { parseJson, readTextIfExists, writeFileAtomic } from '../sys/files.ts'
 import type { PrefixPaths } from './layout.ts'
-import type { PrefixSettings } from './settings.ts'
+import { type PrefixSettings, settingsProblem } from './settings.ts'
 
 /** What a prefix is for. Shape: `prefix.json`, written once by `cutover init`. */
 export interface PrefixIdentity {
@@ -66,6 +66,8 @@ export function parseIdentity(text: string, place: string): PrefixIdentity {
   if (!isObject(variables) || Object.values(variables).some(text => typeof text !== 'string')) {
     throw invalid(place, 'variables is not a map of texts')
   }
+  const problem = members['settings'] === undefined ? undefined : settingsProblem(members['settings'])
+  if (problem !== undefined) throw invalid(place, problem)
   return value as PrefixIdentity
 }
 

@@ -143,12 +143,13 @@ async function readIndex(
   application: string,
 ): Promise<ReleaseIndex> {
   const { repositoryUrl } = options
-  const kept = path.join(options.folder, `releases-${encodeURIComponent(application)}.json`)
+  const kept = keptIndex(options.folder, application)
   let bytes: Buffer | undefined
   try {
     bytes = await (await options.view()).target(indexTarget(application))
   } catch (caught) {
-    const isStale = caught instanceof ReleaseError && caught.code === 'TRUST_EXPIRED' && fs.existsSync(kept)
+    const tolerated = options.mayBe === 'older' ? 'TRUST_ROLLBACK' : 'TRUST_EXPIRED'
+    const isStale = caught instanceof ReleaseError && caught.code === tolerated && fs.existsSync(kept)
     if (!isStale) throw caught
     options.onStale?.(caught, fs.statSync(kept).mtimeMs)
     return parseReleaseIndex(fs.readFileSync(kept), application)
@@ -171,6 +172,20 @@ function keepIndex(file: string, bytes: Buffer): void {
   fs.utimesSync(file, now, now)
 }
 
+/** Read the list of releases that was signed when the repository was last asked; undefined when it never was. Errors: DOCUMENT_INVALID, FILE_IO. */
+export function readKnownIndex(folder: string, application: string): ReleaseIndex | undefined {
+  const text = readTextIfExists(keptIndex(folder, application))
+  return text === undefined ? undefined : parseReleaseIndex(Buffer.from(text), application)
+}
+
+/** When the list of releases was last found to be what is signed, in milliseconds since 1970; undefined when it never was. */
+export function knownSince(folder: string, application: string): number | undefined {
+  return fs.statSync(keptIndex(folder, application), { throwIfNoEntry: false })?.mtimeMs
+}
+
+const keptIndex = (folder: string, application: string) =>
+  path.join(folder, `releases-${encodeURIComponent(application)}.json`)
+
 interface OpenOptions {
   readonly folder: string
   readonly repositoryUrl: string
@@ -178,7 +193,12 @@ interface OpenOptions {
   /** The longest wait for the next bytes, and for the whole of a file of metadata. */
   readonly idleTimeoutMs?: number
   readonly fileTimeoutMs?: number
-  /** Told when the repository's metadata has expired and what was read at `knownMs` (since 1970) is used instead. */
+  /**
+   * What the repository's metadata may be without taking away what was known before: `expired`, for nobody may renew it (the default), or
+   * `older`, for a bundle stays as it was made. Never both, or whoever keeps a server from newer metadata could hand it any of old.
+   */
+  readonly mayBe?: 'expired' | 'older'
+  /** Told when the repository's metadata is such, and what was read at `knownMs` (since 1970) is used instead. */
   readonly onStale?: (error: ReleaseError, knownMs: number) => void
 }
 

@@ -57,6 +57,22 @@ export const prefixCodes = {
     'A version is older than the data allows after a forward-only migration.',
     'choose a later version, or restore the data by hand',
   ),
+  DOWNGRADE: entry(
+    1,
+    'The version that is asked for is older than the one that is active.',
+    'run `cutover rollback`, or name it with --allow-downgrade',
+  ),
+  OFFLINE: entry(
+    1,
+    'Something is needed that is not on this machine, and the command was told to ask nobody.',
+    'run it without --offline, or install from a bundle with --from',
+  ),
+  WINDOW_CLOSED: entry(
+    1,
+    'The maintenance window closed before the version could be switched to.',
+    'run the same command again when it is open: what was fetched is kept',
+    true,
+  ),
   VERIFY_NONE: entry(1, 'There is no such installed version to verify.', 'install a version first'),
   VERIFY_FAILED: entry(
     3,
