@@ -5,6 +5,7 @@ import { evidenceCodes } from './codes/evidence.ts'
 import { gateCodes } from './codes/gate.ts'
 import { generalCodes } from './codes/general.ts'
 import { inspectCodes } from './codes/inspect.ts'
+import { mirrorCodes } from './codes/mirror.ts'
 import { outletCodes } from './codes/outlet.ts'
 import { payloadCodes } from './codes/payload.ts'
 import { prefixCodes } from './codes/prefix.ts'
@@ -27,6 +28,7 @@ export const errorAreas = {
   Registry: registryCodes,
   Recipe: recipeCodes,
   'Payload and envelope': payloadCodes,
+  Mirrors: mirrorCodes,
   Inspect: inspectCodes,
   'Prefix and install': prefixCodes,
   'Gate, service and serve': gateCodes,
@@ -46,6 +48,7 @@ export const errorCodes = {
   ...registryCodes,
   ...recipeCodes,
   ...payloadCodes,
+  ...mirrorCodes,
   ...inspectCodes,
   ...prefixCodes,
   ...gateCodes,
