@@ -47,11 +47,14 @@ export function resolveFromRepository(
   {
     trustFolder,
     repositoryUrl,
+    mayBe = 'expired',
     onStale,
   }: {
     readonly trustFolder: string
     readonly repositoryUrl: string
-    /** Told when the repository's metadata has expired, and since when nothing newer is known. */
+    /** See trust/client.ts. */
+    readonly mayBe?: 'expired' | 'older'
+    /** Told when the repository's metadata is out of date, and since when nothing newer is known. */
     readonly onStale?: ((error: ReleaseError, knownMs: number) => void) | undefined
   },
   signal: AbortSignal,
@@ -64,7 +67,13 @@ export function resolveFromRepository(
       import('../sys/http.ts'),
       import('../trust/release-index.ts'),
     ])
-    const repository = openRepository({ folder: trustFolder, repositoryUrl, signal, ...(onStale ? { onStale } : {}) })
+    const repository = openRepository({
+      folder: trustFolder,
+      repositoryUrl,
+      signal,
+      mayBe,
+      ...(onStale ? { onStale } : {}),
+    })
     return { repository, layout, resolveUrl, newestOffered }
   })
   return {

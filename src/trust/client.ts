@@ -3,7 +3,7 @@ import path from 'node:path'
 import { type Digest, digestOf, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
-import { readTextIfExists, writeFileAtomic } from '../sys/files.ts'
+import { readJson, readTextIfExists, writeFileAtomic } from '../sys/files.ts'
 import { readBytes, resolveUrl } from '../sys/http.ts'
 import {
   applicationRole,
@@ -148,9 +148,7 @@ async function readIndex(
   try {
     bytes = await (await options.view()).target(indexTarget(application))
   } catch (caught) {
-    const tolerated = options.mayBe === 'older' ? 'TRUST_ROLLBACK' : 'TRUST_EXPIRED'
-    const isStale = caught instanceof ReleaseError && caught.code === tolerated && fs.existsSync(kept)
-    if (!isStale) throw caught
+    if (!(caught instanceof ReleaseError) || !isTolerated(options, caught) || !fs.existsSync(kept)) throw caught
     options.onStale?.(caught, fs.statSync(kept).mtimeMs)
     return parseReleaseIndex(fs.readFileSync(kept), application)
   }
@@ -163,6 +161,13 @@ async function readIndex(
   const index = parseReleaseIndex(bytes, application)
   keepIndex(kept, bytes)
   return index
+}
+
+function isTolerated({ mayBe = 'expired', folder }: OpenOptions, { code }: ReleaseError): boolean {
+  if (mayBe === 'expired') return code === 'TRUST_EXPIRED'
+  if (code !== 'TRUST_ROLLBACK') return false
+  const { signed } = readJson(path.join(folder, 'timestamp.json')) as { readonly signed: { readonly expires: string } }
+  return Date.parse(signed.expires) > Date.now()
 }
 
 /** Its time tells when it was last found to be what is signed. */
@@ -195,7 +200,7 @@ interface OpenOptions {
   readonly fileTimeoutMs?: number
   /**
    * What the repository's metadata may be without taking away what was known before: `expired`, for nobody may renew it (the default), or
-   * `older`, for a bundle stays as it was made. Never both, or whoever keeps a server from newer metadata could hand it any of old.
+   * `older`, for a bundle stays as it was made; then what was known must not have expired.
    */
   readonly mayBe?: 'expired' | 'older'
   /** Told when the repository's metadata is such, and what was read at `knownMs` (since 1970) is used instead. */
