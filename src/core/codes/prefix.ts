@@ -36,6 +36,16 @@ export const prefixCodes = {
   ),
   RUNTIME_MISSING: entry(1, 'The interpreter that a release needs is not installed.', 'install it'),
   RUNTIME_VERSION: entry(1, 'No interpreter of this machine has the version that a release needs.', 'install one'),
+  ACCOUNT_UNKNOWN: entry(
+    1,
+    'This machine lacks the user or group that a release runs as.',
+    'make it, then run the same command again',
+  ),
+  ACCOUNT_DENIED: entry(
+    2,
+    'A release runs as another user than the one who runs the command.',
+    'run the same command as root, or as that user',
+  ),
   SETUP_FAILED: entry(
     1,
     'A release could not be set up; the active version was not touched.',

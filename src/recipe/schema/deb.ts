@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isVendorField, type RareField, rareFieldProblem, rareFields } from '../../core/debian-fields.ts'
 import { type RelationField, relationProblem } from '../../core/debian-relation.ts'
-import { name, relativePath } from './values.ts'
+import { accountName, name, relativePath } from './values.ts'
 
 /** Relations of one field. `${debianVersion}` stands for a version, so a version takes its place while they are checked. */
 function relations(field: RelationField, meaning: string) {
@@ -16,10 +16,6 @@ function relations(field: RelationField, meaning: string) {
 const plainPath = relativePath.refine(text => /^[\w.+:@/-]+$/.test(text), {
   message: 'expected a path of letters, digits and . _ + : @ - /',
 })
-const accountName = z
-  .string()
-  .regex(/^[a-z_][a-z0-9_-]{0,30}$/, 'expected at most 31 of a-z 0-9 _ - , a letter or _ first')
-
 const packageFile = z.strictObject({
   from: relativePath.describe('A file or folder of the built checkout.'),
   to: plainPath.describe(

@@ -24,6 +24,10 @@ export const name = z.string().regex(namePattern, 'expected 2 to 63 of a-z 0-9 +
 export const gitName = z
   .string()
   .regex(/^(?!-)[^\u0000-\u0020\u007f~^:?*[\\]+$/, 'expected a name that git takes for a branch or remote')
+/** A name of a user or group. */
+export const accountName = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_-]{0,30}$/, 'expected at most 31 of a-z 0-9 _ - , a letter or _ first')
 /** A name of an environment variable. */
 export const variableName = z
   .string()
