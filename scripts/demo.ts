@@ -5,7 +5,7 @@
 import { commitChange, makeFixtureRepository } from '../fixtures/make-repository.ts'
 import { renderTable } from '../src/cli/report/table.ts'
 import { formatBytes, formatDuration } from '../src/core/quantity.ts'
-import type { InstallResult } from '../src/flow/install.ts'
+import type { InstallResult } from '../src/flow/install-report.ts'
 import { freePort } from '../tests/support/ports.ts'
 import { announce, answering, Stage, tell } from './lib/demo-stage.ts'
 import { brokenPromises, type LoadReport } from './load/load.ts'

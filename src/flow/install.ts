@@ -1,16 +1,16 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { decideWindow, type MaintenanceWindow } from '../core/maintenance-window.ts'
-import { formatBytes, formatDuration } from '../core/quantity.ts'
+import { formatDuration } from '../core/quantity.ts'
 import { compareVersions, parseVersion } from '../core/version.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
 import { readJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
-import type { ChangePlan } from '../prefix/plan.ts'
 import { prune } from '../prefix/prune.ts'
 import { replay } from '../prefix/state.ts'
 import { delay } from '../sys/clock.ts'
-import { type BoundChange, runChange } from './change.ts'
+import { runChange } from './change.ts'
+import { type InstallResult, type ToldRun, tellDeferred, tellDone, tellPlan, tellSettled } from './install-report.ts'
 import {
   assertAboveFloor,
   assertDirection,
@@ -49,23 +49,6 @@ export interface InstallOptions {
   readonly resolve?: Resolver | undefined
 }
 
-/** What an installation came to; the `result` of its last event. Units: bytes and milliseconds. */
-export interface InstallResult {
-  readonly application: string
-  readonly version: string | undefined
-  readonly from: string | undefined
-  readonly changed: boolean
-  /** Set when nothing was done because the maintenance window is closed; milliseconds since 1970, absent when it never opens again. */
-  readonly deferred?: { readonly untilMs?: number }
-  readonly fetchedBytes: number
-  readonly releaseBytes: number
-  readonly reusedFiles: number
-  readonly writtenFiles: number
-  /** Undefined when nothing served the prefix. */
-  readonly heldRequests: number | undefined
-  readonly holdMs: number | undefined
-}
-
 /**
  * Install a version into a prefix and switch to it, or find that there is nothing to do.
  *
@@ -78,7 +61,7 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
   const { paths, identity } = run
   if (options.version !== undefined) {
     parseVersion(options.version)
-    if (isSettled(paths, replay(readJournal(paths.journal)), options.version)) return settled(run, options.version)
+    if (isSettled(paths, replay(readJournal(paths.journal)), options.version)) return tellSettled(run, options.version)
   }
   const closed = closedWindow(run)
   if (closed !== undefined) return closed
@@ -90,7 +73,7 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
   const state = prefix.state()
   assertSound(paths, state)
   const version = options.version ?? (await newestVersion(prefix, run))
-  if (isSettled(paths, state, version)) return settled(run, version)
+  if (isSettled(paths, state, version)) return tellSettled(run, version)
   assertAboveFloor(state, version)
   assertDirection(state.active, version, { allowDowngrade: options.allowDowngrade === true, stale: undefined })
   const target = await resolveStep(run, () => resolveTarget(prefix, version, run.resolver, tools))
@@ -105,13 +88,11 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
 /** The widest names of steps, for reports to align to. */
 const stepNames = ['resolve', 'stage', 'switch', 'verify'] as const
 
-interface InstallRun {
+interface InstallRun extends ToldRun {
   readonly options: InstallOptions
   readonly paths: PrefixPaths
   readonly identity: PrefixIdentity
   readonly resolver: Resolver
-  readonly tools: FlowTools
-  readonly startedMs: number
   /** Set once metadata was found to have expired. */
   stale: ReleaseError | undefined
 }
@@ -126,7 +107,9 @@ function beginRun(options: InstallOptions, tools: FlowTools): InstallRun {
   const fromRepository = () =>
     resolveFromRepository({ trustFolder: paths.trust, repositoryUrl: identity.repository, onStale }, tools.signal)
   const resolver = options.resolve ?? (options.offline === true ? resolveOffline(paths.trust) : fromRepository())
+  const { application } = identity
   const run: InstallRun = {
+    application,
     options,
     paths,
     identity,
@@ -150,12 +133,7 @@ function closedWindow(run: InstallRun): InstallResult | undefined {
   const { window } = run.options
   const state = window === undefined ? undefined : decideWindow(window, run.tools.clock.nowMs())
   if (state?.kind !== 'closed') return undefined
-  const active = replay(readJournal(run.paths.journal)).active
-  const untilMs = state.opensAtMs
-  const deferred = untilMs === undefined ? {} : { untilMs }
-  const when = untilMs === undefined ? 'does not open again' : `opens at ${new Date(untilMs).toISOString()}`
-  const result = { ...resultOf(run, { version: active, from: active }), deferred }
-  return tell(run, result, `nothing was done: the maintenance window ${when}`)
+  return tellDeferred(run, replay(readJournal(run.paths.journal)).active, state.opensAtMs)
 }
 
 async function waitSplay({ options, tools }: InstallRun): Promise<void> {
@@ -193,88 +171,7 @@ async function resolveStep(run: InstallRun, resolve: () => Promise<InstallTarget
   const startedMs = clock.elapsedMs()
   emit({ kind: 'step-started', step: 'resolve' })
   const target = await resolve()
-  const summary = `${run.identity.application} ${target.from ?? 'nothing'} → ${target.version}`
+  const summary = `${run.application} ${target.from ?? 'nothing'} → ${target.version}`
   emit({ kind: 'step-done', step: 'resolve', durationMs: clock.elapsedMs() - startedMs, summary })
   return target
-}
-
-function settled(run: InstallRun, version: string): InstallResult {
-  const result = resultOf(run, { version, from: version })
-  return tell(run, result, `${result.application} ${version} is active already: nothing to do`)
-}
-
-function tellPlan(run: InstallRun, target: InstallTarget, plan: ChangePlan): InstallResult {
-  run.tools.emit({
-    kind: 'table',
-    title: `${run.identity.application} ${target.from ?? 'nothing'} → ${target.version}, if it were not a dry run`,
-    columns: ['operation', 'undo', 'left out because'],
-    rows: [
-      ...plan.ops.map(op => [op.name, op.undo, '']),
-      ...plan.skipped.map(skipped => [skipped.name, '', skipped.reason]),
-    ],
-  })
-  return tell(run, resultOf(run, target), 'nothing was changed')
-}
-
-function tellDone(
-  run: InstallRun,
-  target: InstallTarget,
-  done: { readonly change: BoundChange; readonly prefix: LockedPrefix; readonly pruned: readonly string[] },
-): InstallResult {
-  const { reusedFiles, writtenFiles } = done.change.files.figures
-  const held = done.prefix.serving?.figures
-  const manifestBytes = target.origin?.documents.manifestBytes.byteLength ?? 0
-  const result: InstallResult = {
-    ...resultOf(run, target),
-    changed: true,
-    fetchedBytes: (target.origin?.source.fetchedBytes ?? 0) + manifestBytes,
-    reusedFiles,
-    writtenFiles,
-    heldRequests: held?.heldRequests,
-    holdMs: held?.holdMs,
-  }
-  const serving =
-    held === undefined
-      ? [['gate', 'nothing serves this prefix']]
-      : [
-          ['requests held', `${held.heldRequests}, the longest ${formatDuration(held.longestHoldMs)}`],
-          ['requests backed off', String(held.backedOffRequests)],
-          ['hold to release', formatDuration(held.holdMs)],
-        ]
-  run.tools.emit({
-    kind: 'table',
-    title: `${result.application} ${result.from ?? 'nothing'} → ${result.version}`,
-    columns: ['', ''],
-    rows: [
-      ['bytes fetched', `${formatBytes(result.fetchedBytes)} of ${formatBytes(result.releaseBytes)}`],
-      ['files', `${writtenFiles} written, ${reusedFiles} reused`],
-      ...serving,
-      ...(done.pruned.length === 0 ? [] : [['releases removed', done.pruned.join(', ')]]),
-    ],
-  })
-  return tell(run, result, `${result.application} ${result.version} is active`)
-}
-
-function resultOf(
-  run: InstallRun,
-  target: { readonly version: string | undefined; readonly from: string | undefined; readonly releaseBytes?: number },
-) {
-  return {
-    application: run.identity.application,
-    version: target.version,
-    from: target.from,
-    changed: false,
-    fetchedBytes: 0,
-    releaseBytes: target.releaseBytes ?? 0,
-    reusedFiles: 0,
-    writtenFiles: 0,
-    heldRequests: undefined,
-    holdMs: undefined,
-  } satisfies InstallResult
-}
-
-function tell(run: InstallRun, result: InstallResult, message: string): InstallResult {
-  const durationMs = run.tools.clock.elapsedMs() - run.startedMs
-  run.tools.emit({ kind: 'run-done', command: 'install', changed: result.changed, durationMs, message, result })
-  return result
 }

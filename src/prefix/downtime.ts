@@ -1,0 +1,17 @@
+import type { ChangePlan } from './plan.ts'
+
+/**
+ * What clients notice of a change.
+ *
+ * `none`: nothing that serves is stopped. `held`: requests wait while the services change. `migrated`: they also wait for migrations, which may
+ * take up to their time limits; who waits too long is sent away for a while.
+ */
+export type Downtime = 'none' | 'held' | 'migrated'
+
+/** Work out what clients notice of a plan. Pure. */
+export function downtimeOf(plan: ChangePlan): Downtime {
+  const names = plan.ops.map(op => op.kind)
+  const hold = names.indexOf('hold')
+  if (hold < 0) return 'none'
+  return names.slice(hold, names.indexOf('pass')).includes('migrate') ? 'migrated' : 'held'
+}
