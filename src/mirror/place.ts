@@ -1,8 +1,8 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ReleaseError } from '../core/error.ts'
+import { isLoopback } from '../core/loopback.ts'
 import { readS3Address, type S3Address } from '../core/s3-address.ts'
-import { isLoopback } from '../registry/origin.ts'
 import { parseReference } from '../registry/reference.ts'
 
 /** A place that may have files of a release, in one of the forms that {@link parsePlace} reads. `name` is for people. */

@@ -1,4 +1,5 @@
 import { ReleaseError } from '../core/error.ts'
+import { isLoopback } from '../core/loopback.ts'
 import { exchange } from '../sys/exchange.ts'
 import { apiHost } from './reference.ts'
 
@@ -26,11 +27,6 @@ export async function findOrigin(
     if (speaksNoTls(caught)) return plain
     throw caught
   }
-}
-
-/** Tell whether a host name of a URL is this machine. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }
 
 /** OpenSSL's answer to bytes that are no TLS record; some servers hang up instead. */

@@ -1,8 +1,8 @@
 import { ReleaseError } from '../core/error.ts'
+import { isLoopback } from '../core/loopback.ts'
 import { type Answer, displayUrl, exchange, readAnswer } from '../sys/exchange.ts'
 import { longestAttempts } from '../sys/retry.ts'
 import type { Challenge } from './challenge.ts'
-import { isLoopback } from './origin.ts'
 import type { Credentials } from './parse-credentials.ts'
 import { type RegistryTools, retrying } from './retry.ts'
 

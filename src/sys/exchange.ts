@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { ReleaseError } from '../core/error.ts'
-import { readWhole } from './http.ts'
+import { readWhole } from './body.ts'
+import { Pace, type PaceLimits } from './pace.ts'
 
 /** A body that is sent as it is read. `pieces` starts anew whenever it is called, so that a request can be made again. */
 export interface StreamedBody {
@@ -17,6 +18,8 @@ export interface ExchangeOptions {
   readonly idleTimeoutMs?: number
   /** The longest wait for the answer to what changes something, once all was handed over: a server may digest it first. */
   readonly answerTimeoutMs?: number
+  /** How slow the server may be with its answer. */
+  readonly pace?: PaceLimits
 }
 
 /** An answer of any status. Its body is read, or given up by `finish`: else its connection stays open. */
@@ -34,13 +37,13 @@ const worthDrainingBytes = 64 * 1024
 /**
  * Make one HTTP request and hand back its answer, whatever its status. Redirects are answers, too: who follows one decides what goes along.
  *
- * Post: nothing but `headers` is sent to the address besides a user agent and framing. Errors: HTTP_FAILED, with `details.errno` where the
- * system gave one; its message and cause hold neither query nor body, for those of registries and object storage hold secrets.
- * Source: RFC 9110 §9, §15.4.
+ * Post: nothing but `headers` is sent to the address besides a user agent and framing, through the proxy that the environment names.
+ * Errors: HTTP_FAILED, with `details.errno` where the system gave one, HTTP_SLOW, PROXY_INVALID; message and cause hold neither query nor body,
+ * for those of registries and object storage hold secrets. Source: RFC 9110 §9, §15.4.
  */
 export async function exchange(url: URL, options: ExchangeOptions): Promise<Answer> {
   // Loaded late: commands that stay on this machine must not pay for it.
-  const { default: fetch } = await import('node-fetch')
+  const [{ default: fetch }, { agentFor }] = await Promise.all([import('node-fetch'), import('./agents.ts')])
   const patience = new Patience(options)
   try {
     options.signal?.throwIfAborted()
@@ -51,6 +54,7 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Answ
       body: bodyOf(options.body, patience),
       redirect: 'manual',
       compress: false,
+      agent: agentFor(url),
       signal: patience.signal as never,
     })
     patience.await('bytes')
@@ -84,27 +88,41 @@ type Awaited = 'bytes' | 'answer'
 class Patience {
   readonly #controller = new AbortController()
   readonly #options: ExchangeOptions
+  readonly #pace: Pace
   #timer: NodeJS.Timeout
+  #sinceMs = performance.now()
   readonly #forward = () => this.#controller.abort(this.#options.signal?.reason)
 
   constructor(options: ExchangeOptions) {
     this.#options = options
+    this.#pace = new Pace(options.pace)
     this.#timer = this.#startTimer('bytes')
     options.signal?.addEventListener('abort', this.#forward, { once: true })
+  }
+
+  get pace(): PaceLimits {
+    return this.#pace.limits
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
-  /** Bytes have moved. */
+  /** Bytes have been sent. */
   touch(): void {
     this.#timer.refresh()
+  }
+
+  /** Bytes have come: until more are wanted nothing is waited for. Tells how fast they come when that is too slow. */
+  arrived(sizeBytes: number): number | undefined {
+    clearTimeout(this.#timer)
+    return this.#pace.tooSlow(performance.now() - this.#sinceMs, sizeBytes)
   }
 
   /** From here on it is this that is waited for. */
   await(what: Awaited): void {
     clearTimeout(this.#timer)
+    this.#sinceMs = performance.now()
     this.#timer = this.#startTimer(what)
   }
 
@@ -150,8 +168,11 @@ async function* sent(body: StreamedBody, patience: Patience): AsyncGenerator<Uin
 async function* received(body: AsyncIterable<unknown>, url: URL, patience: Patience): AsyncGenerator<Uint8Array> {
   try {
     for await (const piece of body) {
-      patience.touch()
-      yield piece as Uint8Array
+      const arrived = piece as Uint8Array
+      const bytesPerSecond = patience.arrived(arrived.byteLength)
+      if (bytesPerSecond !== undefined) throw slow(url, bytesPerSecond, patience)
+      yield arrived
+      patience.await('bytes')
     }
   } catch (caught) {
     throw failure(url, caught, patience)
@@ -166,6 +187,14 @@ async function finish(body: AsyncIterable<Uint8Array>, sizeBytes: number, patien
   for await (const _piece of body) {
     // Read to its end, the connection can be used again.
   }
+}
+
+function slow(url: URL, bytesPerSecond: number, { pace }: Patience): ReleaseError {
+  const { leastBytesPerSecond, judgedAfterMs } = pace
+  const message = `sent ${Math.round(bytesPerSecond)} bytes a second for ${judgedAfterMs} ms, expected ${leastBytesPerSecond}`
+  return new ReleaseError('HTTP_SLOW', `${displayUrl(url)} ${message}`, {
+    details: { url: displayUrl(url), bytesPerSecond: Math.round(bytesPerSecond) },
+  })
 }
 
 function failure(url: URL, caught: unknown, patience: Patience): ReleaseError {

@@ -49,6 +49,27 @@ export const generalCodes = {
     'check the address and the network, then run the same command again',
     true,
   ),
+  HTTP_SLOW: entry(
+    1,
+    'A server sends so slowly that it may never come to an end.',
+    'try another mirror; a slow line needs a lower leastBytesPerSecond in `cutover settings`',
+    true,
+  ),
+  HTTP_REDIRECT: entry(
+    3,
+    'A server leads to where no request goes: from TLS to none, on and on, or nowhere.',
+    'name the place where the files are; tell the owner of the server',
+  ),
+  HTTP_ENCODED: entry(
+    1,
+    'A server sent an answer in an encoding that nobody asked for.',
+    'let the server, or what stands in front of it, send files as they are; try another mirror',
+  ),
+  PROXY_INVALID: entry(
+    2,
+    'A proxy that the environment names is none.',
+    'set HTTP_PROXY and HTTPS_PROXY to http://HOST:PORT, or leave them away',
+  ),
   HTTP_TOO_LARGE: entry(
     3,
     'An answer is longer than it may be.',

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { isLoopback } from '../../registry/origin.ts'
+import { isLoopback } from '../../core/loopback.ts'
 import type { RepositoryDescription } from '../../trust/layout.ts'
 import { hrefOf } from './html.ts'
 

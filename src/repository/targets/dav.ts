@@ -1,5 +1,5 @@
 import { ReleaseError } from '../../core/error.ts'
-import { isLoopback } from '../../registry/origin.ts'
+import { isLoopback } from '../../core/loopback.ts'
 import { basicHeader } from '../../registry/token.ts'
 import { type Answer, displayUrl, type ExchangeOptions, exchange } from '../../sys/exchange.ts'
 import { resolveUrl } from '../../sys/http.ts'

@@ -1,7 +1,7 @@
 import type * as Sdk from '@aws-sdk/client-s3'
 import { ReleaseError } from '../../core/error.ts'
+import { isLoopback } from '../../core/loopback.ts'
 import { isRelativePath } from '../../core/relative-path.ts'
-import { isLoopback } from '../../registry/origin.ts'
 import { isPassingStatus, longestAttempts } from '../../sys/retry.ts'
 import type { Environment } from './tools.ts'
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { findOrigin, isLoopback } from '../../../src/registry/origin.ts'
+import { isLoopback } from '../../../src/core/loopback.ts'
+import { findOrigin } from '../../../src/registry/origin.ts'
 
 const { signal } = new AbortController()
 

@@ -1,6 +1,6 @@
 import { ReleaseError } from '../../../core/error.ts'
 import type { Environment } from '../../../registry/credentials.ts'
-import { isLoopback } from '../../../registry/origin.ts'
+import { isLoopback } from '../../../core/loopback.ts'
 import { readSecret } from '../secret.ts'
 
 /** How GitHub is spoken to. */
