@@ -72,14 +72,15 @@ describe('the commands of a prefix', () => {
 
   it('bin/install takes a version by its name, older and pre-release too; bin/rollback goes back', () => {
     bin('install', '--version', '2.0.0-rc.1')
-    bin('install', '--version', '1.0.0')
+    expect(refused('install', '--version', '1.0.0').text).toMatch(/DOWNGRADE.*--allow-downgrade/s)
+    bin('install', '--version', '1.0.0', '--allow-downgrade')
     expect(fs.readlinkSync(paths.current)).toBe('releases/1.0.0')
     bin('rollback')
     expect(fs.readlinkSync(paths.current)).toBe('releases/2.0.0-rc.1')
   })
 
   it('bin/install tells the nearest versions of one that is not there', () => {
-    const { status, text } = refused('install', '--version', '1.1.9')
+    const { status, text } = refused('install', '--version', '1.1.9', '--allow-downgrade')
     expect(status).toBe(1)
     expect(text).toMatch(/RELEASE_UNKNOWN.*1\.1\.0/s)
   })
