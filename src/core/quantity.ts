@@ -7,12 +7,16 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(Number(match[1]) * factors[match[2] as keyof typeof factors])
 }
 
-/** Write a duration for people: `840 ms`, `2.4 s`, `3 m 05 s`. */
+/** Write a duration for people: `840 ms`, `2.4 s`, `3 m 05 s`, `2 h 30 m`, `12 d 4 h`. */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 1000) return `${Math.round(durationMs)} ms`
   if (durationMs < 60_000) return `${(durationMs / 1000).toFixed(1)} s`
   const seconds = Math.round(durationMs / 1000)
-  return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, '0')} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, '0')} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} m`
+  const hours = Math.round(minutes / 60)
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
 /** Write a size for people, in powers of 1024: `812 B`, `1.4 KiB`, `37.2 MiB`. */

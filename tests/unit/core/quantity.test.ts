@@ -22,6 +22,10 @@ it.each([
   [2400, '2.4 s'],
   [185_000, '3 m 05 s'],
   [3_599_600, '60 m 00 s'],
+  [3_599_600, '1 h 00 m'],
+  [9_030_000, '2 h 31 m'],
+  [86_400_000, '1 d 0 h'],
+  [30.25 * 86_400_000, '30 d 6 h'],
 ])('formatDuration writes %d ms as %s', (durationMs, expected) => {
   expect(formatDuration(durationMs)).toBe(expected)
 })
