@@ -69,6 +69,10 @@ export const releaseExecutable: Executable = {
       summary: 'look into a tarball, package, image, manifest or delta pack',
       load: async io => (await import('./release-inspect.ts')).releaseInspectCommand(io),
     },
+    bundle: {
+      summary: 'make one file to install releases from without a network',
+      load: async io => (await import('./release-bundle.ts')).releaseBundleCommand(io),
+    },
     serve: {
       summary: 'serve a vendor repository over HTTP',
       load: async io => (await import('./release-serve.ts')).releaseServeCommand(io),
