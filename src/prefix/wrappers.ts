@@ -3,7 +3,21 @@ import { readTextIfExists, writeFileAtomic } from '../sys/files.ts'
 import type { PrefixPaths } from './layout.ts'
 
 /** The commands that a prefix has in its `bin/`. */
-export const wrapperNames = ['install', 'rollback', 'recover', 'status', 'verify', 'history', 'serve', 'gate'] as const
+export const wrapperNames = [
+  'install',
+  'rollback',
+  'recover',
+  'status',
+  'check',
+  'why',
+  'history',
+  'verify',
+  'migrate',
+  'gc',
+  'settings',
+  'serve',
+  'gate',
+] as const
 
 /**
  * Word a command of a prefix: a shell script that runs `cutover NAME` for this prefix, wherever it is called from or linked to.
