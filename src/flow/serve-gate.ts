@@ -1,3 +1,4 @@
+import path from 'node:path'
 import type { Emit } from '../core/event.ts'
 import { formatAddress, parseAddress } from '../gate/address.ts'
 import type { Gate } from '../gate/gate.ts'
@@ -52,10 +53,15 @@ export async function openGate(
   const shared = { listening, settings, mode, expectsService: release !== undefined }
   const gate =
     gateKind(options, release) === 'proxy'
-      ? await openProxyGate({ ...shared, runFolder: paths.run })
+      ? await openProxyGate({ ...shared, runFolder: serviceSocketFolder(paths) })
       : await openHandoverGate({ ...shared, workerArgv, address })
   emit({ kind: 'note', message: `${gate.kind} gate at ${formatAddress(gate.address)}` })
   return gate
+}
+
+/** Where the socket of a service behind a proxy goes: a folder of the service's user, which has no other below `run/`. */
+export function serviceSocketFolder(paths: PrefixPaths): string {
+  return path.join(paths.run, 'service')
 }
 
 /** Tell which way the gate of a prefix stands in front of its application: an option, else the prefix, else the recipe says. */

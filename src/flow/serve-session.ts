@@ -9,7 +9,7 @@ import { type GateCommand, longestModeMs } from '../gate/machine.ts'
 import { frontSettings } from '../gate/settings.ts'
 import { newTally } from '../gate/tally.ts'
 import { currentVersion } from '../prefix/installed.ts'
-import type { EmbeddedPlaces } from '../service/drivers/embedded.ts'
+import type { DriverPlaces } from '../service/driver.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
 import { observeInstaller } from './serve-installer.ts'
@@ -20,7 +20,7 @@ import { ServeServices } from './serve-services.ts'
 export interface SessionOptions extends ServeGateOptions {
   /** What services get of our environment. */
   readonly base: Readonly<Record<string, string>>
-  readonly places: EmbeddedPlaces
+  readonly places: DriverPlaces
   readonly clock: Clock
   /** Called when it is asked to end. */
   readonly shutdown: () => void
@@ -34,7 +34,8 @@ export class ServeSession {
   #services: ServeServices | undefined
   /** Requests and deadlines change things one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
-  #isEnding = false
+  /** Aborted once it ends: what is being started is not waited for. */
+  readonly #ending = new AbortController()
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -110,7 +111,7 @@ export class ServeSession {
 
   /** Let requests in flight finish, stop the services, close the address. Not persisted: a start after this one begins where the gate was. */
   async end(): Promise<void> {
-    this.#isEnding = true
+    this.#ending.abort()
     this.#keeper.close()
     await this.#queue.catch(() => {})
     await this.#gate?.enter('drain')
@@ -188,7 +189,11 @@ export class ServeSession {
     await this.#services?.stop()
     this.#services = undefined
     const gate = await this.#openFor(release)
-    const services = new ServeServices(release, { gate, places: this.#options.places, base: this.#options.base })
+    const services = new ServeServices(release, {
+      gate,
+      ...this.#options,
+      signal: this.#ending.signal,
+    })
     await services.start()
     this.#services = services
   }
@@ -231,7 +236,7 @@ export class ServeSession {
     const health = this.#services?.release.node.health
     if (health !== undefined) {
       const untilMs = this.#options.clock.elapsedMs() + health.deadline
-      while (!this.#isEnding && !(await this.#probe()).ok && this.#options.clock.elapsedMs() < untilMs)
+      while (!this.#ending.signal.aborted && !(await this.#probe()).ok && this.#options.clock.elapsedMs() < untilMs)
         await delay(health.interval)
     }
     await this.#change({ kind: 'pass', reason })
@@ -265,20 +270,20 @@ export class ServeSession {
   }
 
   #warn(caught: unknown): void {
-    if (this.#isEnding) return
+    if (this.#ending.signal.aborted) return
     const { code, message } = caught instanceof ReleaseError ? caught : { code: 'INTERNAL', message: String(caught) }
     this.#options.emit({ kind: 'warning', code, message })
   }
 
   /** Do something that nobody waits for; a failure is told. */
   #background(operation: () => Promise<void>): void {
-    if (!this.#isEnding) this.#inOrder(operation).catch(caught => this.#warn(caught))
+    if (!this.#ending.signal.aborted) this.#inOrder(operation).catch(caught => this.#warn(caught))
   }
 
   #inOrder<Result>(operation: () => Promise<Result>): Promise<Result> {
     const result = this.#queue.then(() => {
       // Whatever came in meanwhile must not start anything that nobody would stop.
-      if (this.#isEnding) throw new ReleaseError('GATE_UNREACHABLE', 'the serving process is ending')
+      if (this.#ending.signal.aborted) throw new ReleaseError('GATE_UNREACHABLE', 'the serving process is ending')
       return operation()
     })
     this.#queue = result.catch(() => {})

@@ -7,6 +7,8 @@ import { controlSocket } from '../gate/control.ts'
 import { listenForControl } from '../gate/control-server.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { prefixPaths } from '../prefix/layout.ts'
+import type { DriverPlaces } from '../service/driver.ts'
+import { instanceName, openManager } from '../service/drivers.ts'
 import { endLeftovers } from '../service/leftovers.ts'
 import { baseEnvironment } from '../service/spec.ts'
 import { makeFolder } from '../sys/files.ts'
@@ -30,6 +32,7 @@ export interface ServeOptions {
 interface ServeState {
   readonly options: ServeOptions
   readonly session: ServeSession
+  readonly places: DriverPlaces
 }
 
 const steps: readonly Step<ServeState, unknown>[] = [
@@ -54,6 +57,15 @@ export async function serve(options: ServeOptions, tools: FlowTools): Promise<vo
   for (const folder of [paths.run, paths.log]) makeFolder(folder)
   using _lock = await lockServing(path.join(paths.run, 'serve.lock'), paths.root)
   const shutdown = new AbortController()
+  const places = {
+    instance: instanceName(identity.application, paths.root),
+    root: paths.root,
+    runFolder: paths.run,
+    logFolder: paths.log,
+    clock: tools.clock,
+    environment: options.environment,
+    socketUnit: options.listenDescriptor === undefined ? undefined : options.environment['LISTEN_FDNAMES'],
+  }
   const session = new ServeSession({
     paths,
     identity,
@@ -62,7 +74,7 @@ export async function serve(options: ServeOptions, tools: FlowTools): Promise<vo
     listenDescriptor: options.listenDescriptor,
     workerArgv: options.workerArgv,
     base: baseEnvironment(options.environment),
-    places: { runFolder: paths.run, logFolder: paths.log, clock: tools.clock },
+    places,
     clock: tools.clock,
     emit: tools.emit,
     shutdown: () => shutdown.abort(),
@@ -72,7 +84,7 @@ export async function serve(options: ServeOptions, tools: FlowTools): Promise<vo
   try {
     await runSteps(
       steps,
-      { options: { ...options, prefix: paths.root }, session },
+      { options: { ...options, prefix: paths.root }, session, places },
       { emit: tools.emit, nowMs: tools.clock.elapsedMs },
     )
     const control = await listenForControl(path.join(paths.root, controlSocket), request => session.handle(request))
@@ -94,8 +106,8 @@ export async function serve(options: ServeOptions, tools: FlowTools): Promise<vo
   })
 }
 
-async function endLeftoverServices({ options }: ServeState): Promise<Outcome<string | undefined>> {
-  const ended = await endLeftovers(prefixPaths(options.prefix).run)
+async function endLeftoverServices({ places }: ServeState): Promise<Outcome<string | undefined>> {
+  const ended = await endLeftovers(places.runFolder, (kind, service) => openManager(kind, places).stop(service))
   return done(ended.length === 0 ? undefined : `ended ${ended.join(', ')}, left by a process that was killed`)
 }
 

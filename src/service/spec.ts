@@ -1,7 +1,9 @@
 import path from 'node:path'
 import { fillPlaceholders, placeholderNames } from '../recipe/placeholders.ts'
 import type { RecipeService } from '../recipe/schema.ts'
+import type { Account } from '../sys/account.ts'
 import type { ServiceSpec } from './driver.ts'
+import type { ServiceJob } from './job.ts'
 
 /** What the listening service is told about where it accepts, as placeholder values. */
 export interface ListeningPlaceholders {
@@ -21,7 +23,7 @@ export function usesSocket(service: RecipeService): boolean {
  * Fill in everything that a service of a release needs to be started.
  *
  * Shape: the environment is `base`, then the values with upper-case names (variables of the environment and secrets), then what the
- * recipe gives the service. Errors: RECIPE_PLACEHOLDER.
+ * recipe gives the service. What a container is, is added by whoever knows images (see service/container.ts). Errors: RECIPE_PLACEHOLDER.
  */
 export function resolveServices(options: {
   readonly services: readonly RecipeService[]
@@ -29,25 +31,68 @@ export function resolveServices(options: {
   readonly releaseFolder: string
   readonly listening: ListeningPlaceholders
   readonly base: Readonly<Record<string, string>>
+  /** Whom the services run as; as we do when absent. */
+  readonly account?: Account | undefined
 }): readonly ServiceSpec[] {
   return options.services.map(service => resolveService(service, options))
+}
+
+/**
+ * Fill in the jobs of a service: the service itself with another command, as its user and with its environment.
+ *
+ * A list has its placeholders filled in, a string is the shell's. Errors: RECIPE_PLACEHOLDER.
+ */
+export function resolveJobs(
+  service: RecipeService,
+  when: 'before' | 'after',
+  options: {
+    readonly spec: ServiceSpec
+    readonly values: Readonly<Record<string, string>>
+    readonly releaseFolder: string
+  },
+): readonly ServiceJob[] {
+  const { spec, values, releaseFolder } = options
+  return service[when].map(({ run, directory, environment, timeout }, index) => {
+    const place = `${when}[${index}]`
+    const fill = (text: string) => fillPlaceholders(text, values, `service ${service.name}, ${place}`)
+    const own = Object.entries(environment).map(([name, text]) => [name, fill(text)] as const)
+    return {
+      place,
+      spec: {
+        ...spec,
+        argv: typeof run === 'string' ? ['/bin/sh', '-eu', '-c', run] : run.map(fill),
+        cwd: path.join(releaseFolder, directory ?? '.'),
+        environment: { ...spec.environment, ...Object.fromEntries(own) },
+      },
+      timeoutMs: timeout,
+    }
+  })
 }
 
 function resolveService(service: RecipeService, options: Parameters<typeof resolveServices>[0]): ServiceSpec {
   const values = service.listens ? { ...options.values, ...options.listening } : options.values
   const fill = (text: string, place: string) => fillPlaceholders(text, values, `service ${service.name}, ${place}`)
-  const [file, ...args] = service.command.map(word => fill(word, 'command'))
   const environment = Object.entries(service.environment).map(
     ([name, text]) => [name, fill(text, `environment ${name}`)] as const,
   )
   return {
     name: service.name,
-    argv: [file!, ...args],
+    argv: service.command.map(word => fill(word, 'command')),
     cwd: path.join(options.releaseFolder, service.directory ?? '.'),
     environment: { ...options.base, ...variables(options.values), ...Object.fromEntries(environment) },
     listens: service.listens,
     stopSignal: service.stopSignal,
     stopTimeoutMs: service.stopTimeout,
+    notifies: service.readiness === 'notify',
+    limits: {
+      memoryBytes: service.limits.memory,
+      openFiles: service.limits.openFiles,
+      processes: service.limits.processes,
+      cpu: service.limits.cpu,
+    },
+    account: options.account,
+    relax: service.relax,
+    container: undefined,
   }
 }
 

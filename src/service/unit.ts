@@ -1,6 +1,6 @@
-import { ReleaseError } from '../core/error.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { RecipeService } from '../recipe/schema.ts'
+import { escapeSpecifiers, quoteUnitWord, renderHardening, renderSections } from './unit-text.ts'
 
 /** A unit file as text. */
 export interface Unit {
@@ -48,7 +48,7 @@ function renderUnit(service: RecipeService, options: UnitOptions): string {
   const fill = (text: string, place: string) =>
     fillPlaceholders(text, values, `service ${service.name}, ${place}, in a systemd unit`)
   const environment = Object.entries(service.environment).map(
-    ([name, text]) => `Environment=${quote(`${name}=${fill(text, name)}`, 'value')}`,
+    ([name, text]) => `Environment=${quoteUnitWord(`${name}=${fill(text, name)}`, 'value')}`,
   )
   const command = service.command.map(word => fill(word, 'command'))
   const sections = {
@@ -68,13 +68,11 @@ function renderUnit(service: RecipeService, options: UnitOptions): string {
       `KillSignal=${service.stopSignal}`,
       `TimeoutStopSec=${Math.max(1, Math.ceil(service.stopTimeout / 1000))}`,
       ...identity(options),
-      ...hardening,
+      ...renderHardening(service.relax),
     ],
     Install: ['WantedBy=multi-user.target'],
   }
-  return Object.entries(sections)
-    .map(([section, lines]) => `[${section}]\n${lines.join('\n')}\n`)
-    .join('\n')
+  return renderSections(sections)
 }
 
 function placeholderValues(options: UnitOptions): Readonly<Record<string, string>> {
@@ -99,31 +97,6 @@ function identity({ application, user }: UnitOptions): readonly string[] {
   ]
 }
 
-/** What a network service does not need. Nothing here keeps an interpreter from compiling at run time (no MemoryDenyWriteExecute). */
-const hardening: readonly string[] = [
-  'NoNewPrivileges=yes',
-  'ProtectSystem=strict',
-  'ProtectHome=yes',
-  'PrivateTmp=yes',
-  'PrivateDevices=yes',
-  'ProtectClock=yes',
-  'ProtectControlGroups=yes',
-  'ProtectHostname=yes',
-  'ProtectKernelLogs=yes',
-  'ProtectKernelModules=yes',
-  'ProtectKernelTunables=yes',
-  'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX',
-  'RestrictNamespaces=yes',
-  'RestrictRealtime=yes',
-  'RestrictSUIDSGID=yes',
-  'LockPersonality=yes',
-  'CapabilityBoundingSet=',
-  'SystemCallArchitectures=native',
-  'SystemCallFilter=@system-service',
-  'SystemCallErrorNumber=EPERM',
-  'UMask=0027',
-]
-
 function directory(service: RecipeService, root: string): string {
   return service.directory === undefined || service.directory === '.' ? root : `${root}/${service.directory}`
 }
@@ -132,24 +105,7 @@ function directory(service: RecipeService, root: string): string {
 function execStart(command: readonly string[], root: string): string {
   const [file = '', ...args] = command
   const executable = file.includes('/') && !file.startsWith('/') ? `${root}/${file}` : file
-  return [executable, ...args].map(word => quote(word, 'command')).join(' ')
-}
-
-/** Quote a word for a unit file, so that neither specifiers, nor variables (in commands), nor spaces change it. */
-function quote(word: string, where: 'command' | 'value'): string {
-  if (/[\u0000-\u001f\u007f]/.test(word)) {
-    throw new ReleaseError(
-      'RECIPE_PLACEHOLDER',
-      `${JSON.stringify(word)} holds a control character and cannot be in a systemd unit`,
-    )
-  }
-  const escaped = escapeSpecifiers(word).replaceAll('\\', '\\\\').replaceAll('"', '\\"')
-  const whole = where === 'command' ? escaped.replaceAll('$', '$$$$') : escaped
-  return /^[\w@%+=:,./$-]+$/.test(whole) ? whole : `"${whole}"`
-}
-
-function escapeSpecifiers(text: string): string {
-  return text.replaceAll('%', '%%')
+  return [executable, ...args].map(word => quoteUnitWord(word, 'command')).join(' ')
 }
 
 function oneLine(text: string): string {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
+import os from 'node:os'
 import { isErrno, ReleaseError } from '../core/error.ts'
 import { delay } from './clock.ts'
 import { describe } from './exec.ts'
@@ -133,6 +134,42 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
   return { pid, startTicks: stat.startTicks, bootId }
 }
 
+/**
+ * Tell whether a process still runs that was identified before on this machine.
+ *
+ * One that has ended and waits for its parent to notice does not: that parent may never look.
+ */
+export function isProcessRunning({ pid, startTicks }: ProcessIdentity): boolean {
+  const stat = readStat(pid)
+  return stat !== undefined && stat.startTicks === startTicks && !isDead(stat)
+}
+
+/** Tell whether two sightings are of one process, and not of a later one of the same number. */
+export function isSameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
+  return a.pid === b.pid && a.startTicks === b.startTicks && a.bootId === b.bootId
+}
+
+/** Tell whether there is a process of a number, whichever it is. Source: kill(2), "if sig is 0". */
+export function hasProcess(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (caught) {
+    // Somebody else's.
+    return isErrno(caught, 'EPERM')
+  }
+}
+
+/** Name who runs this process: whoever used sudo, not root. */
+export function operatingUser(): string {
+  try {
+    return process.env['SUDO_USER'] ?? os.userInfo().username
+  } catch (caught) {
+    // Containers run as users that have no name.
+    if (caught instanceof Error) return `uid ${process.getuid?.()}`
+    throw caught
+  }
+}
+
 interface ProcessStat {
   readonly state: string
   readonly group: number
@@ -213,10 +250,14 @@ function runningProcesses(): readonly number[] {
     .map(Number)
 }
 
-/** Whether anything of a group still runs. What has ended and waits for its parent to notice does not count: that parent may never look. */
+/** Whether anything of a group still runs. */
 function isGroupAlive(pid: number): boolean {
   return runningProcesses().some(each => {
     const stat = readStat(each)
-    return stat !== undefined && stat.group === pid && stat.state !== 'Z' && stat.state !== 'X'
+    return stat !== undefined && stat.group === pid && !isDead(stat)
   })
+}
+
+function isDead({ state }: ProcessStat): boolean {
+  return state === 'Z' || state === 'X'
 }

@@ -42,4 +42,25 @@ export const gateCodes = {
     'look at its command in the recipe and at its log in run/log',
     true,
   ),
+  SERVICE_JOB_FAILED: entry(
+    1,
+    'A job that runs before or after the start of a service failed.',
+    'look at its output in run/log, correct it, and install again',
+  ),
+  SERVICE_DRIVER_UNSUITABLE: entry(
+    1,
+    'A service cannot be run by the driver that was chosen for it.',
+    'choose another driver with `cutover settings`, or correct the recipe',
+  ),
+  SERVICE_MANAGER_FAILED: entry(
+    1,
+    'The systemd, supervisor or podman of the machine did not do what it was asked.',
+    'look at what it says of the unit, program or container named in the message',
+    true,
+  ),
+  COMPOSE_INVALID: entry(
+    1,
+    'A compose file cannot be used.',
+    'keep to the keys that are understood; see the README of src/service',
+  ),
 } as const satisfies ErrorEntries

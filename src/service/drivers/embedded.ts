@@ -1,47 +1,21 @@
-import path from 'node:path'
 import { isErrno, type ReleaseError, toReleaseError } from '../../core/error.ts'
 import type { ServiceStatus } from '../../core/service-status.ts'
-import type { Clock } from '../../sys/clock.ts'
 import { delay } from '../../sys/clock.ts'
-import { appendLogLine, rotateLog } from '../../sys/log-file.ts'
+import { makeControlGroups, removeControlGroups } from '../../sys/control-group.ts'
+import { appendLogLine } from '../../sys/log-file.ts'
 import { describeExit, type ProcessExit, type RunningProcess, signalGroup, startProcess } from '../../sys/process.ts'
-import type { ServiceSpec } from '../driver.ts'
-import { forgetProcess, rememberProcess } from '../leftovers.ts'
+import type { DriverPlaces, ServiceDriver, ServiceHooks, ServiceSpec } from '../driver.ts'
+import { launchService } from '../launch.ts'
+import { forgetService, rememberProcess } from '../leftovers.ts'
+import { keepLogSmall, logFileOf } from '../log.ts'
 import { failuresInARow, restartPauseMs } from '../restart.ts'
 
-/** A service with everything that one start of it needs. */
-export interface PreparedService {
-  readonly spec: ServiceSpec
-  readonly listenDescriptor: number | undefined
-}
-
-/** What a service is to the embedded driver. */
-export interface EmbeddedService {
-  readonly name: string
-  /** Called before every start, restarts included. */
-  readonly prepare: () => Promise<PreparedService>
-  /** Called after every start. */
-  readonly started: () => void
-  /** Called when it ended; `returns` tells whether it is started again. */
-  readonly ended: (returns: boolean) => void
-}
-
-/** Where a driver keeps what it needs, and what time it is. */
-export interface EmbeddedPlaces {
-  readonly runFolder: string
-  readonly logFolder: string
-  readonly clock: Clock
-}
-
-const largestLogBytes = 16 * 1024 * 1024
-const logCheckMs = 30_000
-
 /** Run one service: start it, start it again when it ends by itself, stop it. */
-export class EmbeddedDriver {
-  readonly #service: EmbeddedService
-  readonly #places: EmbeddedPlaces
+export class EmbeddedDriver implements ServiceDriver {
+  readonly #service: ServiceHooks
+  readonly #places: DriverPlaces
   readonly #stopping = new AbortController()
-  readonly #logTimer: NodeJS.Timeout
+  readonly #endLogKeeping: () => void
   #state: ServiceStatus['state'] = 'stopped'
   #running: { readonly process: RunningProcess; readonly spec: ServiceSpec; readonly sinceMs: number } | undefined
   #life: Promise<void> = Promise.resolve()
@@ -49,11 +23,10 @@ export class EmbeddedDriver {
   #restarts = 0
   #lastExit: string | undefined
 
-  constructor(service: EmbeddedService, places: EmbeddedPlaces) {
+  constructor(service: ServiceHooks, places: DriverPlaces) {
     this.#service = service
     this.#places = places
-    this.#logTimer = setInterval(() => rotateLog(this.#logFile, largestLogBytes), logCheckMs)
-    this.#logTimer.unref()
+    this.#endLogKeeping = keepLogSmall(this.#logFile)
   }
 
   /** Start it. Post: it runs, which is not yet that it is healthy. Errors: SERVICE_START_FAILED, RECIPE_PLACEHOLDER. */
@@ -63,7 +36,7 @@ export class EmbeddedDriver {
       await this.#startOnce()
     } catch (caught) {
       this.#state = 'stopped'
-      clearInterval(this.#logTimer)
+      this.#endLogKeeping()
       throw caught
     }
     this.#life = this.#live()
@@ -71,7 +44,7 @@ export class EmbeddedDriver {
 
   /** Stop it: its signal, its time, then SIGKILL for all of its process group. */
   async stop(): Promise<void> {
-    clearInterval(this.#logTimer)
+    this.#endLogKeeping()
     this.#stopping.abort()
     if (this.#running !== undefined) {
       this.#state = 'stopping'
@@ -92,19 +65,33 @@ export class EmbeddedDriver {
   }
 
   get #logFile(): string {
-    return path.join(this.#places.logFolder, `${this.#service.name}.log`)
+    return logFileOf(this.#places, this.#service.name)
   }
 
   async #startOnce(): Promise<void> {
     const { spec, listenDescriptor } = await this.#service.prepare()
-    rotateLog(this.#logFile, largestLogBytes)
-    const process = await startProcess({ ...spec, logFile: this.#logFile, listenDescriptor })
+    const process = await startProcess({
+      ...this.#launch(spec),
+      cwd: spec.cwd,
+      logFile: this.#logFile,
+      listenDescriptor,
+    })
     rememberProcess(this.#places.runFolder, spec, process.pid)
     this.#running = { process, spec, sinceMs: this.#places.clock.elapsedMs() }
     this.#state = 'running'
     this.#service.started()
     // Asked to stop while it was being started.
     if (this.#stopping.signal.aborted) await this.#end(process, spec)
+  }
+
+  #launch(spec: ServiceSpec) {
+    const { joinFiles, unheld } = makeControlGroups(this.#groupName, spec.limits)
+    if (unheld.length > 0) this.#log(`not limited here, for want of control groups of ours: ${unheld.join(', ')}`)
+    return launchService(spec, joinFiles)
+  }
+
+  get #groupName(): string {
+    return `${this.#places.instance}-${this.#service.name}`
   }
 
   async #live(): Promise<void> {
@@ -122,7 +109,8 @@ export class EmbeddedDriver {
   #recordExit(exit: ProcessExit, pid: number): void {
     // Its children must not outlive it: they would hold the port or the socket.
     signalGroup(pid, 'SIGKILL')
-    forgetProcess(this.#places.runFolder, this.#service.name)
+    removeControlGroups(this.#groupName)
+    forgetService(this.#places.runFolder, this.#service.name)
     this.#running = undefined
     this.#lastExit = describeExit(exit)
     this.#log(`process ${pid} ended: ${this.#lastExit}`)

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { EmbeddedDriver } from '../../../src/service/drivers/embedded.ts'
-import { systemClock } from '../../../src/sys/clock.ts'
+import { driverPlaces, serviceSpec } from '../../support/services.ts'
 import { tempFolder } from '../../support/temp.ts'
 import { until } from '../../support/toy-prefix.ts'
 
@@ -15,22 +15,16 @@ function driver(script: string, argv0 = '/bin/sh') {
       prepare: async () => {
         told.push('prepare')
         return {
-          spec: {
-            name: 'web',
-            argv: [argv0, '-c', script],
-            cwd: folder,
-            environment: { PATH: process.env['PATH']! },
-            listens: false,
-            stopSignal: 'SIGTERM' as const,
-            stopTimeoutMs: 100,
-          },
+          spec: serviceSpec({ argv: [argv0, '-c', script], cwd: folder, stopTimeoutMs: 100 }),
           listenDescriptor: undefined,
+          port: '',
+          writable: [],
         }
       },
       started: () => told.push('started'),
       ended: returns => told.push(returns ? 'returns' : 'ended'),
     },
-    { runFolder: folder, logFolder: folder, clock: systemClock },
+    driverPlaces(folder),
   )
   return { embedded, told, log: () => fs.readFileSync(path.join(folder, 'web.log'), 'utf8'), folder }
 }

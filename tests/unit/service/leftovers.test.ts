@@ -3,19 +3,12 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { ServiceSpec } from '../../../src/service/driver.ts'
-import { endLeftovers, forgetProcess, rememberProcess } from '../../../src/service/leftovers.ts'
+import { endLeftovers, forgetService, rememberManaged, rememberProcess } from '../../../src/service/leftovers.ts'
+import { serviceSpec } from '../../support/services.ts'
 import { tempFolder } from '../../support/temp.ts'
 
-const spec: ServiceSpec = {
-  name: 'web',
-  argv: ['sleep', '60'],
-  cwd: '/',
-  environment: {},
-  listens: false,
-  stopSignal: 'SIGTERM',
-  stopTimeoutMs: 500,
-}
+const spec = serviceSpec({ argv: ['sleep', '60'], stopTimeoutMs: 500 })
+const noManager = () => Promise.reject(new Error('no service has a manager'))
 
 /** A process that an earlier serving process left behind. */
 async function leftover(...argv: [string, ...string[]]) {
@@ -29,7 +22,7 @@ describe('endLeftovers', () => {
     const run = tempFolder()
     const { child, ended } = await leftover('sleep', '60')
     rememberProcess(run, spec, child.pid!)
-    expect(await endLeftovers(run)).toEqual(['web'])
+    expect(await endLeftovers(run, noManager)).toEqual(['web'])
     expect(await ended).toEqual([null, 'SIGTERM'])
     expect(fs.readdirSync(run)).toEqual([])
   })
@@ -39,7 +32,7 @@ describe('endLeftovers', () => {
     const { child, ended } = await leftover('sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 1; done')
     await once(child.stdout!, 'data')
     rememberProcess(run, { ...spec, stopTimeoutMs: 50 }, child.pid!)
-    await endLeftovers(run)
+    await endLeftovers(run, noManager)
     expect(await ended).toEqual([null, 'SIGKILL'])
   })
 
@@ -49,7 +42,7 @@ describe('endLeftovers', () => {
     rememberProcess(run, spec, child.pid!)
     const file = path.join(run, 'service-web.json')
     fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/"startTicks":"\d+"/, '"startTicks":"1"'))
-    expect(await endLeftovers(run)).toEqual([])
+    expect(await endLeftovers(run, noManager)).toEqual([])
     expect(child.exitCode).toBeNull()
     child.kill('SIGKILL')
     await ended
@@ -61,7 +54,7 @@ describe('endLeftovers', () => {
     rememberProcess(run, spec, child.pid!)
     const file = path.join(run, 'service-web.json')
     fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/"bootId":"[^"]+"/, '"bootId":"another"'))
-    expect(await endLeftovers(run)).toEqual([])
+    expect(await endLeftovers(run, noManager)).toEqual([])
     child.kill('SIGKILL')
     await ended
   })
@@ -71,13 +64,22 @@ describe('endLeftovers', () => {
     async text => {
       const run = tempFolder()
       fs.writeFileSync(path.join(run, 'service-web.json'), text)
-      expect(await endLeftovers(run)).toEqual([])
+      expect(await endLeftovers(run, noManager)).toEqual([])
     },
   )
 
+  it('has a manager end what it runs, by name', async () => {
+    const run = tempFolder()
+    rememberManaged(run, spec, 'systemd')
+    const told: unknown[] = []
+    expect(await endLeftovers(run, async (...ended) => void told.push(ended))).toEqual(['web'])
+    expect(told).toEqual([['systemd', expect.objectContaining({ name: 'web', stopTimeoutMs: 500 })]])
+    expect(fs.readdirSync(run)).toEqual([])
+  })
+
   it('finds nothing where nothing was left', async () => {
     const run = tempFolder()
-    forgetProcess(run, 'web')
-    expect(await endLeftovers(path.join(run, 'missing'))).toEqual([])
+    forgetService(run, 'web')
+    expect(await endLeftovers(path.join(run, 'missing'), noManager)).toEqual([])
   })
 })

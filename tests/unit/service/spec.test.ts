@@ -9,6 +9,11 @@ const web: RecipeService = {
   listens: true,
   stopSignal: 'SIGTERM',
   stopTimeout: 3000,
+  readiness: 'started',
+  limits: {},
+  before: [],
+  after: [],
+  relax: [],
 }
 const worker: RecipeService = {
   ...web,
@@ -39,6 +44,11 @@ describe('resolveServices', () => {
       listens: true,
       stopSignal: 'SIGTERM',
       stopTimeoutMs: 3000,
+      notifies: false,
+      limits: { memoryBytes: undefined, openFiles: undefined, processes: undefined, cpu: undefined },
+      account: undefined,
+      relax: [],
+      container: undefined,
     })
   })
 

@@ -14,6 +14,11 @@ const web: RecipeService = {
   listens: true,
   stopSignal: 'SIGTERM',
   stopTimeout: 1500,
+  readiness: 'started',
+  limits: {},
+  before: [],
+  after: [],
+  relax: [],
 }
 
 const options: UnitOptions = {

@@ -1,0 +1,72 @@
+import fs from 'node:fs'
+import { parseReleaseRecord } from '../payload/release-record.ts'
+import { accountOf } from '../prefix/account.ts'
+import type { PrefixIdentity } from '../prefix/identity.ts'
+import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
+import type { RecipeService } from '../recipe/schema.ts'
+import { containService } from '../service/container.ts'
+import type { ServiceSpec } from '../service/driver.ts'
+import { type ListeningPlaceholders, resolveServices } from '../service/spec.ts'
+import { makeFolder, readFile } from '../sys/files.ts'
+import { serviceSocketFolder } from './serve-gate.ts'
+import type { ServedRelease } from './serve-release.ts'
+
+/** What services of a release are filled in with, besides the release. */
+export interface SpecContext {
+  readonly paths: PrefixPaths
+  readonly identity: PrefixIdentity
+  /** What services get of our environment. */
+  readonly base: Readonly<Record<string, string>>
+}
+
+/**
+ * Fill in a service of a release: its user, its container, its place behind the gate.
+ *
+ * Errors: RECIPE_PLACEHOLDER, ACCOUNT_UNKNOWN, ACCOUNT_DENIED, COMPOSE_INVALID, SERVICE_DRIVER_UNSUITABLE.
+ */
+export async function specOf(
+  service: RecipeService,
+  release: ServedRelease,
+  listening: ListeningPlaceholders,
+  { paths, identity, base }: SpecContext,
+): Promise<ServiceSpec> {
+  const { node, values, folder } = release
+  const account = accountOf({ name: identity.application, node })
+  const [spec] = resolveServices({
+    services: [service],
+    values,
+    releaseFolder: folder,
+    listening,
+    base: baseOf(service, node.user, base, paths),
+    account,
+  })
+  const sockets = serviceSocketFolder(paths)
+  makeFolder(sockets)
+  if (account !== undefined) fs.chownSync(sockets, account.uid, account.gid)
+  return containService(spec!, service, {
+    values,
+    secretNames: node.secrets.map(secret => secret.name),
+    services: node.services.map(each => each.name),
+    releaseFolder: folder,
+    sharedFolder: paths.shared,
+    socketFolder: sockets,
+    releaseImage: () => releaseImage(paths, release.version),
+  })
+}
+
+/** What a service gets without its recipe's doing: a container nothing of this machine, another user nothing of who we are. */
+function baseOf(
+  service: RecipeService,
+  user: string | undefined,
+  base: SpecContext['base'],
+  paths: PrefixPaths,
+): Readonly<Record<string, string>> {
+  if (service.container !== undefined) return {}
+  return user === undefined ? base : { ...base, HOME: paths.shared, USER: user, LOGNAME: user }
+}
+
+/** The digest of the image that the release was published with; undefined when it has none. Errors: RECORD_INVALID. */
+function releaseImage(paths: PrefixPaths, version: string): string | undefined {
+  const record = parseReleaseRecord(readFile(releasePaths(paths, version).record))
+  return record.components[0]?.artifacts.find(artifact => artifact.kind === 'oci')?.digest
+}

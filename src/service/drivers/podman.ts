@@ -1,0 +1,151 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { ReleaseError, toReleaseError } from '../../core/error.ts'
+import { execute, tryExecute } from '../../sys/exec.ts'
+import { removeFile, removeTree, writeFileAtomic } from '../../sys/files.ts'
+import type { ContainerSpec, DriverPlaces, PreparedService, ServiceSpec } from '../driver.ts'
+import type { StoppingService } from '../leftovers.ts'
+import { logFileOf } from '../log.ts'
+import type { Observed, ServiceManager } from '../managed.ts'
+import { parseContainerState } from '../parse-podman.ts'
+import { renderPodmanEnvironment, renderPodmanRun } from '../render-podman.ts'
+
+/** An image that is not there is pulled when its service is started. */
+const longestStartMs = 600_000
+const graceMs = 30_000
+
+/** Run services as containers of podman. */
+export class PodmanManager implements ServiceManager {
+  readonly kind = 'podman'
+  readonly #places: DriverPlaces
+
+  constructor(places: DriverPlaces) {
+    this.#places = places
+  }
+
+  async start({ spec, listenDescriptor, port }: PreparedService): Promise<void> {
+    if (listenDescriptor !== undefined) {
+      throw new ReleaseError(
+        'SERVICE_DRIVER_UNSUITABLE',
+        `${spec.name} cannot be given the public socket by podman, as mode handover does`,
+        { hint: 'use mode proxy, or driver embedded or systemd' },
+      )
+    }
+    const { argv, done } = prepareContainer(this.#places, spec, { kind: 'service', port })
+    try {
+      await execute(argv, { timeoutMs: longestStartMs })
+    } catch (caught) {
+      const error = toReleaseError(caught)
+      // The output without the command, which is long.
+      const said = error.message.split('\n').slice(1)
+      throw new ReleaseError('SERVICE_START_FAILED', [`podman cannot start ${spec.name}`, ...said].join('\n'), {
+        cause: error,
+        details: { container: containerName(this.#places, spec.name), image: spec.container?.image },
+      })
+    } finally {
+      done()
+    }
+  }
+
+  async stop({ name, stopTimeoutMs }: StoppingService): Promise<void> {
+    const container = containerName(this.#places, name)
+    const timeoutMs = stopTimeoutMs + graceMs
+    await this.#podman(['stop', '--ignore', `--time=${Math.ceil(stopTimeoutMs / 1000)}`, container], timeoutMs)
+    await this.#podman(['rm', '--force', '--ignore', container], graceMs)
+    removeTree(secretsParent(this.#places, name))
+  }
+
+  async observe(name: string): Promise<Observed> {
+    const argv = [
+      'podman',
+      'inspect',
+      '--type=container',
+      '--format={{json .State}}',
+      containerName(this.#places, name),
+    ] as const
+    const { exitCode, stdout, stderr } = await tryExecute(argv, { timeoutMs: graceMs })
+    if (exitCode === 0) return parseContainerState(stdout)
+    const exists = await tryExecute(['podman', 'container', 'exists', containerName(this.#places, name)], {
+      timeoutMs: graceMs,
+    })
+    // Source: podman-container-exists(1): 1 is for one that does not exist.
+    if (exists.exitCode === 1) return { kind: 'stopped' }
+    throw new ReleaseError(
+      'SERVICE_MANAGER_FAILED',
+      `podman cannot inspect ${containerName(this.#places, name)}: ${stderr.trim()}`,
+    )
+  }
+
+  async #podman(args: readonly string[], timeoutMs: number): Promise<void> {
+    const { exitCode, stderr } = await tryExecute(['podman', ...args], { timeoutMs })
+    if (exitCode === 0) return
+    const command = `podman ${args.join(' ')}`
+    throw new ReleaseError('SERVICE_MANAGER_FAILED', `${command} ended with exit code ${exitCode}: ${stderr.trim()}`, {
+      details: { command, exitCode },
+    })
+  }
+}
+
+/** The words that start a container; `done` takes away what was needed for that. */
+export interface PreparedContainer {
+  readonly argv: readonly [string, ...string[]]
+  readonly done: () => void
+}
+
+/**
+ * Write down what a container needs, and render the command that starts it.
+ *
+ * Errors: SERVICE_DRIVER_UNSUITABLE. Crash: files with secrets stay in `run/`, for root alone, until the service is stopped by its name.
+ */
+export function prepareContainer(
+  places: DriverPlaces,
+  spec: ServiceSpec,
+  { kind, port }: { readonly kind: 'service' | 'job'; readonly port: string },
+): PreparedContainer {
+  const { container } = spec
+  if (container === undefined)
+    throw new ReleaseError(
+      'SERVICE_DRIVER_UNSUITABLE',
+      `service ${spec.name} names no container, which driver podman runs`,
+    )
+  const environmentFile = path.join(places.runFolder, `service-${spec.name}.env`)
+  const run = renderPodmanRun(spec, container, {
+    container: containerName(places, spec.name),
+    instance: places.instance,
+    environmentFile,
+    secretsFolder: Object.keys(container.secretFiles).length === 0 ? undefined : writeSecrets(places, spec, container),
+    logFile: logFileOf(places, spec.name),
+    port,
+    kind,
+  })
+  writeFileAtomic(environmentFile, renderPodmanEnvironment(spec.environment), { mode: 0o600, durable: false })
+  return { argv: ['podman', ...run], done: () => removeFile(environmentFile) }
+}
+
+/**
+ * Write secrets as files, for the service's user and nobody else.
+ *
+ * Whom an image runs as is not known where the recipe names no user: then they are for everybody in the container, and the folder
+ * around them keeps the users of the machine out.
+ */
+function writeSecrets(places: DriverPlaces, { name, account }: ServiceSpec, { secretFiles }: ContainerSpec): string {
+  const parent = secretsParent(places, name)
+  removeTree(parent)
+  const folder = path.join(parent, 'files')
+  fs.mkdirSync(parent, { mode: 0o700 })
+  fs.mkdirSync(folder, { mode: 0o755 })
+  for (const [secret, value] of Object.entries(secretFiles)) {
+    const file = path.join(folder, secret)
+    writeFileAtomic(file, value, { mode: account === undefined ? 0o444 : 0o400, durable: false })
+    if (account !== undefined) fs.chownSync(file, account.uid, account.gid)
+  }
+  return folder
+}
+
+function secretsParent({ runFolder }: DriverPlaces, name: string): string {
+  return path.join(runFolder, `secrets-${name}`)
+}
+
+function containerName({ instance }: DriverPlaces, name: string): string {
+  return `${instance}-${name}`
+}
