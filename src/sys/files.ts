@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import { execute } from './exec.ts'
+import { hasProcess } from './process.ts'
 
 const fsync = promisify(fs.fsync)
 
@@ -98,41 +101,76 @@ export function parseJson(text: string, place: string): unknown {
   }
 }
 
+/** Whom a file belongs to. */
+export interface FileOwner {
+  readonly uid: number
+  readonly gid: number
+}
+
 /**
  * Replace a file in one step: readers see the old bytes or the new ones.
  *
- * Post: with `durable` (the default) the new bytes and the name survive power loss.
- * Crash: at worst a `.NAME.XXXX.tmp` beside it, which nothing reads.
+ * Post: with `durable` (the default) the new bytes and the name survive power loss, and what killed calls left beside it is gone.
+ * Crash: at worst a temporary beside it, which nothing reads; see {@link removeTemporaries}.
  * Source: rename(2), fsync(2); the order write, fsync, rename, fsync(folder).
  */
 export function writeFileAtomic(
   file: string,
   bytes: Uint8Array | string,
-  options: { readonly mode?: number; readonly durable?: boolean } = {},
+  options: { readonly mode?: number; readonly durable?: boolean; readonly owner?: FileOwner | undefined } = {},
 ): void {
-  const folder = path.dirname(file)
-  const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(4).toString('hex')}.tmp`)
-  try {
+  const isDurable = options.durable !== false
+  replaceByRename(file, isDurable, temporary => {
     const descriptor = fs.openSync(temporary, 'wx', options.mode ?? 0o644)
     try {
+      // A mode that was asked for is given whatever the umask says, and before the name is there.
+      if (options.mode !== undefined) fs.fchmodSync(descriptor, options.mode)
+      if (options.owner !== undefined) fs.fchownSync(descriptor, options.owner.uid, options.owner.gid)
       fs.writeFileSync(descriptor, bytes)
-      if (options.durable !== false) fs.fsyncSync(descriptor)
+      if (isDurable) fs.fsyncSync(descriptor)
     } finally {
       fs.closeSync(descriptor)
     }
+  })
+}
+
+/** Point a symbolic link at a target in one step. Post: durable. Source: symlink(2), rename(2). */
+export function replaceSymlink(link: string, target: string): void {
+  replaceByRename(link, true, temporary => fs.symlinkSync(target, temporary))
+}
+
+function replaceByRename(file: string, isDurable: boolean, make: (temporary: string) => void): void {
+  const temporary = temporaryOf(file)
+  try {
+    if (isDurable) removeTemporaries(file)
+    make(temporary)
     fs.renameSync(temporary, file)
-    if (options.durable !== false) syncFolder(folder)
+    if (isDurable) syncFolder(path.dirname(file))
   } catch (caught) {
     fs.rmSync(temporary, { force: true })
     throw toReleaseError(caught)
   }
 }
 
-/** Remove what killed calls of {@link writeFileAtomic} left beside a file. Pre: nobody is writing it. */
+/** Which machine a temporary is of: process ids mean nothing on another one that shares the folder. */
+const machine = crc32(os.hostname()).toString(16)
+
+/** `.NAME.MACHINE-PID-XXXX.tmp`: its name says who writes it, so that others know when nobody does any more. */
+function temporaryOf(file: string): string {
+  const own = `${machine}-${process.pid}-${randomBytes(4).toString('hex')}`
+  return path.join(path.dirname(file), `.${path.basename(file)}.${own}.tmp`)
+}
+
+/** Remove what killed calls of {@link writeFileAtomic} and {@link replaceSymlink} left beside a file. */
 export function removeTemporaries(file: string): void {
-  const folder = path.dirname(file)
-  const isTemporary = (name: string) => name.startsWith(`.${path.basename(file)}.`) && name.endsWith('.tmp')
-  for (const name of listFiles(folder).filter(isTemporary)) removeFile(path.join(folder, name))
+  const prefix = `.${path.basename(file)}.`
+  for (const name of listFiles(path.dirname(file))) {
+    if (!name.startsWith(prefix)) continue
+    const [, madeOn, pid] = /^([0-9a-f]+)-(\d+)-[0-9a-f]+\.tmp$/.exec(name.slice(prefix.length)) ?? []
+    // One that had our own number, as happens in containers, is gone.
+    const isLeft = Number(pid) === process.pid || !hasProcess(Number(pid))
+    if (madeOn === machine && isLeft) removeFile(path.join(path.dirname(file), name))
+  }
 }
 
 /** Make the names in a folder durable. Source: fsync(2), "an explicit fsync() on a file descriptor for the directory". */
@@ -168,19 +206,6 @@ async function syncPlace(place: string): Promise<void> {
     throw toReleaseError(caught)
   } finally {
     fs.closeSync(descriptor)
-  }
-}
-
-/** Point a symbolic link at a target in one step. Post: durable. Source: symlink(2), rename(2). */
-export function replaceSymlink(link: string, target: string): void {
-  const temporary = path.join(path.dirname(link), `.${path.basename(link)}.${randomBytes(4).toString('hex')}.tmp`)
-  try {
-    fs.symlinkSync(target, temporary)
-    fs.renameSync(temporary, link)
-    syncFolder(path.dirname(link))
-  } catch (caught) {
-    fs.rmSync(temporary, { force: true })
-    throw toReleaseError(caught)
   }
 }
 

@@ -4,10 +4,14 @@ import path from 'node:path'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import { delay } from './clock.ts'
 import { readTextIfExists } from './files.ts'
+import { hasProcess, identifyProcess, isSameProcess, operatingUser, type ProcessIdentity } from './process.ts'
 
 /** Who holds a lock, for the message to whoever waits. */
 export interface LockOwner {
   readonly pid: number
+  /** What tells it from a later process of the same number; undefined where that cannot be told. */
+  readonly process?: ProcessIdentity | undefined
+  readonly user: string
   readonly host: string
   readonly command: string
   readonly sinceMs: number
@@ -56,9 +60,8 @@ export async function takeLock(
       })
     }
   }
-  const owner: LockOwner = { pid: process.pid, host: os.hostname(), command: options.command, sinceMs: Date.now() }
   try {
-    fs.writeFileSync(ownerFile(file), JSON.stringify(owner))
+    fs.writeFileSync(ownerFile(file), JSON.stringify(thisProcess(options.command)))
   } catch (caught) {
     // A full disk must not keep `recover` from running: the record is for people only.
     if (!isErrno(caught, 'ENOSPC', 'EDQUOT')) {
@@ -90,15 +93,25 @@ export function lockOwner(file: string): LockOwner | undefined {
 /** Tell who holds a lock, without touching it: {@link lockOwner}, unless that process of this machine is gone. For people only. */
 export function lockHolder(file: string): LockOwner | undefined {
   const owner = lockOwner(file)
-  return owner === undefined || (owner.host === os.hostname() && !isRunning(owner.pid)) ? undefined : owner
+  return owner === undefined || isGone(owner) ? undefined : owner
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (caught) {
-    // EPERM: somebody else's process.
-    return isErrno(caught, 'EPERM')
+function isGone({ host, pid, process: identity }: LockOwner): boolean {
+  if (host !== os.hostname()) return false
+  if (identity === undefined) return !hasProcess(pid)
+  const present = identifyProcess(pid)
+  return present === undefined || !isSameProcess(present, identity)
+}
+
+function thisProcess(command: string): LockOwner {
+  const { pid } = process
+  return {
+    pid,
+    process: identifyProcess(pid),
+    user: operatingUser(),
+    host: os.hostname(),
+    command,
+    sinceMs: Date.now(),
   }
 }
 
@@ -122,12 +135,14 @@ function isBusy(caught: unknown): boolean {
   )
 }
 
+function describeOwner({ command, user, pid, host, sinceMs }: LockOwner): string {
+  return `${command} (by ${user}, pid ${pid} on ${host}, since ${new Date(sinceMs).toISOString()})`
+}
+
 function lockedError(file: string): ReleaseError {
-  const owner = lockOwner(file)
-  const who =
-    owner === undefined
-      ? 'another process'
-      : `${owner.command} (pid ${owner.pid} on ${owner.host}, since ${new Date(owner.sinceMs).toISOString()})`
+  // Its record may be that of a holder before it: one that was killed leaves it, and the next writes its own only after it has the lock.
+  const owner = lockHolder(file)
+  const who = owner === undefined ? 'another process' : describeOwner(owner)
   return new ReleaseError('LOCKED', `${file} is held by ${who}`, {
     details: { path: file, pid: owner?.pid, since: owner?.sinceMs },
   })

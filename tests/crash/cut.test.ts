@@ -3,7 +3,8 @@ import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/core/digest.ts'
 import type { TestRepository } from '../support/git-repository.ts'
-import { type KillPoint, recordCut, runCut, untilNothingRuns, workspacesOf } from '../support/killed-cut.ts'
+import type { KillPoint } from '../support/kill-points.ts'
+import { recordCut, runCut, untilNothingRuns, workspacesOf } from '../support/killed-cut.ts'
 import { type PingOptions, pingRepository } from '../support/ping-app.ts'
 
 /** More than there are cores: a cut waits for other processes most of the time. */

@@ -1,15 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  copyRepository,
-  type KillPoint,
-  type Publishers,
-  publishersAt,
-  sample,
-  servedFiles,
-  type Work,
-} from '../support/killed-publisher.ts'
+import { type KillPoint, sample } from '../support/kill-points.ts'
+import { copyRepository, type Publishers, publishersAt, servedFiles, type Work } from '../support/killed-publisher.ts'
 import { makeRelease } from '../support/made-release.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
 import { assertReadable } from '../support/repository-readers.ts'

@@ -2,14 +2,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import {
-  copyRepository,
-  type KillPoint,
-  type Publishers,
-  publishersAt,
-  sample,
-  servedFiles,
-} from '../support/killed-publisher.ts'
+import { type KillPoint, sample } from '../support/kill-points.ts'
+import { copyRepository, type Publishers, publishersAt, servedFiles } from '../support/killed-publisher.ts'
 import { makeRelease } from '../support/made-release.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
 import { assertReadable, readVersions } from '../support/repository-readers.ts'

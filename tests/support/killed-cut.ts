@@ -4,18 +4,11 @@ import path from 'node:path'
 import { staleWorkspaces } from '../../src/build/workspace.ts'
 import type { CommandEnd } from './cutover-cli.ts'
 import type { TestRepository } from './git-repository.ts'
+import { type KillPoint, pointsOf } from './kill-points.ts'
 import { tempFolder } from './temp.ts'
 import { until } from './toy-prefix.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
-
-/** A place to kill a cut at: right after the n-th operation of a step, from 1. */
-export interface KillPoint {
-  readonly step: string
-  readonly operation: number
-  /** What the operation is, for messages. */
-  readonly what: string
-}
 
 /** Run `release cut 1.0.0` in a process of its own; with `killAt` it is killed there. */
 export async function runCut(repository: TestRepository, killAt?: KillPoint): Promise<CommandEnd> {
@@ -28,14 +21,7 @@ export async function recordCut(repository: TestRepository): Promise<readonly Ki
   const file = path.join(tempFolder(), 'operations')
   const end = await run(repository, [hook], { OPERATIONS: file })
   if (end.exitCode !== 0) throw new Error(end.stdout)
-  const counts = new Map<string, number>()
-  const lines = fs.readFileSync(file, 'utf8').trimEnd().split('\n')
-  return lines.map(line => {
-    const [step, what] = line.split('\t') as [string, string]
-    const operation = (counts.get(step) ?? 0) + 1
-    counts.set(step, operation)
-    return { step, operation, what }
-  })
+  return pointsOf(fs.readFileSync(file, 'utf8'))
 }
 
 /** Wait until nothing runs any more that a cut of a repository had started. */

@@ -4,22 +4,12 @@ import path from 'node:path'
 import { bundle } from '../../scripts/lib/bundle.ts'
 import { digestOf } from '../../src/core/digest.ts'
 import type { Event } from '../../src/core/event.ts'
+import { type KillPoint, pointsOf } from './kill-points.ts'
 import { type MadeRepository, repositoryIn } from './made-repository.ts'
 import type { Order } from './publisher-victim.ts'
 import { tempFolder } from './temp.ts'
 
-/** Set by `npm run test:long`: nothing is left out. */
-export const isLong = process.env['CUTOVER_TEST_LONG'] === '1'
-
 const hook = path.join(import.meta.dirname, 'kill-at-operation.mjs')
-
-/** A place to kill a publisher at: right after the n-th operation of a step, from 1. */
-export interface KillPoint {
-  readonly step: string
-  readonly operation: number
-  /** What the operation is, for messages. */
-  readonly what: string
-}
 
 /** How a publisher in a process of its own ended. */
 export interface PublisherEnd {
@@ -124,19 +114,6 @@ function ended(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise
   })
 }
 
-function pointsOf(text: string): readonly KillPoint[] {
-  const counts = new Map<string, number>()
-  return text
-    .trimEnd()
-    .split('\n')
-    .map(line => {
-      const [step, what] = line.split('\t') as [string, string]
-      const operation = (counts.get(step) ?? 0) + 1
-      counts.set(step, operation)
-      return { step, operation, what }
-    })
-}
-
 /** Copy a repository with its keys and releases, so that each case starts from the same. */
 export function copyRepository(repository: MadeRepository): MadeRepository {
   const base = tempFolder()
@@ -156,10 +133,4 @@ export function servedFiles({ folder }: Pick<MadeRepository, 'folder'>): Readonl
   const keys = entries.map(entry => path.relative(folder, path.join(entry.parentPath, entry.name)))
   const served = keys.filter(key => !key.startsWith('.cutover/')).toSorted()
   return Object.fromEntries(served.map(key => [key, digestOf(fs.readFileSync(path.join(folder, key)))]))
-}
-
-/** Choose evenly spaced ones of a list, the first and the last among them; all of them in a long run. */
-export function sample<T>(list: readonly T[], count: number): readonly T[] {
-  if (isLong || list.length <= count) return list
-  return Array.from({ length: count }, (_, index) => list[Math.round((index * (list.length - 1)) / (count - 1))]!)
 }

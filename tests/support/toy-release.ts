@@ -1,15 +1,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Json } from '../../src/core/canonical-json.ts'
-import { digestOf } from '../../src/core/digest.ts'
 import type { Tree } from '../../src/core/tree.ts'
-import { createTarball } from '../../src/envelope/tarball.ts'
-import { compressedManifest } from '../../src/payload/manifest.ts'
-import { packPayload } from '../../src/payload/pack.ts'
-import { type ReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
 import { type PrefixPaths, prefixPaths } from '../../src/prefix/layout.ts'
 import { makePrefix } from '../../src/prefix/make.ts'
-import { type TestFiles, testEpoch, testTree } from './payload.ts'
+import { cutTree } from './cut-tree.ts'
+import { type TestFiles, testTree } from './payload.ts'
 import { tempFolder } from './temp.ts'
 
 /** A release to be made. `node` is merged into a recipe that has no services. */
@@ -84,58 +80,10 @@ export function cutToy(dist: string, release: ToyRelease): Promise<string> {
 }
 
 /** Make a release of `toy` of any tree. */
-export async function cutToyTree(
+export function cutToyTree(
   dist: string,
   release: Omit<ToyRelease, 'files'> & { readonly tree: Tree },
 ): Promise<string> {
-  const { version, tree } = release
-  const folder = path.join(dist, version)
-  fs.mkdirSync(folder, { recursive: true })
-  const tarballName = `toy-${version}.tar.zst`
-  const tarball = createTarball(path.join(folder, tarballName), 'zstd')
-  const { manifest } = await packPayload({
-    tree,
-    name: 'toy',
-    version,
-    sourceDateEpoch: testEpoch,
-    codec: 'zstd',
-    level: 3,
-    recipe: { schema: 1, name: 'toy', node: release.node ?? {}, environments: { production: {} } },
-    sinks: [tarball],
-  })
-  const manifestName = `toy-${version}.manifest.zst`
-  const manifestFile = compressedManifest(manifest)
-  fs.writeFileSync(path.join(folder, manifestName), manifestFile)
-  const record: ReleaseRecord = {
-    schema: 1,
-    name: 'toy',
-    version,
-    summary: 'A toy',
-    licence: 'Apache-2.0',
-    maintainer: 'Ada <ada@example.org>',
-    commit: digestOf(version).slice(7, 47),
-    tree: digestOf(`tree of ${version}`).slice(7, 47),
-    ...release.tagged,
-    sourceDateEpoch: testEpoch,
-    toolVersion: '0.1.0',
-    recipeDigest: digestOf('recipe'),
-    changes: '',
-    components: [
-      {
-        name: 'toy',
-        artifacts: [
-          tarball.finish(manifest),
-          {
-            kind: 'manifest',
-            name: manifestName,
-            mediaType: 'application/zstd',
-            sizeBytes: manifestFile.byteLength,
-            digest: digestOf(manifestFile),
-          },
-        ],
-      },
-    ],
-  }
-  fs.writeFileSync(path.join(folder, 'release.json'), recordBytes(record))
-  return folder
+  const recipe = { schema: 1, name: 'toy', node: release.node ?? {}, environments: { production: {} } }
+  return cutTree(dist, { ...release, name: 'toy', recipe })
 }

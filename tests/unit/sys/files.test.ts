@@ -1,5 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
+import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import {
   parseJson,
@@ -50,19 +53,36 @@ describe('writeFileAtomic', () => {
   })
 })
 
-it('removes what a killed writer left beside a file, and nothing else', () => {
-  const file = place()
-  const base = path.basename(file)
-  const others = [file, path.join(folder, `.${base}`), path.join(folder, `.${base}2.0a1b2c3d.tmp`)]
-  for (const other of others) fs.writeFileSync(other, '')
-  fs.writeFileSync(path.join(folder, `.${base}.0a1b2c3d.tmp`), 'half')
-  removeTemporaries(file)
-  expect(
-    fs
-      .readdirSync(folder)
-      .filter(name => name.includes(base))
-      .sort(),
-  ).toEqual(others.map(other => path.basename(other)).sort())
+describe('what a killed writer left', () => {
+  const left = (file: string, pid: number | undefined, machine = crc32(os.hostname()).toString(16)) =>
+    path.join(folder, `.${path.basename(file)}.${machine}-${pid}-0a1b2c3d.tmp`)
+  const besides = (file: string) => fs.readdirSync(folder).filter(name => name.includes(path.basename(file)))
+
+  it.each([
+    ['a file', (file: string) => writeFileAtomic(file, 'new')],
+    ['a link', (file: string) => replaceSymlink(file, 'new')],
+  ])('is gone when %s is replaced, and nothing else is', (_, replace) => {
+    const file = place()
+    const others = [
+      path.join(folder, `.${path.basename(file)}`),
+      left(`${file}2`, spawnSync('true').pid),
+      left(file, process.ppid),
+      left(file, spawnSync('true').pid, 'elsewhere'),
+    ]
+    for (const other of others) fs.writeFileSync(other, '')
+    for (const pid of [spawnSync('true').pid, process.pid]) fs.writeFileSync(left(file, pid), 'half')
+    replace(file)
+    expect(besides(file).sort()).toEqual([file, ...others].map(each => path.basename(each)).sort())
+  })
+
+  it('stays beside a file that need not survive power loss', () => {
+    const file = place()
+    fs.writeFileSync(left(file, spawnSync('true').pid), 'half')
+    writeFileAtomic(file, 'new', { durable: false })
+    expect(besides(file)).toHaveLength(2)
+    removeTemporaries(file)
+    expect(besides(file)).toEqual([path.basename(file)])
+  })
 })
 
 describe('reading', () => {

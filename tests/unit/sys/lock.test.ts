@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
@@ -18,7 +19,11 @@ it('is held by one at a time, and says by whom', async () => {
   expect(lockOwner(file)).toMatchObject({ pid: process.pid, command: 'install 1.1.4' })
   await expect(takeLock(file, { command: 'rollback' })).rejects.toMatchObject({
     code: 'LOCKED',
-    message: expect.stringContaining(`install 1.1.4 (pid ${process.pid} `),
+    message: expect.stringMatching(
+      new RegExp(
+        `install 1\\.1\\.4 \\(by \\S+, pid ${process.pid} on ${os.hostname()}, since ${new Date().getFullYear()}-`,
+      ),
+    ),
     details: { pid: process.pid },
   })
   lock.release()
@@ -30,12 +35,26 @@ it('is held by nobody when its holder was killed', async () => {
   const file = place()
   const lock = await takeLock(file, { command: 'install' })
   expect(lockHolder(file)?.pid).toBe(process.pid)
-  const gone = { ...lockOwner(file), pid: spawnSync('true').pid }
+  const gone = { ...lockOwner(file), process: undefined, pid: spawnSync('true').pid }
   fs.writeFileSync(`${file}.owner`, JSON.stringify(gone))
   expect(lockHolder(file)).toBeUndefined()
   fs.writeFileSync(`${file}.owner`, JSON.stringify({ ...gone, host: 'elsewhere' }))
   expect(lockHolder(file)?.pid).toBe(gone.pid)
   lock.release()
+})
+
+it('is not held by a later process that has the number of one which is gone', async () => {
+  const file = place()
+  using _lock = await takeLock(file, { command: 'install' })
+  const owner = lockOwner(file)!
+  for (const other of [{ startTicks: '1' }, { bootId: 'before' }]) {
+    fs.writeFileSync(`${file}.owner`, JSON.stringify({ ...owner, process: { ...owner.process, ...other } }))
+    expect(lockHolder(file)).toBeUndefined()
+    await expect(takeLock(file, { command: 'x' })).rejects.toMatchObject({
+      code: 'LOCKED',
+      message: expect.stringContaining('by another process'),
+    })
+  }
 })
 
 it('can be waited for', async () => {
