@@ -204,7 +204,8 @@ async function openSources(
   )
   const [first, ...others] = sources
   if (first === undefined) throw incomplete(options.record, 'tarball or package')
-  return fallbackSource([first, ...others], (source, error) => wanted.onFailure(source.describe(), error))
+  const onFailure = (source: SegmentSource, error: ReleaseError) => wanted.onFailure(source.describe(), error)
+  return fallbackSource([first, ...others], { onFailure })
 }
 
 function unknownChannel(channel: string, { application, channels }: ReleaseIndex): ReleaseError {

@@ -1,7 +1,11 @@
 import { digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
-import { type OpenedBody, open } from '../sys/http.ts'
+import { type Opened, type OpenedBody, type OpenOptions, open } from '../sys/http.ts'
+import { isPassingFailure, Perseverance, type RetryTools } from '../sys/retry.ts'
+import { BodyCursor } from './body-cursor.ts'
 import type { PayloadManifest, Segment } from './manifest.ts'
+import { endOf, planRuns, usualGapBytes } from './runs.ts'
+import type { WholeFile } from './whole-file.ts'
 
 /** One segment with its verified compressed bytes. */
 export interface FetchedSegment {
@@ -10,7 +14,7 @@ export interface FetchedSegment {
 }
 
 /**
- * A place that segments can be read from. Wrappers have the same shape: see {@link fallbackSource}.
+ * A place that segments can be read from. Wrappers have the same shape: see {@link fallbackSource}, {@link parallelSource}.
  *
  * Post: `read` yields the segments asked for, in that order, each with the digest of the manifest.
  */
@@ -24,28 +28,44 @@ export interface SegmentSource {
 }
 
 export interface SourceOptions {
-  /** `http:`, `https:` or `file:`: any envelope of the release. */
+  /** `http:`, `https:`, `file:` or `bundle:`: any envelope of the release. With `open` it is only what people are told. */
   readonly url: string
   /** Where the segments start in it, as the release record says. */
   readonly payloadOffset: number
   readonly manifest: PayloadManifest
-  /** How often a stretch is asked for when the answer breaks off. */
+  /** Open the envelope, as sys/http.ts opens addresses. */
+  readonly open?: ((options: OpenOptions) => Promise<Opened>) | undefined
+  /**
+   * Where all of it is kept when its server sends it only whole. Pre: the signal of `read` ends what is still coming then; without it, who
+   * reads twice from such a server fetches twice.
+   */
+  readonly whole?: WholeFile | undefined
+  /** How often a stretch is asked for when the answer breaks off; a file of this machine is read once. */
   readonly attempts?: number
   readonly idleTimeoutMs?: number
+  readonly retryTools?: RetryTools | undefined
 }
 
 /**
- * Read segments from one envelope by ranges; adjacent ones in one request.
+ * Read segments from one envelope by ranges; those that are next to each other in one request.
  *
  * Errors: SEGMENT_MISSING (no such file), SEGMENT_SHORT (broke off in every attempt), SEGMENT_DIGEST (other bytes: not asked
- * for again, for a mirror that sends them once is not to be trusted), HTTP_FAILED.
+ * for again, for a mirror that sends them once is not to be trusted), those of opening it.
  */
 export function openSegmentSource(options: SourceOptions): SegmentSource {
   return new EnvelopeSource(options)
 }
 
+/** What a server does with a range; `unknown` until it was asked. */
+type Answering = 'unknown' | 'ranges' | 'whole'
+
 class EnvelopeSource implements SegmentSource {
   readonly #options: SourceOptions
+  #answering: Answering = 'unknown'
+  /** Settled when the first answer has begun: nobody else asks before it is known what the server does with ranges. */
+  #first: Promise<void> | undefined
+  /** The other bytes than were signed that it has sent. */
+  #lie: ReleaseError | undefined
   fetchedBytes = 0
 
   constructor(options: SourceOptions) {
@@ -57,66 +77,122 @@ class EnvelopeSource implements SegmentSource {
   }
 
   async *read(segments: readonly Segment[], signal?: AbortSignal): AsyncGenerator<FetchedSegment> {
-    const attempts = this.#options.attempts ?? 3
-    let failures = 0
-    let next = 0
-    while (next < segments.length) {
-      const run = adjacent(segments, next)
+    const reading = new Reading(this.#options, signal)
+    while (reading.next < segments.length) {
+      const kept = this.#keptSegment(segments[reading.next]!)
+      if (kept !== undefined) {
+        yield kept
+        reading.next += 1
+        continue
+      }
       try {
-        for await (const fetched of this.#readRun(run, segments.slice(next), signal)) {
+        for await (const fetched of this.#fetch(segments.slice(reading.next), reading)) {
           yield fetched
-          next += 1
-          failures = 0
+          reading.next += 1
         }
       } catch (caught) {
-        failures += 1
-        if (signal?.aborted || !isInterrupted(caught) || failures >= attempts) throw caught
+        await reading.afterFailure(caught)
       }
     }
   }
 
-  /** Ask for one run; a server without ranges sends the whole, and then all `segments` are taken from it. */
-  async *#readRun(
-    run: readonly Segment[],
+  /** What an earlier run, or another reader, has fetched of the whole. */
+  #keptSegment(segment: Segment): FetchedSegment | undefined {
+    const { whole, payloadOffset } = this.#options
+    const bytes = whole?.read(payloadOffset + segment.offset, segment.sizeBytes)
+    return bytes !== undefined && digestOf(bytes) === segment.digest ? { segment, bytes } : undefined
+  }
+
+  async *#fetch(segments: readonly Segment[], reading: Reading): AsyncGenerator<FetchedSegment> {
+    while (this.#first !== undefined) await this.#first
+    if (this.#lie !== undefined) throw this.#lie
+    const { whole } = this.#options
+    const isComing = whole !== undefined && (whole.isReceiving || whole.receivedBytes >= this.#at(segments[0]!, 'end'))
+    if (isComing) return yield* this.#readKept(segments.slice(0, 1), whole)
+    const [run = []] = planRuns(segments, { gapBytes: usualGapBytes, mostBytes: Number.POSITIVE_INFINITY })
+    const isWholeWanted = whole !== undefined && this.#answering === 'whole'
+    const start = isWholeWanted ? whole.receivedBytes : this.#at(run[0]!) + reading.partialBytes(run[0]!)
+    const opened = await this.#open({ start, end: isWholeWanted ? this.#end : this.#at(run.at(-1)!, 'end') }, reading)
+    if (opened.status === 206 && !isWholeWanted) return yield* this.#readBody(run, { opened, start }, reading)
+    // Who sends it whole need not be asked again: all that is wanted is taken from it.
+    if (whole === undefined) return yield* this.#readBody(segments, { opened, start: 0 }, reading)
+    // Another reader may have come first while the answer was waited for.
+    if (whole.isReceiving) await closeBody(opened)
+    else whole.receive(opened.body, opened.status === 206 ? start : 0, sizeBytes => this.#count(sizeBytes, reading))
+    yield* this.#readKept(segments.slice(0, 1), whole)
+  }
+
+  async *#readBody(
     segments: readonly Segment[],
-    signal: AbortSignal | undefined,
+    { opened, start }: { readonly opened: OpenedBody; readonly start: number },
+    reading: Reading,
   ): AsyncGenerator<FetchedSegment> {
-    const start = this.#options.payloadOffset + run[0]!.offset
-    const last = run.at(-1)!
-    const opened = await this.#open({ start, end: this.#options.payloadOffset + last.offset + last.sizeBytes }, signal)
-    const isWhole = opened.status === 200
-    const cursor = new BodyCursor(opened.body, isWhole ? 0 : start, sizeBytes => {
-      this.fetchedBytes += sizeBytes
-    })
+    const cursor = new BodyCursor(opened.body, start, sizeBytes => this.#count(sizeBytes, reading))
     try {
-      for (const segment of isWhole ? segments : run) {
-        const bytes = await cursor.take(this.#options.payloadOffset + segment.offset, segment.sizeBytes)
-        if (bytes === undefined) throw this.#shortError(segment)
-        this.#verify(segment, bytes)
-        yield { segment, bytes }
+      for (const segment of segments) {
+        const partial = reading.partialOf(segment)
+        if (!(await cursor.fill(this.#at(segment), partial))) throw this.#shortError(segment)
+        this.#verify(segment, partial.bytes)
+        yield { segment, bytes: partial.bytes }
       }
     } finally {
       await cursor.close()
     }
   }
 
-  async #open(range: { readonly start: number; readonly end: number }, signal?: AbortSignal): Promise<OpenedBody> {
+  async *#readKept(segments: readonly Segment[], whole: WholeFile): AsyncGenerator<FetchedSegment> {
+    for (const segment of segments) {
+      await whole.until(this.#at(segment, 'end'))
+      const bytes = whole.read(this.#at(segment), segment.sizeBytes)
+      if (bytes === undefined) throw this.#shortError(segment)
+      this.#verify(segment, bytes)
+      yield { segment, bytes }
+    }
+  }
+
+  /** Ask for a range. Errors: SEGMENT_MISSING, those of opening it. */
+  async #open(range: { readonly start: number; readonly end: number }, { signal }: Reading): Promise<OpenedBody> {
     const { url, idleTimeoutMs } = this.#options
-    const opened = await open(url, {
-      range,
-      ...(signal === undefined ? {} : { signal }),
-      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
-    })
-    if (opened !== undefined) return opened
-    throw new ReleaseError('SEGMENT_MISSING', `${url} does not exist`, { details: { url } })
+    const asked = this.#options.open ?? ((options: OpenOptions) => open(url, options))
+    const first = Promise.withResolvers<void>()
+    if (this.#answering === 'unknown') this.#first = first.promise
+    try {
+      const opened = await asked({
+        range,
+        ...(signal === undefined ? {} : { signal }),
+        ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+      })
+      if (opened === undefined) throw new ReleaseError('SEGMENT_MISSING', `${url} does not exist`, { details: { url } })
+      if (this.#answering === 'unknown') this.#answering = opened.status === 206 ? 'ranges' : 'whole'
+      return opened
+    } finally {
+      if (this.#first === first.promise) this.#first = undefined
+      first.resolve()
+    }
+  }
+
+  #count(sizeBytes: number, reading: Reading): void {
+    this.fetchedBytes += sizeBytes
+    reading.arrived(sizeBytes)
+  }
+
+  #at(segment: Segment, side: 'start' | 'end' = 'start'): number {
+    return this.#options.payloadOffset + (side === 'start' ? segment.offset : endOf(segment))
+  }
+
+  /** Where the last segment ends. */
+  get #end(): number {
+    return this.#options.payloadOffset + this.#options.manifest.segmentsSizeBytes
   }
 
   #verify(segment: Segment, bytes: Uint8Array): void {
     const found = digestOf(bytes)
     if (found === segment.digest) return
-    const { url } = this.#options
+    const { url, whole } = this.#options
     const message = `${url} sent segment ${segment.index} with ${found}, expected ${segment.digest}`
-    throw new ReleaseError('SEGMENT_DIGEST', message, { details: { url, segment: segment.index, found } })
+    this.#lie = new ReleaseError('SEGMENT_DIGEST', message, { details: { url, segment: segment.index, found } })
+    whole?.discard(this.#lie)
+    throw this.#lie
   }
 
   #shortError(segment: Segment): ReleaseError {
@@ -126,55 +202,55 @@ class EnvelopeSource implements SegmentSource {
   }
 }
 
-/** Read forward in a body, keeping no more than what was asked for. */
-class BodyCursor {
-  readonly #pieces: AsyncIterator<Uint8Array>
-  readonly #count: (sizeBytes: number) => void
-  #piece: Uint8Array = new Uint8Array(0)
-  #position: number
+/** A segment of which some has come. */
+interface Partial {
+  readonly segment: Segment
+  readonly bytes: Buffer
+  filledBytes: number
+}
 
-  constructor(body: AsyncIterable<Uint8Array>, position: number, count: (sizeBytes: number) => void) {
-    this.#pieces = body[Symbol.asyncIterator]()
-    this.#position = position
-    this.#count = count
+/** How far one reader has come, through as many answers as it takes. */
+class Reading {
+  readonly signal: AbortSignal | undefined
+  readonly #perseverance: Perseverance
+  #partial: Partial | undefined
+  /** The index in the list of what is wanted. */
+  next = 0
+
+  constructor(options: SourceOptions, signal: AbortSignal | undefined) {
+    this.signal = signal
+    const usualAttempts = options.url.startsWith('file:') ? 1 : 3
+    this.#perseverance = new Perseverance(options.attempts ?? usualAttempts, options.retryTools)
   }
 
-  /** The bytes at an offset, or undefined when the body ends before their end. */
-  async take(offset: number, sizeBytes: number): Promise<Buffer | undefined> {
-    const bytes = Buffer.allocUnsafe(sizeBytes)
-    let filled = 0
-    while (filled < sizeBytes) {
-      if (this.#piece.byteLength === 0 && !(await this.#advance())) return undefined
-      const skipped = Math.min(offset + filled - this.#position, this.#piece.byteLength)
-      const taken = this.#piece.subarray(skipped, skipped + sizeBytes - filled)
-      bytes.set(taken, filled)
-      filled += taken.byteLength
-      this.#position += skipped + taken.byteLength
-      this.#piece = this.#piece.subarray(skipped + taken.byteLength)
+  arrived(sizeBytes: number): void {
+    this.#perseverance.arrived(sizeBytes)
+  }
+
+  partialOf(segment: Segment): Partial {
+    if (this.#partial?.segment !== segment) {
+      this.#partial = { segment, bytes: Buffer.allocUnsafe(segment.sizeBytes), filledBytes: 0 }
     }
-    return bytes
+    return this.#partial
   }
 
-  /** Let go of the connection. */
-  async close(): Promise<void> {
-    await this.#pieces.return?.()
+  partialBytes(segment: Segment): number {
+    return this.#partial?.segment === segment ? this.#partial.filledBytes : 0
   }
 
-  async #advance(): Promise<boolean> {
-    const result = await this.#pieces.next()
-    if (result.done === true) return false
-    this.#piece = result.value
-    this.#count(result.value.byteLength)
-    return true
+  /** Errors: what was caught, when asking again would be of no use. */
+  async afterFailure(caught: unknown): Promise<void> {
+    if (this.signal?.aborted || !isInterruption(caught)) throw caught
+    await this.#perseverance.afterFailure(caught, this.signal)
   }
 }
 
-function adjacent(segments: readonly Segment[], start: number): readonly Segment[] {
-  let end = start + 1
-  while (end < segments.length && segments[end]!.index === segments[end - 1]!.index + 1) end += 1
-  return segments.slice(start, end)
+function isInterruption(caught: unknown): caught is ReleaseError {
+  if (!(caught instanceof ReleaseError)) return false
+  return caught.code === 'SEGMENT_SHORT' || caught.code === 'REGISTRY_UNAVAILABLE' || isPassingFailure(caught)
 }
 
-function isInterrupted(caught: unknown): boolean {
-  return caught instanceof ReleaseError && (caught.code === 'SEGMENT_SHORT' || caught.code === 'HTTP_FAILED')
+/** Let go of a body that nobody reads. */
+async function closeBody({ body }: OpenedBody): Promise<void> {
+  await body[Symbol.asyncIterator]().return?.()
 }

@@ -32,6 +32,8 @@ export interface RegistryRequest {
   readonly scopes?: readonly string[]
   /** 1 when the caller itself tries again. */
   readonly attempts?: number
+  /** How long this request may take, and who ends it, besides the client's own signal. */
+  readonly waits?: Pick<ExchangeOptions, 'signal' | 'idleTimeoutMs' | 'pace'>
 }
 
 /** An answer, and the address that gave it: what it says of other addresses is relative to that one. */
@@ -141,9 +143,11 @@ export class RegistryClient {
   }
 
   #exchange(url: URL, request: RegistryRequest, authorization: string | undefined): Promise<Answer> {
-    const { method, body } = request
+    const { method, body, waits } = request
     const headers = { ...request.headers, ...(authorization === undefined ? {} : { authorization }) }
-    return exchange(url, { method, headers, body, signal: this.tools.signal })
+    const own = this.tools.signal
+    const signal = waits?.signal === undefined ? own : AbortSignal.any([own, waits.signal])
+    return exchange(url, { ...waits, method, headers, body, signal })
   }
 
   #resolve(to: string | URL): URL {

@@ -58,7 +58,7 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Answ
       signal: patience.signal as never,
     })
     patience.await('bytes')
-    const body = received(response.body ?? Readable.from([]), url, patience)
+    const body = closing(received(response.body ?? Readable.from([]), url, patience), () => patience.close())
     const length = Number(response.headers.get('content-length') ?? Number.NaN)
     return {
       status: response.status,
@@ -179,6 +179,15 @@ async function* received(body: AsyncIterable<unknown>, url: URL, patience: Patie
   } finally {
     patience.close()
   }
+}
+
+/** A generator that was never started would end without letting go of its connection. */
+function closing(pieces: AsyncGenerator<Uint8Array>, close: () => void): AsyncIterable<Uint8Array> {
+  const end = () => {
+    close()
+    return pieces.return(undefined)
+  }
+  return { [Symbol.asyncIterator]: () => ({ next: () => pieces.next(), return: end }) }
 }
 
 async function finish(body: AsyncIterable<Uint8Array>, sizeBytes: number, patience: Patience): Promise<void> {

@@ -46,7 +46,9 @@ async function read(from: SegmentSource, wanted = segments): Promise<string> {
 describe('fallbackSource', () => {
   it('takes what the first source fails to give from the next, and never asks the first again', async () => {
     const failures: string[] = []
-    const from = fallbackSource([source('a', 2), source('b'), source('c')], failed => failures.push(failed.describe()))
+    const from = fallbackSource([source('a', 2), source('b'), source('c')], {
+      onFailure: failed => failures.push(failed.describe()),
+    })
     expect(await read(from)).toBe('aabb')
     expect(await read(from, segments.slice(0, 1))).toBe('b')
     expect(failures).toEqual(['a'])

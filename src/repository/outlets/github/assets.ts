@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { type Digest, digestOf } from '../../../core/digest.ts'
 import { ReleaseError } from '../../../core/error.ts'
+import { assetName } from '../../../core/github-asset.ts'
 import { formatBytes } from '../../../core/quantity.ts'
 import type { OutletRelease } from '../outlet.ts'
 
@@ -49,16 +50,6 @@ export function planAssets({ record, folder, recordBytes, envelope }: OutletRele
   ]
   assertAllowed(assets)
   return assets
-}
-
-/**
- * Say how GitHub calls an asset: runs of what is not a letter, digit, `_`, `-`, `+` or `.` become one `.`, and none stands at either end.
- *
- * Sent in this form nothing is renamed, so that every asset is found again by its name.
- * Source: docs.github.com, "Upload a release asset" (renaming); a `+` is kept as long as it is percent-encoded.
- */
-export function assetName(label: string): string {
-  return label.replace(/[.]*[^A-Za-z0-9_+.-]+[.]*/g, '.').replace(/^\.+|\.+$/g, '')
 }
 
 function assertAllowed(assets: readonly PlannedAsset[]): void {
