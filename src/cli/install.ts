@@ -1,4 +1,5 @@
-import { Command } from 'commander'
+import path from 'node:path'
+import { Command, Option } from 'commander'
 import { ReleaseError } from '../core/error.ts'
 import { type MaintenanceWindow, parseWindow } from '../core/maintenance-window.ts'
 import type { Io } from './io.ts'
@@ -8,6 +9,7 @@ import { runCommand } from './run.ts'
 interface Options extends PrefixOptions {
   readonly version?: string
   readonly channel?: string
+  readonly from?: string
   readonly dryRun?: boolean
   readonly allowDowngrade?: boolean
   readonly retry?: boolean
@@ -24,6 +26,11 @@ export function installCommand(io: Io): Command {
     .description('Install a version and switch to it, holding requests meanwhile; go back when it is not healthy.')
     .option('--version <version>', 'the version; the newest that has not failed here when absent')
     .option('--channel <name>', 'take the newest that this channel offers; the most stable one when absent')
+    .addOption(
+      new Option('--from <file>', 'take releases from an offline bundle that `release bundle` made').conflicts(
+        'offline',
+      ),
+    )
     .option('--dry-run', 'tell what would be done: what is fetched, which operations, what clients notice')
     .option('--allow-downgrade', 'take a version that is older than the active one')
     .option('--retry', 'take a version that failed here before')
@@ -43,6 +50,7 @@ export function installCommand(io: Io): Command {
           prefix: prefixFolder(options, io),
           version,
           channel,
+          from: options.from === undefined ? undefined : path.resolve(io.cwd, options.from),
           dryRun,
           allowDowngrade,
           retry,

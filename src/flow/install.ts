@@ -10,6 +10,7 @@ import { prune } from '../prefix/prune.ts'
 import { replay } from '../prefix/state.ts'
 import { delay } from '../sys/clock.ts'
 import { runChange } from './change.ts'
+import { resolveFromBundle } from './install-bundle.ts'
 import { type InstallResult, type ToldRun, tellDeferred, tellDone, tellPlan, tellSettled } from './install-report.ts'
 import {
   assertAboveFloor,
@@ -45,8 +46,18 @@ export interface InstallOptions {
   readonly splayMs?: number | undefined
   /** When a change may be made; outside of it nothing is done. */
   readonly window?: MaintenanceWindow | undefined
+  /** An offline bundle that releases come from, instead of the repository of the prefix. */
+  readonly from?: string | undefined
   /** Where releases come from instead of the repository of the prefix. */
   readonly resolve?: Resolver | undefined
+  /** Find out what to install once it is time, before the prefix is locked: building takes long. In place of `version` and `resolve`. */
+  readonly prepare?: (() => Promise<PreparedRelease>) | undefined
+}
+
+/** A release that was made ready for an installation. */
+export interface PreparedRelease {
+  readonly version: string
+  readonly resolve: Resolver
 }
 
 /**
@@ -66,17 +77,18 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
   const closed = closedWindow(run)
   if (closed !== undefined) return closed
   await waitSplay(run)
+  const prepared = await options.prepare?.()
   const waitLockMs = options.waitLockMs ?? 0
   await using prefix = await lockPrefix({ prefix: paths.root, command: 'install', waitLockMs }, tools)
   tools.emit({ kind: 'run-started', command: 'install', subject: identity.application, steps: stepNames })
   if (options.dryRun !== true) await recoverPrefix(prefix, tools)
   const state = prefix.state()
   assertSound(paths, state)
-  const version = options.version ?? (await newestVersion(prefix, run))
+  const version = prepared?.version ?? options.version ?? (await newestVersion(prefix, run))
   if (isSettled(paths, state, version)) return tellSettled(run, version)
   assertAboveFloor(state, version)
   assertDirection(state.active, version, { allowDowngrade: options.allowDowngrade === true, stale: undefined })
-  const target = await resolveStep(run, () => resolveTarget(prefix, version, run.resolver, tools))
+  const target = await resolveStep(run, () => resolveTarget(prefix, version, prepared?.resolve ?? run.resolver, tools))
   assertDirection(state.active, version, { allowDowngrade: options.allowDowngrade === true, stale: run.stale })
   const plan = planTarget(prefix, target, 'install')
   if (options.dryRun === true) return tellPlan(run, target, plan)
@@ -104,21 +116,34 @@ function beginRun(options: InstallOptions, tools: FlowTools): InstallRun {
     run.stale = error
     tellStale(error, knownMs, tools)
   }
-  const fromRepository = () =>
-    resolveFromRepository({ trustFolder: paths.trust, repositoryUrl: identity.repository, onStale }, tools.signal)
-  const resolver = options.resolve ?? (options.offline === true ? resolveOffline(paths.trust) : fromRepository())
   const { application } = identity
   const run: InstallRun = {
     application,
     options,
     paths,
     identity,
-    resolver,
+    resolver: options.resolve ?? chooseResolver(options, { paths, identity, onStale }, tools),
     tools,
     startedMs: tools.clock.elapsedMs(),
     stale: undefined,
   }
   return run
+}
+
+function chooseResolver(
+  { from, offline }: InstallOptions,
+  at: {
+    readonly paths: PrefixPaths
+    readonly identity: PrefixIdentity
+    readonly onStale: (error: ReleaseError, knownMs: number) => void
+  },
+  { signal }: FlowTools,
+): Resolver {
+  const { onStale } = at
+  const trustFolder = at.paths.trust
+  if (from !== undefined) return resolveFromBundle({ file: from, trustFolder, onStale }, signal)
+  if (offline === true) return resolveOffline(trustFolder)
+  return resolveFromRepository({ trustFolder, repositoryUrl: at.identity.repository, onStale }, signal)
 }
 
 /** A repository that nobody renews takes nothing away from a server: it goes on with what it knows, and says so. */
