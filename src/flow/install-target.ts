@@ -3,8 +3,8 @@ import { compareVersions } from '../core/version.ts'
 import type { ReleaseOrigin } from '../prefix/file-change.ts'
 import { currentVersion, isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
-import { type ChangePlan, planChange } from '../prefix/plan.ts'
 import { openLocalRelease } from '../prefix/local-release.ts'
+import { type ChangePlan, planChange, plannedData } from '../prefix/plan.ts'
 import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
 import { environmentVariables } from '../prefix/values.ts'
 import { type InstalledRecipe, parseNodeRecipe } from '../recipe/node.ts'
@@ -66,15 +66,28 @@ export async function resolveTarget(
 
 /** Plan the way to a version. */
 export function planTarget(prefix: LockedPrefix, target: InstallTarget, command: 'install' | 'rollback'): ChangePlan {
+  const { migrations, rollbackFloor } = prefix.state()
   return planChange({
+    ...plannedData(target.recipe().node, activeNode(prefix.paths, target.from)),
     command,
     version: target.version,
     from: target.from,
     isComplete: target.origin === undefined,
     isServing: prefix.serving !== undefined,
-    migrations: target.recipe().node.migrations,
-    migrationsDone: prefix.state().migrations,
+    migrationsDone: migrations,
+    rollbackFloor,
   })
+}
+
+/** What cannot be read any more must not keep its successor away. */
+function activeNode(paths: PrefixPaths, version: string | undefined): InstalledRecipe['node'] | undefined {
+  if (version === undefined) return undefined
+  try {
+    return readInstalledRecipe(paths, version).node
+  } catch (caught) {
+    if (caught instanceof ReleaseError) return undefined
+    throw caught
+  }
 }
 
 /** Tell whether a version is active, whole, and nothing is left to recover: the common answer, found without a lock. */

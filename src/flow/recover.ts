@@ -1,11 +1,9 @@
-import { toReleaseError } from '../core/error.ts'
-import { type ApplyTools, applyOps } from '../prefix/apply.ts'
 import { readInstalledRecipe } from '../prefix/installed.ts'
 import { releasePaths } from '../prefix/layout.ts'
-import { journaledOps, planRecovery } from '../prefix/plan.ts'
+import { planRecovery } from '../prefix/plan.ts'
 import { endCommands } from '../prefix/reaped.ts'
 import type { Failure, Transaction } from '../prefix/state.ts'
-import { bindChange, failureOf, takeBack } from './change.ts'
+import { applyChange, bindChange, takeBack } from './change.ts'
 import { type LockedPrefix, lockPrefix } from './locked-prefix.ts'
 import type { FlowTools } from './tools.ts'
 
@@ -47,7 +45,7 @@ export async function recoverPrefix(prefix: LockedPrefix, tools: FlowTools): Pro
   if (transaction === undefined) return undefined
   const { version, command } = transaction
   tools.emit({ kind: 'note', message: `an interrupted ${command} of ${version} is ended first` })
-  await endCommands(releasePaths(prefix.paths, version).root)
+  for (const folder of [releasePaths(prefix.paths, version).root, prefix.paths.root]) await endCommands(folder)
   const outcome = await endTransaction(prefix, transaction, tools)
   tools.emit({ kind: 'note', message: `${command} of ${version} was ${outcome}` })
   return { version, outcome }
@@ -60,21 +58,16 @@ async function endTransaction(
   transaction: Transaction,
   tools: FlowTools,
 ): Promise<Recovery['outcome']> {
-  const { txn, version, from } = transaction
+  const { txn, version, from, command } = transaction
   const recipe = () => readInstalledRecipe(prefix.paths, version)
-  const change = bindChange(prefix, { version, from, recipe, origin: undefined }, tools)
-  const apply: ApplyTools = { journal: prefix.journal, unjournaled: new Set(), emit: tools.emit, clock: tools.clock }
+  const change = bindChange(prefix, { command, txn, version, from, recipe, origin: undefined }, tools)
   const serves = prefix.serving === undefined ? 'idle' : { version: (await prefix.serving.status()).version }
   const plan = planRecovery(transaction, { serves })
-  const undo = async (failure: Failure) => {
-    const how = await takeBack(change.bind(journaledOps(transaction)), failure, apply, undefined)
+  if (plan.kind === 'undo') {
+    const failure = { ...(transaction.failure ?? interrupted), error: undefined }
+    const how = await takeBack(prefix, { change, ops: [], txn, version, recipe }, failure, tools)
     return how === 'undone' ? 'undone' : 'finished'
   }
-  if (plan.kind === 'undo') return await undo(transaction.failure ?? interrupted)
-  try {
-    await applyOps(change.bind(plan.ops), { txn, version }, apply)
-    return 'finished'
-  } catch (caught) {
-    return await undo(failureOf(toReleaseError(caught)))
-  }
+  const end = await applyChange(prefix, { change, ops: plan.ops, txn, version, recipe }, tools)
+  return end.kind === 'undone' ? 'undone' : 'finished'
 }

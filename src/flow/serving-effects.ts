@@ -5,10 +5,11 @@ import { formatDuration } from '../core/quantity.ts'
 import { connectControl } from '../gate/client.ts'
 import { controlSocket } from '../gate/control.ts'
 import type { OpEffect } from '../prefix/apply.ts'
-import { redactor } from '../prefix/command.ts'
+import type { LogTail } from '../prefix/failure-record.ts'
 import { readInstalledRecipe } from '../prefix/installed.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
-import { ensureSecrets } from '../prefix/secrets.ts'
+import { redactor } from '../prefix/redact.ts'
+import { readSecrets } from '../prefix/secrets.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
 import { readLastLines } from '../sys/log-file.ts'
 import type { ServingProcess, Verdict } from './serving.ts'
@@ -142,19 +143,28 @@ function assertHealthy(verdict: Verdict, how: string, change: ServingChange): st
 function unhealthy(what: string, change: ServingChange, cause?: ReleaseError): ReleaseError {
   const { paths, version, from } = change
   const recipe = change.recipe()
-  const files = recipe.node.services.map(service => path.join(paths.log, `${service.name}.log`))
-  const redact = redactor(ensureSecrets(paths, recipe.node.secrets))
-  const tails = files.flatMap(file => [`${file}:`, ...lastLines(file)].map(redact))
+  const redact = redactor(readSecrets(paths, version, recipe.node.secrets))
+  const logs = logTails(paths, recipe, logLines)
+  const tails = logs.flatMap(({ file, lines }) => [`${file}:`, ...lines].map(redact))
+  const why = `cutover why --prefix ${paths.root}`
   return new ReleaseError('INSTALL_UNHEALTHY', [`${recipe.name} ${version} ${what}`, ...tails].join('\n'), {
-    hint: from === undefined ? `look at ${paths.log}` : `${from} stays; look at ${paths.log}, then cut a new version`,
-    details: { version, from, evidence: what, logs: files },
+    hint: from === undefined ? `${why} tells more` : `${from} stays; ${why} tells more; mend it and cut a new version`,
+    details: { version, from, evidence: what, logs: logs.map(({ file }) => file) },
     cause,
   })
 }
 
-function lastLines(file: string): readonly string[] {
+/** Read what the services of a release wrote last. Holds whatever they wrote, secrets among it. */
+export function logTails(paths: PrefixPaths, recipe: InstalledRecipe, lines: number): readonly LogTail[] {
+  return recipe.node.services.map(({ name }) => {
+    const file = path.join(paths.log, `${name}.log`)
+    return { service: name, file, lines: lastLines(file, lines) }
+  })
+}
+
+function lastLines(file: string, lines: number): readonly string[] {
   try {
-    return readLastLines(file, logLines)
+    return readLastLines(file, lines)
   } catch (caught) {
     // The log only helps to understand: what cannot be read must not hide the failure itself.
     if (isErrno(caught)) return [caught.message]

@@ -53,8 +53,8 @@ export class ServingProcess {
     return this.#figures
   }
 
-  async status(): Promise<ServeStatus> {
-    return (await this.#client.request({ kind: 'status' })).status
+  async status(timeoutMs?: number): Promise<ServeStatus> {
+    return (await this.#client.request({ kind: 'status' }, timeoutMs === undefined ? {} : { timeoutMs })).status
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Emit } from '../core/event.ts'
 import type { Clock } from '../sys/clock.ts'
 import type { Journal } from './journal.ts'
 import type { JournalEntry } from './journal-record.ts'
-import { isPastReturn, type PlannedOp, undoOrder } from './plan.ts'
+import { type PlannedOp, pointOfNoReturn, undoOrder } from './plan.ts'
 import { type Failure, replay, type Transaction } from './state.ts'
 
 /** The effect of an operation. Each part can be run again after being interrupted anywhere. */
@@ -28,6 +28,8 @@ export interface ApplyTools {
   readonly unjournaled: Set<string>
   readonly emit: Emit
   readonly clock: Clock
+  /** What may still make the change fail when all of it is done. */
+  readonly beforeCommit?: () => Promise<void>
 }
 
 /** Begin a transaction. Pre: none is unfinished. Post: its number; durable. */
@@ -49,6 +51,7 @@ export async function applyOps(
   tools: ApplyTools,
 ): Promise<void> {
   for (const op of ops) await applyOp(op, transaction.txn, tools)
+  await tools.beforeCommit?.()
   tools.journal.append(transaction.txn, { kind: 'commit', version: transaction.version })
 }
 
@@ -72,8 +75,8 @@ async function applyOp(op: InstallOp, txn: number, tools: ApplyTools): Promise<v
 
 /** How a failed transaction ended. */
 export interface UndoReport {
-  /** `stuck`: something was done that cannot be taken back, so the new version stays active. */
-  readonly kind: 'undone' | 'stuck'
+  /** The operation that cannot be taken back, so that the new version stays active; undefined when everything was. */
+  readonly stuckBehind: string | undefined
   /** What could not be done or journaled. With any, the transaction stays unfinished and the next command tries again. */
   readonly errors: readonly ReleaseError[]
 }
@@ -93,18 +96,17 @@ export async function undoTransaction(
   const ending = new Ending(tools.journal, unfinished(tools.journal).txn)
   const transaction = withUnjournaled(unfinished(tools.journal), tools.unjournaled)
   for (const op of tools.unjournaled) ending.record({ kind: 'done', op })
-  const isStuck = isPastReturn(ops, transaction.ops)
+  const stuckBehind = pointOfNoReturn(ops, transaction.ops)
   if (transaction.failure === undefined) ending.record({ kind: 'undo', ...failure })
-  if (isStuck) await goForward(ops, ending)
-  else await goBack(ops, transaction, ending, tools)
-  return {
-    kind: isStuck ? 'stuck' : 'undone',
-    errors: ending.finish(transaction.version, transaction.failure ?? failure),
-  }
+  if (stuckBehind === undefined) await goBack(ops, transaction, ending, tools)
+  else await goForward(ops, ending)
+  return { stuckBehind: stuckBehind?.name, errors: ending.finish(transaction.version, transaction.failure ?? failure) }
 }
 
 async function goBack(ops: readonly InstallOp[], transaction: Transaction, ending: Ending, tools: ApplyTools) {
   for (const op of undoOrder(ops, transaction.ops)) {
+    // Nothing is put back while a version may still write, and nothing is started on data that was put back in part.
+    if (op.kind === 'backup' && ending.hasFailed) return
     const startedMs = tools.clock.elapsedMs()
     const step = `undo ${op.name}`
     tools.emit({ kind: 'step-started', step })
@@ -115,6 +117,7 @@ async function goBack(ops: readonly InstallOp[], transaction: Transaction, endin
     tools.emit(
       error === undefined ? { kind: 'step-done', step, durationMs } : { kind: 'step-failed', step, durationMs, error },
     )
+    if (op.kind === 'backup' && ending.hasFailed) return
   }
 }
 

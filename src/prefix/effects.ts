@@ -1,11 +1,11 @@
 import fs from 'node:fs'
 import { replaceSymlink, syncFolder } from '../sys/files.ts'
 import type { OpEffect } from './apply.ts'
+import { backUp, restore } from './backup.ts'
 import { setUp, share } from './configure.ts'
 import type { FileChange } from './file-change.ts'
 import { currentVersion, isComplete } from './installed.ts'
 import { migrate } from './migrate.ts'
-import { discardRelease } from './stage.ts'
 import { type FileFigures, Staging } from './staging.ts'
 
 /** The effects of the operations that need nothing but the prefix. */
@@ -18,6 +18,8 @@ export interface FileEffects {
   readonly share: OpEffect
   readonly switch: OpEffect
   readonly migrate: (migration: string) => OpEffect
+  /** The backup in a folder. */
+  readonly backup: (folder: string) => OpEffect
 }
 
 /** Bind the operations on files to a change. */
@@ -30,13 +32,18 @@ export function fileEffects(change: FileChange): FileEffects {
     stage: {
       isDone: never,
       apply: () => staging.begin(),
-      revert: () => discardRelease(change.paths, change.version),
+      revert: () => staging.revert(),
     },
     fetch: { isDone: never, apply: () => staging.fetch(), revert: keep },
     setup: { isDone: never, apply: () => setUp(change), revert: keep },
     verify: { isDone: () => isComplete(change.paths, change.version), apply: () => staging.seal(), revert: keep },
     share: { isDone: never, apply: () => share(change), revert: keep },
     switch: switchEffect(change),
+    backup: folder => ({
+      isDone: never,
+      apply: () => backUp(change, folder),
+      revert: () => restore(change, folder),
+    }),
     migrate: migration => ({ isDone: never, apply: () => migrate(change, migration), revert: keep }),
   }
 }

@@ -8,18 +8,37 @@ import { ReleaseError } from '../core/error.ts'
  */
 export type UndoKind = 'none' | 'exact' | 'forward-only'
 
+/** An operation as the journal plans it. */
+export interface JournaledOp {
+  readonly name: string
+  readonly undo: UndoKind
+  /** Once it was done, no version before this one can run on the data. Says nothing for `forward-only`, which does so at any rate. */
+  readonly raisesFloor?: boolean
+}
+
+/** The commands that change a prefix, each in a transaction of its own. */
+export type ChangeCommand = 'install' | 'rollback' | 'migrate'
+
+/** The epochs of stored data that a version can read, and the one that it writes. */
+export interface StateFormat {
+  readonly reads: readonly number[]
+  readonly writes: number
+}
+
 /** What a journal record says. */
 export type JournalEntry =
   | {
       readonly kind: 'begin'
-      readonly command: 'install' | 'rollback'
+      readonly command: ChangeCommand
       readonly version: string
       /** The version that was active; undefined before the first. */
       readonly from: string | undefined
       readonly recordDigest: string
       readonly by: string
       /** The operations to come, in order: what a recovery goes by. */
-      readonly ops: readonly { readonly name: string; readonly undo: UndoKind }[]
+      readonly ops: readonly JournaledOp[]
+      /** Undefined where the recipe of the version says nothing of it. */
+      readonly stateFormat?: StateFormat | undefined
     }
   | { readonly kind: 'intent'; readonly op: string }
   | { readonly kind: 'done'; readonly op: string; readonly note?: string | undefined }

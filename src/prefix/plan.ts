@@ -1,14 +1,14 @@
-import type { UndoKind } from './journal-record.ts'
-import { migrationKey, migrationOf, migrationOp, type OpProgress, type Transaction } from './state.ts'
+import { compareVersions } from '../core/version.ts'
+import type { NodeRecipe } from '../recipe/schema.ts'
+import type { ChangeCommand, JournaledOp, UndoKind } from './journal-record.ts'
+import { backupOp, migrationKey, migrationOp, type OpProgress, type Transaction } from './state.ts'
 
 /** What an operation does; flow/change.ts has an effect for each. */
-export type OpKind = keyof typeof undoKinds | 'migrate'
+export type OpKind = keyof typeof undoKinds
 
-/** An operation of an installation or rollback, before it has an effect. `name` is how the journal calls it. */
-export interface PlannedOp {
-  readonly name: string
+/** An operation of a change, before it has an effect. `name` is how the journal calls it. */
+export interface PlannedOp extends JournaledOp {
   readonly kind: OpKind
-  readonly undo: UndoKind
 }
 
 /** An operation that is left out, and why. */
@@ -25,22 +25,32 @@ export interface ChangePlan {
 }
 
 /** What a plan depends on. */
-export interface PlanInput {
-  readonly command: 'install' | 'rollback'
+export interface PlanInput extends PlannedData {
+  readonly command: Exclude<ChangeCommand, 'migrate'>
   readonly version: string
   readonly from: string | undefined
   /** The files of the version are there and whole. */
   readonly isComplete: boolean
   /** A process serves the prefix. */
   readonly isServing: boolean
-  readonly migrations: readonly PlannedMigration[]
   readonly migrationsDone: ReadonlySet<string>
+  /** The lowest version that can run on the data as it is. */
+  readonly rollbackFloor?: string | undefined
+}
+
+/** What a plan depends on of the data; see {@link plannedData}. */
+export interface PlannedData {
+  readonly migrations: readonly PlannedMigration[]
+  /** Undefined where the recipe has no command that copies the data. */
+  readonly backup?: { readonly when: 'forward-only' | 'always'; readonly canRestore: boolean } | undefined
+  /** The version writes what the active one cannot read. */
+  readonly outgrowsActive?: boolean
 }
 
 /** A migration of the recipe, as far as a plan needs it. */
 export interface PlannedMigration {
   readonly name: string
-  readonly phase: 'expand' | 'short'
+  readonly phase: 'expand' | 'short' | 'contract'
   readonly rollback: 'compatible' | 'forward-only'
 }
 
@@ -50,6 +60,8 @@ const undoKinds = {
   setup: 'none',
   verify: 'none',
   share: 'none',
+  backup: 'none',
+  migrate: 'none',
   hold: 'exact',
   drain: 'none',
   stop: 'exact',
@@ -61,32 +73,46 @@ const undoKinds = {
 } as const satisfies Record<string, UndoKind>
 
 type Skip = Omit<SkippedOp, 'name'> | undefined
+type Entry = readonly [PlannedOp, Skip]
+
+/** Take from the recipes of a version and of the active one what a plan needs to know of the data. Pure. */
+export function plannedData(node: DataRecipe, active: DataRecipe | undefined): PlannedData {
+  const { migrations, backup, restore, state } = node
+  return {
+    migrations,
+    backup: backup === undefined ? undefined : { when: backup.when, canRestore: restore !== undefined },
+    outgrowsActive: state !== undefined && active?.state !== undefined && !active.state.reads.includes(state.writes),
+  }
+}
+
+type DataRecipe = Pick<NodeRecipe, 'migrations' | 'backup' | 'restore' | 'state'>
 
 /**
  * Put the operations of an installation or rollback in their order. Everything that takes long comes before the hold.
  *
- * Pure. Post: `ops` are to be run, `skipped` are left out for a reason; a rollback runs no migrations.
+ * Pure. Post: `ops` are to be run, `skipped` are left out for a reason; a rollback runs no migrations, and nothing here contracts.
  */
 export function planChange(input: PlanInput): ChangePlan {
   const staged = input.isComplete ? { code: 'RELEASE_COMPLETE', reason: 'its files are there' } : undefined
   const served = input.isServing ? undefined : { code: 'NOT_SERVING', reason: 'nothing serves this prefix' }
   const running = input.from === undefined ? { code: 'NOTHING_RUNS', reason: 'no version was active' } : undefined
-  const ops: readonly (readonly [PlannedOp, Skip])[] = [
+  const data = dataOps(input)
+  const ops: readonly Entry[] = [
     [op('stage'), staged],
     [op('fetch'), staged],
     [op('setup'), staged],
     [op('verify'), staged],
     // Also for files that are there: configuration and secrets do not belong to a release.
     [op('share'), undefined],
-    ...migrations(input, 'expand'),
+    ...data.expand,
     [op('hold'), served],
     [op('drain'), served ?? running],
     [op('stop'), served ?? running],
-    ...migrations(input, 'short'),
+    ...data.short,
     [op('switch'), undefined],
     [op('start'), served],
     [op('probe'), served],
-    [op('pass'), served],
+    [op('pass', data.canPassBeTakenBack ? 'exact' : 'forward-only'), served],
     [op('watch'), served],
   ]
   return {
@@ -95,27 +121,70 @@ export function planChange(input: PlanInput): ChangePlan {
   }
 }
 
-function op(kind: keyof typeof undoKinds): PlannedOp {
-  return { name: kind, kind, undo: undoKinds[kind] }
+function op(kind: OpKind, undo: UndoKind = undoKinds[kind]): PlannedOp {
+  return { name: kind, kind, undo }
 }
 
-function migrations(input: PlanInput, phase: 'expand' | 'short'): readonly (readonly [PlannedOp, Skip])[] {
+/**
+ * What changes the data before the hold and inside it, with the backups.
+ *
+ * A backup of data at rest makes a forward-only migration inside the hold one that can be taken back. An expanding one needs none for
+ * that: the version before runs on its result. For both there is no way back once requests reach the new version.
+ */
+function dataOps(input: PlanInput) {
+  const { command, from, backup, outgrowsActive = false } = input
+  const copies = command === 'install' && from !== undefined ? backup : undefined
+  const isChanged = (phase: 'expand' | 'short') =>
+    migrations(input, phase, 'none').some(([{ raisesFloor }, skip]) => raisesFloor === true && skip === undefined)
+  const isNeeded = isChanged('short') || outgrowsActive
+  const canRestore = copies?.canRestore === true && isNeeded
+  const copy = (name: string, undo: UndoKind, needed: boolean): readonly Entry[] => {
+    const compatible = { code: 'DATA_COMPATIBLE', reason: 'the version before can run on the result' }
+    return copies === undefined ? [] : [[{ name, kind: 'backup', undo }, needed ? undefined : compatible]]
+  }
+  const isBelowFloor =
+    input.rollbackFloor !== undefined && from !== undefined && compareVersions(from, input.rollbackFloor) < 0
+  return {
+    // Never put back by itself: the version before goes on writing beside the migration.
+    expand: [...copy(`${backupOp}:expand`, 'none', isChanged('expand')), ...migrations(input, 'expand', 'none')],
+    short: [
+      ...copy(backupOp, canRestore ? 'exact' : 'none', isNeeded || copies?.when === 'always'),
+      ...migrations(input, 'short', canRestore ? 'none' : 'forward-only'),
+    ],
+    canPassBeTakenBack: !(isChanged('expand') || isBelowFloor || outgrowsActive || (canRestore && isChanged('short'))),
+  }
+}
+
+function migrations(input: PlanInput, phase: 'expand' | 'short', forwardOnly: UndoKind): readonly Entry[] {
   if (input.command === 'rollback') return []
   return input.migrations
     .filter(migration => migration.phase === phase)
     .map(({ name, rollback }) => [
-      { name: migrationOp(name), kind: 'migrate', undo: rollback === 'forward-only' ? rollback : 'none' },
+      rollback === 'forward-only'
+        ? { name: migrationOp(name), kind: 'migrate', undo: forwardOnly, raisesFloor: true }
+        : { name: migrationOp(name), kind: 'migrate', undo: 'none' },
       input.migrationsDone.has(migrationKey(name, input.version))
         ? { code: 'MIGRATION_DONE', reason: 'it ran in this prefix before' }
         : undefined,
     ])
 }
 
+/** List the migrations of a version that `cutover migrate --contract` has still to run, as operations. Pure. */
+export function pendingContracts(
+  version: string,
+  migrationsOfVersion: readonly PlannedMigration[],
+  done: ReadonlySet<string>,
+): readonly PlannedOp[] {
+  return migrationsOfVersion
+    .filter(({ name, phase }) => phase === 'contract' && !done.has(migrationKey(name, version)))
+    .map(({ name }) => ({ name: migrationOp(name), kind: 'migrate', undo: 'forward-only' }))
+}
+
 /** Read the operations of a transaction back from the journal. Those that this version does not know are left out. */
 export function journaledOps(transaction: Transaction): readonly PlannedOp[] {
-  return transaction.planned.flatMap(({ name, undo }): readonly PlannedOp[] => {
-    if (migrationOf(name) !== undefined) return [{ name, kind: 'migrate', undo }]
-    return Object.hasOwn(undoKinds, name) ? [op(name as keyof typeof undoKinds)] : []
+  return transaction.planned.flatMap((planned): readonly PlannedOp[] => {
+    const kind = planned.name.split(':', 1)[0]!
+    return Object.hasOwn(undoKinds, kind) ? [{ ...planned, kind: kind as OpKind }] : []
   })
 }
 
@@ -138,12 +207,17 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
   const ops = journaledOps(transaction)
   const isDone = (name: string) => transaction.ops.some(each => each.name === name && each.state === 'done')
   const isPlanned = (name: string) => ops.some(planned => planned.name === name)
-  if (!isPastReturn(ops, transaction.ops) && !isMidMigration(ops, transaction)) {
+  if (pointOfNoReturn(ops, transaction.ops) === undefined && !isMidMigration(ops, transaction)) {
     if (transaction.failure !== undefined || !isDone('switch')) return { kind: 'undo' }
     if (input.serves === 'idle' && isPlanned('probe') && !isDone('probe')) return { kind: 'undo' }
   }
-  // To pass is never taken as done: an earlier recovery may have held again after it, and to pass twice costs nothing.
-  const pending = ops.filter(planned => planned.kind === 'pass' || !isDone(planned.name))
+  const isToBeDone = ({ name, kind }: PlannedOp) => {
+    // To pass is never taken as done: an earlier recovery may have held again after it, and to pass twice costs nothing.
+    if (kind === 'pass' || !isDone(name)) return true
+    // The version before may have written since the backup was made.
+    return name === backupOp && !isDataChanged(ops, transaction.ops)
+  }
+  const pending = ops.filter(isToBeDone)
   if (input.serves === 'idle') return { kind: 'finish', ops: pending.filter(planned => !gateOps.has(planned.kind)) }
   if (input.serves.version === transaction.version && isDone('switch')) {
     return { kind: 'finish', ops: pending.filter(planned => !beforeProbe.has(planned.kind)) }
@@ -159,23 +233,63 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
 const beforeProbe: ReadonlySet<OpKind> = new Set(['hold', 'drain', 'stop', 'start'])
 const gateOps: ReadonlySet<OpKind> = new Set([...beforeProbe, 'probe', 'pass', 'watch'])
 
-/** Tell whether an operation was done that cannot be taken back. */
-export function isPastReturn(ops: readonly PlannedOp[], progress: readonly OpProgress[]): boolean {
-  return forwardOnlyOps(ops).some(name => progress.some(each => each.name === name && each.state === 'done'))
+/** Name the operation that was done and cannot be taken back; undefined when there is none. */
+export function pointOfNoReturn(ops: readonly PlannedOp[], progress: readonly OpProgress[]): PlannedOp | undefined {
+  return ops.find(({ name, kind, undo }) => {
+    const state = progress.find(each => each.name === name)?.state
+    // A migration that fails has changed nothing; of a gate that failed to answer nobody knows whom it let through.
+    return undo === 'forward-only' && (state === 'done' || (kind === 'pass' && state !== undefined))
+  })
 }
 
 /** A forward-only migration was begun, and nobody saw how it ended: it may have changed the data. */
 function isMidMigration(ops: readonly PlannedOp[], transaction: Transaction): boolean {
   if (transaction.failure !== undefined) return false
-  return forwardOnlyOps(ops).some(name => transaction.ops.some(each => each.name === name && each.state === 'intent'))
+  const begun = new Set(transaction.ops.filter(each => each.state === 'intent').map(each => each.name))
+  return ops.some(({ name, undo }) => undo === 'forward-only' && begun.has(name))
 }
 
-function forwardOnlyOps(ops: readonly PlannedOp[]): readonly string[] {
-  return ops.filter(planned => planned.undo === 'forward-only').map(planned => planned.name)
-}
-
-/** The operations to take back, last first: those that were begun, also when they did not get to their end. */
+/**
+ * The operations to take back, last first: those that were begun, also when they did not get to their end.
+ *
+ * Pure. A backup is put back only where something behind it may have changed the data: what was written since would be lost.
+ */
 export function undoOrder<Op extends PlannedOp>(ops: readonly Op[], progress: readonly OpProgress[]): readonly Op[] {
-  const begun = new Set(progress.filter(each => each.state !== 'undone').map(each => each.name))
-  return ops.filter(planned => planned.undo === 'exact' && begun.has(planned.name)).toReversed()
+  const begun = begunOps(progress)
+  return ops
+    .filter(({ name, undo }) => undo === 'exact' && begun.has(name))
+    .filter(({ kind }) => kind !== 'backup' || isDataChanged(ops, progress))
+    .toReversed()
+}
+
+/**
+ * Tell whether an interrupted change has left the data between two versions, so that nothing may be started on it before a recovery.
+ *
+ * Pure. Where letting requests through is the point of no return, that is so until they are: what anybody writes meanwhile would be lost
+ * with the backup that is put back, or could not be read by the version before. Elsewhere it is so until the new version is active.
+ */
+export function isDataUnsettled(transaction: Transaction): boolean {
+  const ops = journaledOps(transaction)
+  const begun = begunOps(transaction.ops)
+  if (ops.some(({ kind, undo }) => kind === 'pass' && undo === 'forward-only')) {
+    const isChanged = begun.has(backupOp) && isDataChanged(ops, transaction.ops)
+    return (isChanged || begun.has('switch')) && !begun.has('pass')
+  }
+  const insideHold = ops.slice(ops.findIndex(({ kind }) => kind === 'hold') + 1)
+  const isMigrated = insideHold.some(({ name, undo }) => undo === 'forward-only' && begun.has(name))
+  return (
+    begun.has('hold') && isMigrated && !transaction.ops.some(({ name, state }) => name === 'switch' && state === 'done')
+  )
+}
+
+/** Something behind the backup was begun that may change the data: a migration, or a version that may write; also if it was taken back. */
+function isDataChanged(ops: readonly PlannedOp[], progress: readonly OpProgress[]): boolean {
+  const behind = ops.slice(ops.findIndex(({ name }) => name === backupOp) + 1)
+  return behind.some(
+    ({ name, kind }) => (kind === 'migrate' || kind === 'start') && progress.some(each => each.name === name),
+  )
+}
+
+function begunOps(progress: readonly OpProgress[]): ReadonlySet<string> {
+  return new Set(progress.filter(each => each.state !== 'undone').map(each => each.name))
 }

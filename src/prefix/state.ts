@@ -1,6 +1,6 @@
 import { ReleaseError } from '../core/error.ts'
 import { compareVersions } from '../core/version.ts'
-import type { JournalRecord, UndoKind } from './journal-record.ts'
+import type { ChangeCommand, JournaledOp, JournalRecord } from './journal-record.ts'
 
 /**
  * Where a release of a prefix is in its life: being staged, whole on disk, active, active before, or blamed for a failed installation
@@ -28,10 +28,10 @@ export interface Failure {
   readonly reason: string
 }
 
-/** One installation or rollback. Units: milliseconds since 1970. */
+/** One installation, rollback or contract of the data. Units: milliseconds since 1970. */
 export interface Transaction {
   readonly txn: number
-  readonly command: 'install' | 'rollback'
+  readonly command: ChangeCommand
   readonly version: string
   readonly from: string | undefined
   readonly recordDigest: string
@@ -42,7 +42,7 @@ export interface Transaction {
   /** Set once it was decided to go back. */
   readonly failure: Failure | undefined
   /** All operations, in order. */
-  readonly planned: readonly { readonly name: string; readonly undo: UndoKind }[]
+  readonly planned: readonly JournaledOp[]
   /** Those that were begun, in order. */
   readonly ops: readonly OpProgress[]
 }
@@ -57,6 +57,8 @@ export interface PrefixState {
   readonly unfinished: Transaction | undefined
   /** The lowest version that can run on the data as it is. */
   readonly rollbackFloor: string | undefined
+  /** The highest epoch that any version may have written the data in; undefined where no recipe has said so. */
+  readonly stateEpoch: number | undefined
   /** The migrations that have run, each with the version that it came with: see {@link migrationKey}. */
   readonly migrations: ReadonlySet<string>
   /** Versions that are chosen by name only: they failed, or were rolled back from. */
@@ -68,6 +70,9 @@ export interface PrefixState {
 
 /** The errors that are a release's own fault, not that of the machine or the network. */
 const blamingCodes: ReadonlySet<string> = new Set(['INSTALL_UNHEALTHY', 'SETUP_FAILED', 'MIGRATION_FAILED'])
+
+/** The operation that copies the data at rest, before anything inside the hold changes it. */
+export const backupOp = 'backup'
 
 /** Name the operation that runs a migration. */
 export const migrationOp = (migration: string): string => `migrate:${migration}`
@@ -104,11 +109,19 @@ interface Draft {
   readonly begin: JournalRecord & { readonly kind: 'begin' }
   ops: readonly OpProgress[]
   failure: Failure | undefined
+  /** What was known of the data when it was copied. */
+  backedUp: DataState | undefined
+}
+
+interface DataState {
+  readonly migrations: ReadonlySet<string>
+  readonly rollbackFloor: string | undefined
 }
 
 class Replay {
   readonly #releases = new Map<string, InstalledRelease>()
-  readonly #migrations = new Set<string>()
+  #migrations: ReadonlySet<string> = new Set()
+  #stateEpoch: number | undefined
   readonly #avoided = new Set<string>()
   readonly #pruned = new Set<string>()
   readonly #transactions: Transaction[] = []
@@ -125,6 +138,7 @@ class Replay {
       activations: this.#activations,
       unfinished,
       rollbackFloor: this.#rollbackFloor,
+      stateEpoch: this.#stateEpoch,
       migrations: this.#migrations,
       avoided: this.#avoided,
       pruned: this.#pruned,
@@ -151,6 +165,7 @@ class Replay {
     switch (record.kind) {
       case 'intent':
         draft.ops = [...draft.ops.filter(op => op.name !== record.op), { name: record.op, state: 'intent' }]
+        if (record.op === 'pass') this.#raiseEpoch(draft)
         break
       case 'done':
         setProgress(draft, record)
@@ -174,7 +189,7 @@ class Replay {
 
   #begin(record: JournalRecord & { readonly kind: 'begin' }): void {
     if (this.#draft !== undefined) throw misplaced(record, 'inside another transaction')
-    this.#draft = { begin: record, ops: [], failure: undefined }
+    this.#draft = { begin: record, ops: [], failure: undefined, backedUp: undefined }
     this.#pruned.delete(record.version)
     const { version, recordDigest } = record
     const status = this.#releases.get(version)?.status ?? 'staged'
@@ -186,28 +201,46 @@ class Replay {
     const { version, from, ops } = draft.begin
     if (op === 'verify') this.#setStatus(version, 'complete')
     if (op === 'switch') this.#activate(version, from)
+    if (op === backupOp) draft.backedUp = { migrations: this.#migrations, rollbackFloor: this.#rollbackFloor }
     const migration = migrationOf(op)
     if (migration === undefined) return
-    this.#migrations.add(migrationKey(migration, version))
-    const isForwardOnly = ops.some(planned => planned.name === op && planned.undo === 'forward-only')
-    if (isForwardOnly && compareVersions(version, this.#rollbackFloor ?? version) >= 0) this.#rollbackFloor = version
+    this.#migrations = new Set([...this.#migrations, migrationKey(migration, version)])
+    const planned = ops.find(each => each.name === op)
+    const raisesFloor = planned?.undo === 'forward-only' || planned?.raisesFloor === true
+    if (raisesFloor && compareVersions(version, this.#rollbackFloor ?? version) >= 0) this.#rollbackFloor = version
   }
 
   #undone(draft: Draft, op: string): void {
     const { version, from } = draft.begin
     if (op === 'stage') this.#releases.delete(version)
     if (op === 'switch') this.#activate(from, version)
+    if (op === backupOp && draft.backedUp !== undefined) {
+      this.#migrations = draft.backedUp.migrations
+      this.#rollbackFloor = draft.backedUp.rollbackFloor
+    }
+  }
+
+  /** From when requests reach a version on, there may be data that it has written. */
+  #raiseEpoch({ begin }: Draft): void {
+    const writes = begin.stateFormat?.writes
+    if (writes !== undefined) this.#stateEpoch = Math.max(writes, this.#stateEpoch ?? writes)
   }
 
   #commit(draft: Draft, record: JournalRecord & { readonly kind: 'commit' }): void {
-    const { version, from, command } = draft.begin
+    const { version, command } = draft.begin
     if (record.version !== version || this.#active !== version)
       throw misplaced(record, 'for a version that is not active')
+    if (command !== 'migrate') this.#activated(draft)
+    this.#end(draft, record, 'committed')
+  }
+
+  #activated(draft: Draft): void {
+    const { version, from, command } = draft.begin
+    this.#raiseEpoch(draft)
     this.#avoided.delete(version)
     if (command === 'rollback' && from !== undefined) this.#avoided.add(from)
     const last = command === 'rollback' ? this.#activations.lastIndexOf(version) : -1
     this.#activations = last < 0 ? [...this.#activations, version] : this.#activations.slice(0, last + 1)
-    this.#end(draft, record, 'committed')
   }
 
   #abort(draft: Draft, record: JournalRecord & { readonly kind: 'abort' }): void {
@@ -219,7 +252,10 @@ class Replay {
         this.#releases.set(version, { version, recordDigest, installedAtMs: at, status: 'failed' })
       }
     }
-    if (this.#active === version && this.#activations.at(-1) !== version) this.#activations.push(version)
+    if (this.#active === version && command !== 'migrate') {
+      this.#raiseEpoch(draft)
+      if (this.#activations.at(-1) !== version) this.#activations.push(version)
+    }
     this.#end(draft, record, 'aborted')
   }
 

@@ -1,10 +1,7 @@
-import { createHmac } from 'node:crypto'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
-import type { Clock } from '../sys/clock.ts'
-import { exchange } from '../sys/exchange.ts'
 import { execute } from '../sys/exec.ts'
-import { isPassingFailure, isPassingStatus, longestAttempts, parseRetryAfter, retryDelayMs } from '../sys/retry.ts'
-import { readSecret } from './outlets/secret.ts'
+import { readSecret } from '../sys/secret-file.ts'
+import { sendWebhook, type WebhookTools } from '../sys/webhook.ts'
 import { type Announcement, announcementId } from './render-announcement.ts'
 
 /** Who is told of a release. Paths are relative to {@link AnnounceTools.cwd}. */
@@ -14,12 +11,7 @@ export interface AnnounceSettings {
 }
 
 /** What announcing needs of its surroundings. */
-export interface AnnounceTools {
-  readonly clock: Clock
-  readonly wait: (durationMs: number, signal: AbortSignal) => Promise<void>
-  /** A number from 0 up to 1. */
-  readonly random: () => number
-  readonly signal: AbortSignal
+export interface AnnounceTools extends WebhookTools {
   /** Where the command runs: the folder of the recipe. */
   readonly cwd: string
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -30,7 +22,6 @@ export type AnnounceOutcome =
   | { readonly kind: 'told'; readonly who: string }
   | { readonly kind: 'failed'; readonly who: string; readonly error: ReleaseError }
 
-const webhookTimeoutMs = 15_000
 const commandTimeoutMs = 60_000
 /** What a program needs to find its files and to speak to people; everything else of an environment may be a secret. */
 const plainVariables = /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_(?:FILE|DIR))$/
@@ -71,16 +62,6 @@ export async function announce(
   return outcomes
 }
 
-/** Write what is signed, and the signature. Source: Standard Webhooks, "Signature scheme" (`ID.TIMESTAMP.BODY`, `v1,` and base64). */
-export function signWebhook(
-  secret: string,
-  message: { readonly id: string; readonly timestampSeconds: number; readonly body: string },
-): string {
-  const { id, timestampSeconds, body } = message
-  const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : Buffer.from(secret)
-  return `v1,${createHmac('sha256', key).update(`${id}.${timestampSeconds}.${body}`).digest('base64')}`
-}
-
 async function outcomeOf(who: string, tell: () => Promise<void>): Promise<AnnounceOutcome> {
   try {
     await tell()
@@ -98,58 +79,12 @@ type Webhook = NonNullable<AnnounceSettings['webhook']>
 async function callWebhook(webhook: Webhook, announcement: Announcement, tools: AnnounceTools): Promise<void> {
   const secret = secretOf(webhook, tools)
   const message = { id: announcementId(announcement), body: JSON.stringify(announcement) }
-  for (let attempt = 1; ; attempt += 1) {
-    const answer = await post(webhook, { ...message, secret }, tools)
-    if (answer.kind === 'taken') return
-    const isLast = !answer.isPassing || attempt >= longestAttempts || tools.signal.aborted
-    const delayMs = isLast ? undefined : retryDelayMs(attempt, answer.retryAfterMs, tools.random())
-    if (delayMs === undefined) {
-      // Whatever stands behind the host may be a secret of its own, as many chats have it.
-      throw new ReleaseError('ANNOUNCE_FAILED', `${new URL(webhook.url).origin}: ${answer.why}`, {
-        details: { host: new URL(webhook.url).host, attempts: attempt },
-      })
-    }
-    await tools.wait(delayMs, tools.signal)
-  }
-}
-
-type Answered =
-  | { readonly kind: 'taken' }
-  | { readonly kind: 'refused'; readonly why: string; readonly isPassing: boolean; readonly retryAfterMs?: number }
-
-async function post(
-  { url }: Webhook,
-  { id, body, secret }: { readonly id: string; readonly body: string; readonly secret: string | undefined },
-  { clock, signal }: AnnounceTools,
-): Promise<Answered> {
-  // Signed anew for each attempt: receivers refuse what is old.
-  const timestampSeconds = Math.floor(clock.nowMs() / 1000)
-  const signature = secret === undefined ? undefined : signWebhook(secret, { id, timestampSeconds, body })
-  try {
-    const answer = await exchange(new URL(url), {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'webhook-id': id,
-        'webhook-timestamp': String(timestampSeconds),
-        ...(signature === undefined ? {} : { 'webhook-signature': signature }),
-      },
-      body: Buffer.from(body),
-      signal,
-      idleTimeoutMs: webhookTimeoutMs,
-      answerTimeoutMs: webhookTimeoutMs,
-    })
-    await answer.finish()
-    const { status } = answer
-    if (status >= 200 && status < 300) return { kind: 'taken' }
-    const retryAfterMs = parseRetryAfter(answer.header('retry-after'), clock.nowMs())
-    const told = retryAfterMs === undefined ? {} : { retryAfterMs }
-    return { kind: 'refused', why: `answered ${status}`, isPassing: isPassingStatus(status), ...told }
-  } catch (caught) {
-    const { code, details } = toReleaseError(caught)
-    const errno = details['errno'] ?? 'no answer in time'
-    return { kind: 'refused', why: `${code}, ${errno}`, isPassing: isPassingFailure(caught) }
-  }
+  const outcome = await sendWebhook({ url: webhook.url, secret }, message, tools)
+  if (outcome.kind === 'taken') return
+  const { host, origin } = new URL(webhook.url)
+  throw new ReleaseError('ANNOUNCE_FAILED', `${origin}: ${outcome.why}`, {
+    details: { host, attempts: outcome.attempts },
+  })
 }
 
 function secretOf(webhook: Webhook, { cwd, environment }: Pick<AnnounceTools, 'cwd' | 'environment'>) {

@@ -49,12 +49,60 @@ export const prefixCodes = {
   SETUP_FAILED: entry(
     1,
     'A release could not be set up; the active version was not touched.',
-    'look at the output in the message; it is tried again when the version is named with --version',
+    'look at the output in the message; it is tried again with --version and --retry',
   ),
   MIGRATION_FAILED: entry(
     1,
     'A data migration failed; the version before serves.',
-    'look at the output in the message; it is tried again when the version is named with --version',
+    'look at the output in the message; it is tried again with --version and --retry',
+  ),
+  BACKUP_FAILED: entry(
+    1,
+    'The data could not be copied before a migration; nothing was changed.',
+    'look at the output in the message and run the same command again',
+    true,
+  ),
+  RESTORE_FAILED: entry(
+    4,
+    'The data could not be put back after a failed migration; no version is started on it.',
+    'see to what the message names, then run `cutover recover`',
+  ),
+  DATA_UNSETTLED: entry(
+    4,
+    'An interrupted change left the data between two versions; nothing is started on it.',
+    'run `cutover recover`',
+  ),
+  HOOK_FAILED: entry(
+    1,
+    'A hook that a change needs failed; the version before serves.',
+    'look at the output in the message and run the same command again',
+    true,
+  ),
+  RELEASE_AVOIDED: entry(
+    1,
+    'A release failed here, or was rolled back from.',
+    'ask `cutover why --version VERSION`; --retry tries it all the same',
+  ),
+  STATE_EPOCH: entry(
+    1,
+    'A version cannot read the data as a version that ran here writes it.',
+    'choose a version that reads the epoch that the message names',
+  ),
+  CONTRACT_UNCONFIRMED: entry(
+    2,
+    'A contract of the data, which there is no way back from, was not confirmed.',
+    'run it on a terminal and type the version, or with --yes',
+  ),
+  CONTRACT_UNSETTLED: entry(
+    1,
+    'The active version is none to go on from: its installation failed behind the point of no return.',
+    'install a version that works, then contract',
+  ),
+  NOTIFY_FAILED: entry(
+    1,
+    'Somebody could not be told of the end of a change; the change itself stands.',
+    'look at `cutover settings`, and at the other end',
+    true,
   ),
   INSTALL_UNHEALTHY: entry(
     1,

@@ -29,7 +29,7 @@ export const health = z.strictObject({
   interval: duration.prefault('200ms').describe('The pause between two probes.'),
   timeout: duration.prefault('5s').describe('How long one probe may take.'),
   successes: z.number().int().min(1).default(2).describe('How many in a row make it healthy.'),
-  failures: z.number().int().min(1).default(1).describe('How many in a row during the watch make it unhealthy again.'),
+  failures: z.number().int().min(1).default(2).describe('How many in a row during the watch make it unhealthy again.'),
   startup: duration
     .prefault('0s')
     .describe('How long after its start a version is not asked at all; counts into the deadline.'),

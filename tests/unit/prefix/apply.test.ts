@@ -5,40 +5,47 @@ import { silent } from '../../../src/core/event.ts'
 import { applyOps, beginTransaction, type InstallOp, undoTransaction } from '../../../src/prefix/apply.ts'
 import type { Journal } from '../../../src/prefix/journal.ts'
 import type { JournalRecord } from '../../../src/prefix/journal-record.ts'
-import { journaledOps, type PlannedOp, planChange, planRecovery } from '../../../src/prefix/plan.ts'
-import { type PrefixState, replay } from '../../../src/prefix/state.ts'
+import { isDataUnsettled, journaledOps, type PlannedOp, planChange, planRecovery } from '../../../src/prefix/plan.ts'
+import { type PrefixState, replay, type Transaction } from '../../../src/prefix/state.ts'
 import { committed } from './journal-story.ts'
 
 describe('a change that meets faults', () => {
-  const opNames = plan('forward-only').map(op => op.name)
+  const opNames = plan('grown, restored').map(op => op.name)
   const fault = fc.record({
     op: fc.constantFrom(...opNames, ...opNames.map(name => `undo ${name}`)),
-    at: fc.constantFrom('before' as const, 'after' as const),
+    at: fc.constantFrom('before' as const, 'inside' as const, 'after' as const),
     kind: fc.constantFrom('error' as const, 'death' as const),
   })
-  // A migration that says it failed has changed nothing: that is asked of whoever writes one.
-  const possible = fault.filter(({ op, at, kind }) => !(op === 'migrate:data' && at === 'after' && kind === 'error'))
 
-  it('always ends, after recoveries, with one version everywhere and the gate open', async () => {
+  it('always ends, after recoveries, with one version everywhere, the gate open, and data that the version can read', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom('none' as const, 'compatible' as const, 'forward-only' as const),
-        fc.array(possible, { maxLength: 4 }),
-        async (migration, faults) => {
-          const node = new Node(faults)
-          await node.change(plan(migration))
+        fc.constantFrom(...dataChanges),
+        fc.array(fault, { maxLength: 4 }),
+        fc.array(fc.boolean(), { maxLength: 4 }),
+        async (change, faults, deadlines) => {
+          const node = new Node(
+            faults.filter(each => isPossible(each, change)),
+            change,
+            deadlines,
+          )
+          await node.change(plan(change))
           for (let attempts = 0; node.state.unfinished !== undefined; attempts += 1) {
             expect(attempts).toBeLessThan(10)
             await node.recover()
           }
           const { active, releases } = node.state
-          expect(node).toMatchObject({ gate: 'pass', current: active, running: active })
+          expect(node).toMatchObject({ gate: 'pass', current: active, running: active, harm: [] })
           expect(node.isStaged).toBe(releases.has('1.1.0') && releases.get('1.1.0')?.status !== 'failed')
+          expect(node.data.kept).toBe(node.acknowledged)
           // Nothing old may run on data that only the new version understands.
-          if (migration === 'forward-only' && node.data === '1.1.0') expect(active).toBe('1.1.0')
+          if (change !== 'compatible' && node.data.format === '1.1.0') expect(active).toBe('1.1.0')
+          const hasGrown = node.records.some(record => record.kind === 'done' && record.op === 'migrate:grow')
+          const isRaised = hasGrown || (isMigratedShort(change) && node.data.format === '1.1.0')
+          expect(node.state.rollbackFloor).toBe(isRaised ? '1.1.0' : undefined)
         },
       ),
-      { numRuns: 2000, examples: heldAgain },
+      { numRuns: Number(process.env['CUTOVER_TEST_RUNS'] ?? 2000), examples: heldAgain },
     )
   })
 })
@@ -85,12 +92,12 @@ it('ends a change whose journal is full once what it takes back has made room', 
 })
 
 it('knows of a forward-only migration that the journal had no room for', async () => {
-  const node = new Node([])
+  const node = new Node([], 'forward-only')
   node.whenApplied = name => {
     node.isFull = name === 'migrate:data'
   }
   await node.change(plan('forward-only'))
-  expect(node).toMatchObject({ data: '1.1.0', current: '1.1.0', running: '1.1.0', gate: 'pass' })
+  expect(node).toMatchObject({ data: { format: '1.1.0' }, current: '1.1.0', running: '1.1.0', gate: 'pass' })
   expect(node.state).toMatchObject({ active: '1.1.0', rollbackFloor: '1.1.0', unfinished: undefined })
 })
 
@@ -108,29 +115,115 @@ it('stays unfinished while something cannot be taken back', async () => {
   expect(node).toMatchObject({ current: '1.0.0', running: '1.0.0', gate: 'pass' })
 })
 
+it('puts data back that a migration of the failed version had changed', async () => {
+  const node = new Node([strike('probe', 'error')], 'restored')
+  await node.change(plan('restored'))
+  expect(node).toMatchObject({ data: { format: '1.0.0' }, current: '1.0.0', running: '1.0.0', gate: 'pass', harm: [] })
+  expect(node.state).toMatchObject({ rollbackFloor: undefined, unfinished: undefined, active: '1.0.0' })
+  expect([...node.state.migrations]).toEqual([])
+})
+
+it('starts nothing on data that could not be put back', async () => {
+  const node = new Node([strike('probe', 'error'), { op: 'undo backup', at: 'inside', kind: 'error' }], 'restored')
+  await node.change(plan('restored'))
+  expect(node).toMatchObject({ data: { format: 'torn' }, running: undefined, gate: 'hold' })
+  expect(isDataUnsettled(node.state.unfinished!)).toBe(true)
+  await node.recover()
+  expect(node).toMatchObject({ data: { format: '1.0.0' }, current: '1.0.0', running: '1.0.0', gate: 'pass' })
+})
+
+describe('a contract of the data', () => {
+  it('is finished once it was begun, whatever happens, and the version stays active', async () => {
+    const names = ['migrate:drop', 'migrate:shrink']
+    const death = fc.record({
+      op: fc.constantFrom(...names),
+      at: fc.constantFrom('before' as const, 'inside' as const, 'after' as const),
+      kind: fc.constant('death' as const),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(death, { maxLength: 4 }), async faults => {
+        const node = new Node(faults, 'forward-only')
+        await node.change(
+          names.map(name => ({ name, kind: 'migrate', undo: 'forward-only' })),
+          'migrate',
+        )
+        while (node.state.unfinished !== undefined) await node.recover()
+        expect(node.state).toMatchObject({ active: '1.0.0', activations: ['1.0.0'], avoided: new Set() })
+        const last = node.state.transactions.at(-1)!
+        const isBegun = node.records.some(record => record.kind === 'intent' && record.txn === last.txn)
+        expect(last.outcome).toBe(isBegun ? 'committed' : 'aborted')
+        expect(node.state.rollbackFloor).toBe(isBegun ? '1.0.0' : undefined)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
 /** The new version was made reachable, a recovery then held again, and was stopped before it passed. */
-const heldAgain: [Parameters<typeof plan>[0], Fault[]][] = [
-  ['forward-only', [strike('switch', 'error'), strike('start', 'error'), strike('start', 'error')]],
-  ['forward-only', [strike('switch', 'error'), strike('start', 'error'), strike('probe', 'death')]],
+const heldAgain: [DataChange, Fault[], boolean[]][] = [
+  ['forward-only', [strike('switch', 'error'), strike('start', 'error'), strike('start', 'error')], []],
+  ['forward-only', [strike('switch', 'error'), strike('start', 'error'), strike('probe', 'death')], []],
 ]
 
 function strike(op: string, kind: Fault['kind']): Fault {
   return { op, at: 'before', kind }
 }
 
+/** A migration that says it failed has changed nothing: that is asked of whoever writes one, where there is no backup. */
+function isPossible({ op, at, kind }: Fault, change: DataChange): boolean {
+  if (kind === 'death' || at === 'before') return true
+  return op !== 'migrate:data' || change.includes('restored')
+}
+
 /** Where the process dies or an operation fails; strikes once. */
 interface Fault {
   readonly op: string
-  readonly at: 'before' | 'after'
+  readonly at: 'before' | 'inside' | 'after'
   readonly kind: 'error' | 'death'
 }
 
+/** What a change does to the data: nothing, what both versions can read, what only the new one can; with a backup or without. */
+type DataChange = (typeof dataChanges)[number]
+const dataChanges = [
+  'none',
+  'compatible',
+  'forward-only',
+  'restored',
+  'grown, restored',
+  'outgrown',
+  'outgrown, restored',
+] as const
+
+const isMigratedShort = (change: DataChange) =>
+  change === 'forward-only' || change === 'restored' || change === 'grown, restored'
+
 const clock = { nowMs: () => 0, elapsedMs: () => 0 }
 
-function plan(migration: 'none' | 'compatible' | 'forward-only'): readonly PlannedOp[] {
-  const migrations = migration === 'none' ? [] : [{ name: 'data', phase: 'short', rollback: migration } as const]
-  const input = { command: 'install', version: '1.1.0', from: '1.0.0', isComplete: false, isServing: true } as const
-  return planChange({ ...input, migrations, migrationsDone: new Set() }).ops
+function plan(change: DataChange): readonly PlannedOp[] {
+  const rollback = change === 'compatible' ? change : 'forward-only'
+  const grow = { name: 'grow', phase: 'expand', rollback: 'forward-only' } as const
+  return planChange({
+    command: 'install',
+    version: '1.1.0',
+    from: '1.0.0',
+    isComplete: false,
+    isServing: true,
+    migrations: [
+      ...(change.startsWith('grown') ? [grow] : []),
+      ...(change === 'compatible' || isMigratedShort(change)
+        ? [{ name: 'data', phase: 'short', rollback } as const]
+        : []),
+    ],
+    migrationsDone: new Set(),
+    backup: change.includes('restored') ? { when: 'forward-only', canRestore: true } : undefined,
+    outgrowsActive: change.startsWith('outgrown'),
+  }).ops
+}
+
+/** What is stored: in which version's format, and how many of the clients' writes. */
+interface StoredData {
+  readonly format: '1.0.0' | '1.1.0' | 'torn'
+  readonly kept: number
 }
 
 /** A machine whose parts are variables: what operations do to it can be looked at. It has 1.0.0 and is to get 1.1.0. */
@@ -139,17 +232,27 @@ class Node {
   isFull = false
   current: string | undefined = '1.0.0'
   running: string | undefined = '1.0.0'
-  data = '1.0.0'
+  data: StoredData = { format: '1.0.0', kept: 0 }
+  backup: StoredData | undefined
+  /** How many writes clients were told of. */
+  acknowledged = 0
+  /** What must never happen, but did. */
+  readonly harm: string[] = []
   gate: 'pass' | 'hold' = 'pass'
   whenApplied: (name: string) => void = () => {}
   whenDiscarded = () => {}
   readonly records: JournalRecord[] = []
   readonly #faults: Fault[]
+  readonly #change: DataChange
+  /** Whether a hold lasts longer than it may, before each recovery. */
+  readonly #deadlines: boolean[]
   #isDead = false
   #unjournaled = new Set<string>()
 
-  constructor(faults: readonly Fault[]) {
+  constructor(faults: readonly Fault[], change: DataChange = 'none', deadlines: readonly boolean[] = []) {
     this.#faults = [...faults]
+    this.#change = change
+    this.#deadlines = [...deadlines]
     const journal = this.#journal()
     for (const entry of committed('1.0.0')) journal.append(1, entry)
   }
@@ -159,11 +262,12 @@ class Node {
   }
 
   /** Run a change as the first process does. */
-  async change(planned: readonly PlannedOp[]): Promise<void> {
-    const ops = planned.map(({ name, undo }) => ({ name, undo }))
-    const begin = { command: 'install', version: '1.1.0', from: '1.0.0', recordDigest: '', by: '', ops } as const
+  async change(planned: readonly PlannedOp[], command: 'install' | 'migrate' = 'install'): Promise<void> {
+    const ops = planned.map(({ kind: _, ...op }) => op)
+    const version = command === 'install' ? '1.1.0' : '1.0.0'
+    const begin = { command, version, from: '1.0.0', recordDigest: '', by: '', ops } as const
     const txn = beginTransaction(this.#journal(), begin)
-    await this.#apply(planned, planned, txn)
+    await this.#apply(planned, planned, { txn, version })
   }
 
   /** End it as the next process does. */
@@ -171,15 +275,28 @@ class Node {
     this.#isDead = false
     this.#unjournaled = new Set()
     const transaction = this.state.unfinished!
+    if (this.#deadlines.shift() === true) this.#meetDeadline(transaction)
     const planned = journaledOps(transaction)
     const decided = planRecovery(transaction, { serves: { version: this.running } })
-    if (decided.kind === 'finish') await this.#apply(decided.ops, planned, transaction.txn)
+    if (decided.kind === 'finish') await this.#apply(decided.ops, planned, transaction)
     else await this.#undo(planned, 'INTERRUPTED')
   }
 
-  async #apply(ops: readonly PlannedOp[], planned: readonly PlannedOp[], txn: number): Promise<void> {
+  /** The serving process brings back what is active when a hold has lasted as long as it may. */
+  #meetDeadline(transaction: Transaction): void {
+    if (this.gate === 'pass' || isDataUnsettled(transaction)) return
+    this.running = this.current
+    this.gate = 'pass'
+    this.#serve()
+  }
+
+  async #apply(
+    ops: readonly PlannedOp[],
+    planned: readonly PlannedOp[],
+    transaction: Pick<Transaction, 'txn' | 'version'>,
+  ): Promise<void> {
     try {
-      await applyOps(this.#bind(ops), { txn, version: '1.1.0' }, this.#tools())
+      await applyOps(this.#bind(ops), transaction, this.#tools())
     } catch (caught) {
       if (!this.#isDead) await this.#undo(planned, toReleaseError(caught).code)
     }
@@ -231,6 +348,7 @@ class Node {
   #strike(name: string, effect: () => void): void {
     this.#meet(name, 'before')
     effect()
+    this.#serve()
     this.#meet(name, 'after')
   }
 
@@ -245,11 +363,12 @@ class Node {
 
   #do(op: PlannedOp): void {
     if (op.kind === 'stage') this.isStaged = true
-    if (op.kind === 'migrate') this.data = '1.1.0'
+    if (op.name === 'backup') this.#backUp()
+    if (op.kind === 'migrate' && op.name !== 'migrate:grow') this.#write(op.name, { ...this.data, format: '1.1.0' })
     if (op.kind === 'hold') this.gate = 'hold'
     if (op.kind === 'stop') this.running = undefined
     if (op.kind === 'switch') this.current = '1.1.0'
-    if (op.kind === 'start') this.running = '1.1.0'
+    if (op.kind === 'start') this.#start('1.1.0')
     if (op.kind === 'pass') this.gate = 'pass'
   }
 
@@ -259,9 +378,48 @@ class Node {
       this.whenDiscarded()
     }
     if (op.kind === 'hold') this.gate = 'pass'
-    if (op.kind === 'stop') this.running = '1.0.0'
+    if (op.kind === 'backup') this.#write('undo backup', this.backup!)
+    if (op.kind === 'stop') this.#start('1.0.0')
     if (op.kind === 'switch') this.current = '1.0.0'
     if (op.kind === 'start') this.running = undefined
     if (op.kind === 'pass') this.gate = 'hold'
+  }
+
+  #backUp(): void {
+    if (this.running !== undefined) this.harm.push('a backup was made beside a running version')
+    this.backup = this.data
+  }
+
+  /** Nothing that is cut in its middle leaves data that anybody can read. */
+  #write(op: string, data: StoredData): void {
+    if (this.running !== undefined && this.#change !== 'compatible' && op !== 'migrate:drop' && op !== 'migrate:shrink')
+      this.harm.push(`${op} beside a running version`)
+    if (this.#change !== 'compatible') this.data = { ...this.data, format: 'torn' }
+    this.#meet(op, 'inside')
+    this.data = data
+  }
+
+  #start(version: '1.0.0' | '1.1.0'): void {
+    if (this.running === version) return
+    this.running = version
+    // A version may change what it finds when it starts; one that has no backup leaves that until it is asked for something.
+    if (version === '1.1.0' && this.#change === 'outgrown, restored') this.data = { ...this.data, format: '1.1.0' }
+    this.#assertReadable()
+  }
+
+  #assertReadable(): void {
+    const { format } = this.data
+    const isReadable =
+      format !== 'torn' && (format === '1.0.0' || this.running !== '1.0.0' || this.#change === 'compatible')
+    if (!isReadable) this.harm.push(`${this.running} runs on data of ${format}`)
+  }
+
+  /** Clients read and write whenever they are let through. */
+  #serve(): void {
+    if (this.gate !== 'pass' || this.running === undefined) return
+    this.#assertReadable()
+    this.acknowledged += 1
+    const isOutgrown = this.running === '1.1.0' && /grown/.test(this.#change)
+    this.data = { format: isOutgrown ? '1.1.0' : this.data.format, kept: this.data.kept + 1 }
   }
 }

@@ -1,7 +1,7 @@
 import { ReleaseError } from '../../../core/error.ts'
 import type { Environment } from '../../../registry/credentials.ts'
 import { isLoopback } from '../../../core/loopback.ts'
-import { readSecret } from '../secret.ts'
+import { readSecret } from '../../../sys/secret-file.ts'
 
 /** How GitHub is spoken to. */
 export interface GithubSettings {

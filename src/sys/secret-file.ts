@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { ReleaseError, toReleaseError } from '../../core/error.ts'
+import { ReleaseError, toReleaseError } from '../core/error.ts'
 
 const largestSecretBytes = 64 * 1024
 
