@@ -15,22 +15,56 @@ const gunzip = promisify(zlib.gunzip)
  * Errors: SEGMENT_DECODE.
  */
 export async function decodeSegment(codec: Codec, bytes: Uint8Array, segment: Segment): Promise<Buffer> {
-  const tar = await decompress(codec, bytes, segment)
-  if (tar.byteLength !== segment.tarSizeBytes) {
-    throw decodeError(segment, `it holds ${tar.byteLength} bytes of tar, expected ${segment.tarSizeBytes}`)
-  }
+  const tar = await decompressSegment(codec, bytes, segment)
   const found = digestOf(tar)
   if (found !== segment.tarDigest) throw decodeError(segment, `its tar has ${found}, expected ${segment.tarDigest}`)
   return tar
 }
 
-async function decompress(codec: Codec, bytes: Uint8Array, segment: Segment): Promise<Buffer> {
-  const options = { maxOutputLength: segment.tarSizeBytes, chunkSize: Math.max(64, segment.tarSizeBytes) }
+/**
+ * Decompress one segment alone, whose content is verified by whoever uses it.
+ *
+ * Post: exactly `segment.tarSizeBytes` bytes; no more memory than that, whatever the bytes say. Errors: SEGMENT_DECODE.
+ */
+export async function decompressSegment(codec: Codec, bytes: Uint8Array, segment: Segment): Promise<Buffer> {
+  const options = decompressOptions(segment)
   try {
-    return codec.name === 'zstd' ? await zstdDecompress(loneFrame(codec, bytes), options) : await gunzip(bytes, options)
+    const tar = codec.name === 'zstd' ? zstdDecompress(loneFrame(codec, bytes), options) : gunzip(bytes, options)
+    return assertSize(await tar, segment)
   } catch (caught) {
-    throw decodeError(segment, `it does not decompress: ${(caught as Error).message}`, caught)
+    throw undecodable(segment, caught)
   }
+}
+
+/** Do what {@link decompressSegment} does in this thread: for a thread that has nothing else to do meanwhile. */
+export function decompressSegmentSync(codec: Codec, bytes: Uint8Array, segment: Segment): Buffer {
+  const options = decompressOptions(segment)
+  try {
+    const isZstd = codec.name === 'zstd'
+    return assertSize(
+      isZstd ? zlib.zstdDecompressSync(loneFrame(codec, bytes), options) : zlib.gunzipSync(bytes, options),
+      segment,
+    )
+  } catch (caught) {
+    throw undecodable(segment, caught)
+  }
+}
+
+function decompressOptions({ tarSizeBytes }: Segment): {
+  readonly maxOutputLength: number
+  readonly chunkSize: number
+} {
+  return { maxOutputLength: tarSizeBytes, chunkSize: Math.max(64, tarSizeBytes) }
+}
+
+function assertSize(tar: Buffer, segment: Segment): Buffer {
+  if (tar.byteLength === segment.tarSizeBytes) return tar
+  throw decodeError(segment, `it holds ${tar.byteLength} bytes of tar, expected ${segment.tarSizeBytes}`)
+}
+
+function undecodable(segment: Segment, caught: unknown): ReleaseError {
+  if (caught instanceof ReleaseError) return caught
+  return decodeError(segment, `it does not decompress: ${(caught as Error).message}`, caught)
 }
 
 function decodeError(segment: Segment, reason: string, cause?: unknown): ReleaseError {

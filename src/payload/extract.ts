@@ -1,11 +1,13 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { isErrno, toReleaseError } from '../core/error.ts'
-import { decodeSegment } from './decode.ts'
-import { FileWriter } from './file-writer.ts'
+import { digestOf } from '../core/digest.ts'
+import { isErrno, ReleaseError } from '../core/error.ts'
+import { type FileRange, readRanges } from './delta/ranges.ts'
+import { attemptFile } from './file-writer.ts'
 import type { PayloadManifest, Segment } from './manifest.ts'
 import { isPayloadFile, type PayloadFile } from './payload-file.ts'
-import type { SegmentSource } from './source.ts'
+import type { FetchedSegment, SegmentSource } from './source.ts'
+import { openTreeWriter, type SegmentContent, type TreeSettings, type TreeWriter } from './tree-writer.ts'
 
 export interface WriteFilesOptions {
   /** As {@link parseManifest} gave it. */
@@ -15,6 +17,10 @@ export interface WriteFilesOptions {
   readonly source: SegmentSource
   /** Where the payload's root is written; it exists. */
   readonly folder: string
+  /** Segments whose content may be a stretch of a file on this machine, by their index: those are fetched only when it is not. */
+  readonly localSegments?: ReadonlyMap<number, FileRange>
+  /** What writes the files, opened with {@link treeSettings} of the manifest; this thread when absent. */
+  readonly writer?: TreeWriter
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
 }
@@ -37,31 +43,43 @@ export async function extractPayload(options: WriteFilesOptions): Promise<void> 
 /** Make all folders of a payload, writable for us until {@link sealFolders}. Errors: FILE_IO (also when something else stands there). */
 export function writeFolders(manifest: PayloadManifest, folder: string): void {
   for (const entry of manifest.files) {
-    if (entry.type === 'directory') attempt(() => makeFolder(path.join(folder, entry.path), entry.mode | 0o700))
+    if (entry.type === 'directory') attemptFile(() => makeFolder(path.join(folder, entry.path), entry.mode | 0o700))
   }
 }
 
-/** Write the wanted files alone. Pre: their folders are there, made by {@link writeFolders}. */
+/**
+ * Write the wanted files alone. Pre: their folders are there, made by {@link writeFolders}.
+ *
+ * Post: a `writer` of the caller's is left open, for what else it has to write; nothing of a file stays that is not whole.
+ */
 export async function writeFiles(options: WriteFilesOptions): Promise<void> {
-  const { manifest, wanted } = options
+  const { manifest, wanted, folder } = options
   const files = manifest.files.filter(isPayloadFile).filter(file => wanted === 'all' || wanted.has(file.path))
+  const writer = options.writer ?? openTreeWriter(treeSettings(manifest, folder))
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
-  const writer = new FilesWriter(files, options)
+  let doneBytes = 0
   try {
-    for await (const { segment, tar } of decoded(neededSegments(manifest, files), options)) {
+    for await (const content of contents(files, options)) {
       options.signal?.throwIfAborted()
-      writer.take(segment, tar)
-      options.onProgress?.(writer.writtenBytes, totalBytes)
+      await writer.write(content)
+      doneBytes += bytesIn(content)
+      options.onProgress?.(doneBytes, totalBytes)
     }
+    await writer.finish()
   } finally {
-    writer.close()
+    if (options.writer === undefined) await writer.close()
   }
+}
+
+/** Say what writing a payload into a folder depends on. */
+export function treeSettings({ codec, sourceDateEpoch }: PayloadManifest, folder: string): TreeSettings {
+  return { folder, codec, mtimeSeconds: sourceDateEpoch, mask: process.umask() }
 }
 
 /** Make all symbolic links of a payload, replacing what a killed run left. */
 export function writeLinks(manifest: PayloadManifest, folder: string): void {
   for (const entry of manifest.files) {
-    if (entry.type === 'symlink') attempt(() => makeLink(path.join(folder, entry.path), entry.linkTarget))
+    if (entry.type === 'symlink') attemptFile(() => makeLink(path.join(folder, entry.path), entry.linkTarget))
   }
 }
 
@@ -71,7 +89,7 @@ export function sealFolders(manifest: PayloadManifest, folder: string): void {
   for (const entry of manifest.files.toReversed()) {
     if (entry.type !== 'directory') continue
     const made = (entry.mode | 0o700) & ~mask
-    if (made !== entry.mode) attempt(() => fs.chmodSync(path.join(folder, entry.path), entry.mode))
+    if (made !== entry.mode) attemptFile(() => fs.chmodSync(path.join(folder, entry.path), entry.mode))
   }
 }
 
@@ -84,66 +102,66 @@ export function neededSegments(manifest: PayloadManifest, files: readonly Payloa
   return manifest.segments.filter(segment => needed.has(segment.index))
 }
 
-interface DecodedSegment {
-  readonly segment: Segment
-  readonly tar: Buffer
-}
-
-/** Fetch and decompress ahead of the writing, in other threads, by two segments. */
-async function* decoded(segments: readonly Segment[], options: WriteFilesOptions): AsyncGenerator<DecodedSegment> {
-  const ahead: { readonly segment: Segment; readonly tar: Promise<Buffer> }[] = []
-  for await (const { segment, bytes } of options.source.read(segments, options.signal)) {
-    const tar = decodeSegment(options.manifest.codec, bytes, segment)
-    // Awaited below in its turn; until then a failure must not count as unhandled.
-    tar.catch(() => undefined)
-    ahead.push({ segment, tar })
-    if (ahead.length > 2) yield await settled(ahead.shift()!)
+/** Read the segments that hold some files, in order: from a stretch of a local file where that has the content, else from the source. */
+async function* contents(files: readonly PayloadFile[], options: WriteFilesOptions): AsyncGenerator<SegmentContent> {
+  const { source, signal, localSegments = new Map<number, FileRange>() } = options
+  const filesIn = filesBySegment(files)
+  const needed = neededSegments(options.manifest, files)
+  const fetched = source
+    .read(
+      needed.filter(({ index }) => !localSegments.has(index)),
+      signal,
+    )
+    [Symbol.asyncIterator]()
+  try {
+    for (const segment of needed) {
+      const stretch = localSegments.get(segment.index)
+      const tar = stretch === undefined ? undefined : readStretch(stretch, segment)
+      const bytes = tar ?? (await nextOf(stretch === undefined ? fetched : source.read([segment], signal)))
+      const form = tar === undefined ? 'compressed' : 'tar'
+      yield { segment, files: filesIn.get(segment.index)!, form, bytes }
+    }
+  } finally {
+    await fetched.return?.()
   }
-  for (const each of ahead) yield await settled(each)
 }
 
-async function settled(each: { readonly segment: Segment; readonly tar: Promise<Buffer> }): Promise<DecodedSegment> {
-  return { segment: each.segment, tar: await each.tar }
-}
-
-/** Write files from stretches of the tar that come in order, keeping the one open that goes on in the next. */
-class FilesWriter {
-  readonly #files: readonly PayloadFile[]
-  readonly #folder: string
-  readonly #options: { readonly mtimeSeconds: number; readonly mask: number }
-  #next = 0
-  #open: FileWriter | undefined
-  writtenBytes = 0
-
-  constructor(files: readonly PayloadFile[], { folder, manifest }: WriteFilesOptions) {
-    this.#files = files
-    this.#folder = folder
-    this.#options = { mtimeSeconds: manifest.sourceDateEpoch, mask: process.umask() }
+/** Read what a local file has in the place of a segment; undefined when it is not that any more. */
+function readStretch(stretch: FileRange, segment: Segment): Buffer | undefined {
+  try {
+    const tar = readRanges([stretch])
+    return digestOf(tar) === segment.tarDigest ? tar : undefined
+  } catch (caught) {
+    if (caught instanceof ReleaseError && caught.code === 'DELTA_BASE_MISMATCH') return undefined
+    throw caught
   }
+}
 
-  take(segment: Segment, tar: Buffer): void {
-    for (;;) {
-      const file = this.#files[this.#next]
-      if (file === undefined || file.firstSegment > segment.index) return
-      const start = Math.max(0, file.tarOffset - segment.tarOffset)
-      const content = tar.subarray(start, Math.max(start, file.tarOffset + file.sizeBytes - segment.tarOffset))
-      attempt(() => this.#write(file, content, file.lastSegment === segment.index))
-      this.writtenBytes += content.byteLength
-      if (file.lastSegment > segment.index) return
-      this.#next += 1
+async function nextOf(fetched: AsyncIterable<FetchedSegment> | AsyncIterator<FetchedSegment>): Promise<Uint8Array> {
+  const iterator = Symbol.asyncIterator in fetched ? fetched[Symbol.asyncIterator]() : fetched
+  const { value, done } = await iterator.next()
+  if (done === true) throw new Error('a source ended before the segments that it was asked for')
+  return value.bytes
+}
+
+function filesBySegment(files: readonly PayloadFile[]): ReadonlyMap<number, readonly PayloadFile[]> {
+  const found = new Map<number, PayloadFile[]>()
+  for (const file of files) {
+    for (let index = file.firstSegment; index <= file.lastSegment; index += 1) {
+      const before = found.get(index)
+      if (before === undefined) found.set(index, [file])
+      else before.push(file)
     }
   }
+  return found
+}
 
-  /** Let nothing of a file stay that is not whole. */
-  close(): void {
-    this.#open?.discard()
-  }
-
-  #write(file: PayloadFile, content: Buffer, isLast: boolean): void {
-    this.#open ??= new FileWriter(file, path.join(this.#folder, file.path), this.#options)
-    this.#open.write(content, isLast)
-    if (isLast) this.#open = undefined
-  }
+/** How much of the files lies in a segment. */
+function bytesIn({ segment, files }: SegmentContent): number {
+  const end = segment.tarOffset + segment.tarSizeBytes
+  return files.reduce((sum, { tarOffset, sizeBytes }) => {
+    return sum + Math.max(0, Math.min(end, tarOffset + sizeBytes) - Math.max(segment.tarOffset, tarOffset))
+  }, 0)
 }
 
 function makeFolder(name: string, mode: number): void {
@@ -162,13 +180,5 @@ function makeLink(name: string, linkTarget: string): void {
     if (!isErrno(caught, 'EEXIST')) throw caught
     fs.unlinkSync(name)
     fs.symlinkSync(linkTarget, name)
-  }
-}
-
-function attempt<T>(operation: () => T): T {
-  try {
-    return operation()
-  } catch (caught) {
-    throw toReleaseError(caught)
   }
 }

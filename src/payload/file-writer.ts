@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { Digester, digestOf } from '../core/digest.ts'
-import { isErrno, ReleaseError } from '../core/error.ts'
+import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import type { PayloadFile } from './payload-file.ts'
 
 export interface FileWriterOptions {
@@ -59,6 +59,15 @@ export class FileWriter {
   #close(): void {
     if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor)
     this.#descriptor = undefined
+  }
+}
+
+/** Do something with files. Errors: FILE_IO, FILE_NO_SPACE in place of the system's. */
+export function attemptFile<T>(operation: () => T): T {
+  try {
+    return operation()
+  } catch (caught) {
+    throw toReleaseError(caught)
   }
 }
 

@@ -12,6 +12,8 @@ export interface PrefixPaths {
   readonly current: string
   readonly shared: string
   readonly secrets: string
+  /** Secrets that services read from files, by version. */
+  readonly secretFiles: string
   readonly journal: string
   readonly lock: string
   readonly cache: string
@@ -31,6 +33,7 @@ export function prefixPaths(root: string): PrefixPaths {
     current: at('current'),
     shared: at('shared'),
     secrets: at('shared', 'secrets.json'),
+    secretFiles: at('shared', '.secrets'),
     journal: at('journal', 'journal.ndjson'),
     lock: at('run', 'lock'),
     cache: at('cache'),
@@ -52,10 +55,37 @@ export function releasePaths(paths: PrefixPaths, version: string) {
     /** As it was fetched, so that its digest is the one in the record: JSON, compressed by zstd as a rule. */
     manifest: path.join(root, '.cutover', 'manifest'),
     recipe: path.join(root, '.cutover', 'recipe.json'),
-    /** A link to the Node that setup chose. */
+    /** What else setup put into the folder; see prefix/additions.ts. */
+    additions: path.join(root, '.cutover', 'additions.json'),
+    /** Secrets that came encrypted with the release, readable by root alone. */
+    secrets: path.join(root, '.cutover', 'secrets.json'),
+    /** What pip may install, by digest. */
+    requirements: path.join(root, '.cutover', 'requirements.txt'),
+    constraints: path.join(root, '.cutover', 'constraints.txt'),
+    /** A link to the interpreter that setup chose. */
     runtime: path.join(root, '.cutover', 'runtime'),
     /** The virtualenv of a Python application; it cannot be moved, hence its place below the final path. */
     venv: path.join(root, 'venv'),
     python: path.join(root, 'venv', 'bin', 'python'),
   }
 }
+
+/** See {@link releasePaths}. */
+export type ReleasePaths = ReturnType<typeof releasePaths>
+
+/** The files that say what a release is to be: each is verified by a digest of its own, or lists the others. */
+export function releaseDocuments({ record, manifest, recipe, additions }: ReleasePaths): readonly string[] {
+  return [record, manifest, recipe, additions]
+}
+
+/** What stands beside the releases and is none: no version begins with a dot. */
+export const besideReleases = {
+  /** `.removed-VERSION-XXXX`: a release that goes, out of everybody's way until its files are deleted. */
+  removed: '.removed-',
+  /** `.mend-VERSION-XXXX`: files on their way into a release. */
+  mending: '.mend-',
+  /** What killed or interrupted runs had staged, numbered folders: the next staging takes from it what is good. */
+  leftover: '.leftover',
+  /** What stood where it should not have; kept for people, closed to everybody else. */
+  quarantine: '.quarantine',
+} as const

@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import path from 'node:path'
 import { type Digest, digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
@@ -27,7 +28,7 @@ export function openLocalRelease(paths: PrefixPaths, version: string): LocalRele
   return new StoredRelease({ version, root, isLeftover: false }, manifest)
 }
 
-/** Name a folder that was to become a release, to take what is good of it. */
+/** Name a folder that was to become a release, to take from it what is there. */
 export function openLeftover(folder: string): LocalRelease {
   return new StoredRelease({ version: '', root: folder, isLeftover: true }, path.join(folder, '.cutover', 'manifest'))
 }
@@ -56,12 +57,20 @@ class StoredRelease implements LocalRelease {
   }
 
   get #content(): ReadManifest {
-    this.#read ??= readManifest(this.#file)
+    this.#read ??= this.isLeftover ? present(readManifest(this.#file), this.root) : readManifest(this.#file)
     return this.#read
   }
 }
 
 type ReadManifest = Pick<LocalRelease, 'manifest' | 'manifestDigest'>
+
+/** Leave out what was not written any more, so that nobody counts on it. */
+function present({ manifest }: ReadManifest, root: string): ReadManifest {
+  if (manifest === undefined) return { manifest, manifestDigest: undefined }
+  const isThere = (name: string) => fs.lstatSync(path.join(root, name), { throwIfNoEntry: false })?.isFile() === true
+  const files = manifest.files.filter(entry => entry.type === 'file' && isThere(entry.path))
+  return { manifest: { ...manifest, files }, manifestDigest: undefined }
+}
 
 /** A release whose manifest is damaged is no reason not to install another. */
 function readManifest(file: string): ReadManifest {

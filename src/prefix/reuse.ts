@@ -1,17 +1,17 @@
-import fs from 'node:fs'
 import path from 'node:path'
-import { setImmediate } from 'node:timers/promises'
-import { type Digest, Digester } from '../core/digest.ts'
-import { isErrno, toReleaseError } from '../core/error.ts'
+import type { Digest } from '../core/digest.ts'
+import type { LocalFile } from '../payload/local-file.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import { isPayloadFile, type PayloadFile } from '../payload/payload-file.ts'
+import type { TreeWriter } from '../payload/tree-writer.ts'
+import { eachInParallel } from '../sys/parallel.ts'
 import type { LocalRelease } from './local-release.ts'
 
 /** A file of the new release and the local file that should have its content. */
 export interface ReusableFile {
   readonly file: PayloadFile
   readonly from: string
-  /** Nobody needs it where it is. */
+  /** Nobody needs it where it is, and it is wanted in no other place. */
   readonly isLeftover: boolean
 }
 
@@ -26,7 +26,10 @@ export function planReuse(manifest: PayloadManifest, locals: readonly LocalRelea
   const found = new Map<PayloadFile, ReusableFile>()
   for (const { root, manifest: local, isLeftover = false } of locals) {
     for (const { path: name, digest } of local?.files.filter(isPayloadFile) ?? []) {
-      for (const file of missing.get(digest) ?? []) found.set(file, { file, from: path.join(root, name), isLeftover })
+      const alike = missing.get(digest) ?? []
+      // One file cannot be moved to several places.
+      const isMoved = isLeftover && alike.length === 1
+      for (const file of alike) found.set(file, { file, from: path.join(root, name), isLeftover: isMoved })
       missing.delete(digest)
     }
     if (missing.size === 0) break
@@ -34,96 +37,72 @@ export function planReuse(manifest: PayloadManifest, locals: readonly LocalRelea
   return manifest.files.filter(isPayloadFile).flatMap(file => found.get(file) ?? [])
 }
 
-/** How many bytes are copied between two turns of the event loop. */
-const bytesPerTurn = 16 * 1024 * 1024
-/** Up to this size a file is read, digested and written in one go; beyond it is cloned where the file system can. */
-const smallFileBytes = 4 * 1024 * 1024
+/** Who the files of a release belong to, as far as that decides how they are shared. */
+export interface Ownership {
+  /** We are root, and the services run as somebody else, who can write to no file of a release. */
+  readonly isGuarded: boolean
+}
 
 /**
- * Copy what can be reused into a folder, verifying every digest on the way.
+ * Choose how each reused file gets to its place.
  *
- * Copies share storage where the file system can (reflinks). Hard links would not do: a service that writes to a file of its release
- * would change both. Post: the paths that were written; a local file that is gone or has another content is left out, to be fetched.
- * Pre: the folders are there. Errors: FILE_IO, FILE_NO_SPACE, the signal's reason.
+ * Releases share a file by hard links only where nobody but root can write to it: a service that wrote to a file of its release would change
+ * both. A linked file keeps the time of the release that first brought it; Python would hold the compiled form of a module beside it for
+ * outdated, so where a release ships such, modules are copied.
  */
-export async function reuseFiles(
+export function chooseWays(
   reusable: readonly ReusableFile[],
-  folder: string,
+  { files }: PayloadManifest,
+  { isGuarded }: Ownership,
+): readonly LocalFile[] {
+  const shipsCompiled = files.some(({ path: name }) => name.endsWith('.pyc'))
+  const isLinked = ({ file }: ReusableFile) =>
+    isGuarded && (file.mode & writableByOthers) === 0 && !(shipsCompiled && file.path.endsWith('.py'))
+  return reusable.map(reused => ({
+    file: reused.file,
+    from: reused.from,
+    way: reused.isLeftover ? 'move' : isLinked(reused) ? 'link' : 'copy',
+  }))
+}
+
+const writableByOthers = 0o022
+
+/** What is given to the writer at once: enough to be worth a message, little enough for both threads to end together. */
+const batch = { files: 256, sizeBytes: 8 * 1024 * 1024 }
+
+/**
+ * Put files that are here already in their places, verifying every digest on the way.
+ *
+ * Post: the paths of those that could not be: the local file is gone or has another content. Pre: their folders are there.
+ * Errors: FILE_IO, FILE_NO_SPACE, the signal's reason.
+ */
+export async function placeFiles(
+  writer: Pick<TreeWriter, 'place'>,
+  files: readonly LocalFile[],
   options: { readonly onProgress?: (doneFiles: number) => void; readonly signal?: AbortSignal } = {},
 ): Promise<ReadonlySet<string>> {
-  const reused = new Set<string>()
-  const buffer = Buffer.allocUnsafeSlow(smallFileBytes)
-  let bytesLeft = bytesPerTurn
-  for (const [index, { file, from }] of reusable.entries()) {
-    if (copyVerified(from, path.join(folder, file.path), file, buffer)) reused.add(file.path)
-    bytesLeft -= file.sizeBytes + 4096
-    if (bytesLeft > 0) continue
-    bytesLeft = bytesPerTurn
-    options.onProgress?.(index + 1)
-    await setImmediate()
+  const missed = new Set<string>()
+  let doneFiles = 0
+  await eachInParallel(inBatches(files), { parallelism: 2, stop: () => {} }, async some => {
     options.signal?.throwIfAborted()
-  }
-  options.onProgress?.(reusable.length)
-  return reused
+    for (const name of await writer.place(some)) missed.add(name)
+    doneFiles += some.length
+    options.onProgress?.(doneFiles)
+  })
+  return missed
 }
 
-function copyVerified(from: string, to: string, file: PayloadFile, buffer: Buffer): boolean {
-  try {
-    return file.sizeBytes <= buffer.byteLength ? copySmall(from, to, file, buffer) : copyLarge(from, to, file, buffer)
-  } catch (caught) {
-    if (isErrno(caught, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR')) return false
-    throw toReleaseError(caught)
-  }
-}
-
-function copySmall(from: string, to: string, file: PayloadFile, buffer: Buffer): boolean {
-  const content = buffer.subarray(0, readInto(from, buffer))
-  if (content.byteLength !== file.sizeBytes || new Digester().update(content).digest() !== file.digest) return false
-  const descriptor = fs.openSync(to, 'wx', file.mode)
-  try {
-    for (let written = 0; written < content.byteLength; ) written += fs.writeSync(descriptor, content, written)
-    fs.fchmodSync(descriptor, file.mode)
-  } finally {
-    fs.closeSync(descriptor)
-  }
-  return true
-}
-
-function copyLarge(from: string, to: string, file: PayloadFile, buffer: Buffer): boolean {
-  if (!fs.lstatSync(from).isFile()) return false
-  fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL)
-  fs.chmodSync(to, file.mode)
-  if (digestOfFile(to, buffer) === file.digest) return true
-  fs.unlinkSync(to)
-  return false
-}
-
-/** Read a file as far as the buffer goes, not through a symbolic link. */
-function readInto(name: string, buffer: Buffer): number {
-  const descriptor = fs.openSync(name, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)
-  try {
-    let filled = 0
-    while (filled < buffer.byteLength) {
-      const readBytes = fs.readSync(descriptor, buffer, filled, buffer.byteLength - filled, filled)
-      if (readBytes === 0) break
-      filled += readBytes
+function inBatches(files: readonly LocalFile[]): readonly (readonly LocalFile[])[] {
+  const batches: LocalFile[][] = []
+  let room = { files: 0, sizeBytes: 0 }
+  for (const local of files) {
+    if (room.files <= 0 || room.sizeBytes <= 0) {
+      batches.push([])
+      room = { ...batch }
     }
-    return filled
-  } finally {
-    fs.closeSync(descriptor)
+    batches.at(-1)!.push(local)
+    room.files -= 1
+    room.sizeBytes -= local.file.sizeBytes
   }
-}
-
-function digestOfFile(name: string, buffer: Buffer): Digest {
-  const descriptor = fs.openSync(name, 'r')
-  try {
-    const digester = new Digester()
-    for (;;) {
-      const readBytes = fs.readSync(descriptor, buffer, 0, buffer.byteLength, null)
-      if (readBytes === 0) return digester.digest()
-      digester.update(buffer.subarray(0, readBytes))
-    }
-  } finally {
-    fs.closeSync(descriptor)
-  }
+  return batches
 }

@@ -3,9 +3,12 @@ import path from 'node:path'
 import { stableJson } from '../core/canonical-json.ts'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
-import { removeTree, syncFileSystem, syncFolder, writeFileAtomic } from '../sys/files.ts'
+import { parseNodeRecipe } from '../recipe/node.ts'
+import { listFiles, removeTree, syncFileSystem, syncFolder, writeFileAtomic } from '../sys/files.ts'
+import { recordAdditions } from './additions.ts'
 import { currentVersion } from './installed.ts'
-import { type PrefixPaths, releasePaths } from './layout.ts'
+import { besideReleases, type PrefixPaths, releasePaths } from './layout.ts'
+import { type LocalRelease, openLeftover } from './local-release.ts'
 
 /** What a release is staged from. */
 export interface StagedDocuments {
@@ -25,13 +28,12 @@ export function isOwnPath(relativePath: string): boolean {
 }
 
 /**
- * Begin the folder of a release at its final path, with the documents that it is made from.
+ * Mark a release as one that is not whole, and take what a killed run left of it out of the way: see {@link leftovers}.
  *
- * Post: the marker beside it says that it is not whole; what a killed run left in it is gone.
  * Errors: PREFIX_DAMAGED (it is the active release), MANIFEST_INVALID (a path of the payload is one of ours), FILE_IO, FILE_NO_SPACE.
  * Crash: the marker stays, and with it the folder counts for nothing.
  */
-export function beginRelease(paths: PrefixPaths, version: string, documents: StagedDocuments): void {
+export function markRelease(paths: PrefixPaths, version: string, manifest: PayloadManifest): void {
   const release = releasePaths(paths, version)
   if (currentVersion(paths) === version) {
     throw new ReleaseError('PREFIX_DAMAGED', `${release.root} is active and not whole`, {
@@ -39,7 +41,7 @@ export function beginRelease(paths: PrefixPaths, version: string, documents: Sta
       details: { path: release.root, version },
     })
   }
-  const taken = documents.manifest.files.find(entry => isOwnPath(entry.path))
+  const taken = manifest.files.find(entry => isOwnPath(entry.path))
   if (taken !== undefined) {
     throw new ReleaseError('MANIFEST_INVALID', `the payload holds ${taken.path}, which is a place of cutover`, {
       hint: 'the recipe must not ship .cutover or venv at the top of the payload',
@@ -50,13 +52,64 @@ export function beginRelease(paths: PrefixPaths, version: string, documents: Sta
     fs.mkdirSync(paths.releases, { recursive: true })
     fs.closeSync(fs.openSync(release.incomplete, 'w'))
     syncFolder(paths.releases)
-    removeTree(release.root)
-    fs.mkdirSync(release.metadata, { recursive: true, mode: 0o755 })
+    setAside(paths, version)
   })
-  const write = (file: string, bytes: Uint8Array | string) => writeFileAtomic(file, bytes, { durable: false })
+}
+
+/** Make the folder of a release at its final path, with the documents that it is made from. Pre: {@link markRelease}. Errors: FILE_IO, FILE_NO_SPACE. */
+export function beginRelease(paths: PrefixPaths, version: string, documents: StagedDocuments): void {
+  const release = releasePaths(paths, version)
+  attempt(() => {
+    for (const folder of [release.root, release.metadata]) {
+      fs.mkdirSync(folder)
+      // Whatever the umask is: services of another user are started from here.
+      fs.chmodSync(folder, 0o755)
+    }
+  })
+  const write = (file: string, bytes: Uint8Array | string) => {
+    writeFileAtomic(file, bytes, { durable: false })
+    fs.chmodSync(file, 0o644)
+  }
   write(release.record, documents.recordBytes)
   write(release.manifest, documents.manifestBytes)
   write(release.recipe, stableJson(documents.manifest.recipe))
+}
+
+/**
+ * Keep what was staged of a release that is not whole, for the next staging to take from.
+ *
+ * Post: nothing of it counts as a release. Crash: the marker or the journal say that the rest is to be done.
+ */
+export function setReleaseAside(paths: PrefixPaths, version: string): void {
+  attempt(() => {
+    setAside(paths, version)
+    fs.rmSync(releasePaths(paths, version).incomplete, { force: true })
+  })
+}
+
+/** List what was set aside, as releases that files are taken from. */
+export function leftovers(paths: PrefixPaths): readonly LocalRelease[] {
+  const folder = leftoverFolder(paths)
+  return listFiles(folder).map(name => openLeftover(path.join(folder, name)))
+}
+
+/** Remove what was set aside. */
+export function removeLeftovers(paths: PrefixPaths): void {
+  removeTree(leftoverFolder(paths))
+}
+
+function setAside(paths: PrefixPaths, version: string): void {
+  const { root } = releasePaths(paths, version)
+  if (!fs.existsSync(root)) return
+  const folder = leftoverFolder(paths)
+  // What belonged to a release that is not whole is nobody's business.
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const numbers = fs.readdirSync(folder).map(Number).filter(Number.isSafeInteger)
+  fs.renameSync(root, path.join(folder, String(Math.max(0, ...numbers) + 1)))
+}
+
+function leftoverFolder(paths: PrefixPaths): string {
+  return path.join(paths.releases, besideReleases.leftover)
 }
 
 /** Remove a release that is not active. Crash: the marker or the journal say that the rest is to be removed. */
@@ -81,6 +134,8 @@ export async function sealRelease(paths: PrefixPaths, version: string, manifest:
       details: { path: changed.path, version },
     })
   }
+  const { runtime, setup } = parseNodeRecipe(manifest.recipe).node
+  recordAdditions(release, manifest, setup.length > 0 || runtime.kind === 'python' ? 'everywhere' : 'metadata')
   await syncFileSystem(release.root)
   attempt(() => {
     fs.rmSync(release.incomplete, { force: true })

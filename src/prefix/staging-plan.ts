@@ -71,6 +71,18 @@ export function planStaging(sources: StagingSources, without: ReadonlySet<string
   return { reused, ...least.plan, figures: figuresOf(manifest, reused, least) }
 }
 
+/**
+ * Find the segments that hold some files, and which of them are on this machine. Pure. Pre: `written` is in the order of the manifest.
+ *
+ * Post: as the members of {@link StagingPlan}.
+ */
+export function planSegments(
+  { manifest, locals }: Pick<StagingSources, 'manifest' | 'locals'>,
+  written: readonly PayloadFile[],
+): Pick<StagingPlan, 'segments' | 'localSegments'> {
+  return waySegments(manifest, written, localStretches(written.some(isCut) ? locals : [])).plan
+}
+
 type WayPlan = Omit<StagingPlan, 'reused' | 'figures'>
 
 /** A way to the files that this machine does not have. */

@@ -1,59 +1,86 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import { planReuse, reuseFiles } from '../../../src/prefix/reuse.ts'
-import { noise, testPayload, testTree } from '../../support/payload.ts'
+import { treeSettings } from '../../../src/payload/extract.ts'
+import type { PayloadManifest } from '../../../src/payload/manifest.ts'
+import { openTreeWriter } from '../../../src/payload/tree-writer.ts'
+import type { LocalRelease } from '../../../src/prefix/local-release.ts'
+import { chooseWays, placeFiles, planReuse } from '../../../src/prefix/reuse.ts'
+import { testPayload, testTree } from '../../support/payload.ts'
 import { tempFolder } from '../../support/temp.ts'
 
-const large = noise(5_000_000)
-
-async function release(files: Parameters<typeof testTree>[1]) {
+async function release(files: Parameters<typeof testTree>[1]): Promise<LocalRelease & { manifest: PayloadManifest }> {
   const root = tempFolder()
   const { manifest } = await testPayload(tempFolder(), testTree(root, files))
-  return { root, manifest }
+  return { version: '1.0.0', root, manifest, manifestDigest: undefined }
 }
 
-it('finds files by their content, wherever they were', async () => {
+it('finds files by their content, wherever they were, and asks no release that is not needed', async () => {
   const old = await release({ 'a.txt': 'same', 'b.txt': 'old' })
   const next = await release({ 'lib/moved.txt': 'same', 'b.txt': 'new' })
-  expect(planReuse(next.manifest, [old]).map(({ file, from }) => [file.path, from])).toEqual([
-    ['lib/moved.txt', path.join(old.root, 'a.txt')],
+  const found = planReuse(next.manifest, [old])
+  expect(found.map(({ file, from }) => [file.path, from])).toEqual([['lib/moved.txt', path.join(old.root, 'a.txt')]])
+  const unread = {
+    ...old,
+    get manifest(): PayloadManifest {
+      throw new Error('was read')
+    },
+  }
+  expect(planReuse(next.manifest, [next, unread])).toHaveLength(2)
+})
+
+it('moves a file of a leftover only when it is wanted once', async () => {
+  const left = { ...(await release({ 'a.txt': 'once', 'b.txt': 'twice' })), isLeftover: true }
+  const next = await release({ 'a.txt': 'once', 'b.txt': 'twice', 'c.txt': 'twice' })
+  const ways = chooseWays(planReuse(next.manifest, [left]), next.manifest, { isGuarded: true })
+  expect(ways.map(({ file, way }) => [file.path, way])).toEqual([
+    ['a.txt', 'move'],
+    ['b.txt', 'link'],
+    ['c.txt', 'link'],
   ])
 })
 
-it('copies what is as it should be, with the mode of the new release, small and large', async () => {
-  const old = await release({ 'run.sh': '#!/bin/sh\n', 'large.bin': large, 'empty.txt': '' })
-  fs.chmodSync(path.join(old.root, 'run.sh'), 0o600)
-  const target = tempFolder()
-  const reused = await reuseFiles(planReuse(old.manifest, [old]), target)
-  expect(reused).toEqual(new Set(['run.sh', 'large.bin', 'empty.txt']))
-  expect(fs.readFileSync(path.join(target, 'large.bin')).equals(large)).toBe(true)
-  expect(fs.statSync(path.join(target, 'run.sh')).mode & 0o777).toBe(0o755)
-  expect(fs.statSync(path.join(target, 'run.sh')).nlink).toBe(1)
+it('links only what nobody but root can write to', async () => {
+  const { manifest, root } = await release({ 'a.txt': 'a', 'b.txt': 'b' })
+  const isB = (name: string) => name === 'b.txt'
+  const files = manifest.files.map(file => (isB(file.path) ? { ...file, mode: 0o664 } : file))
+  const reusable = planReuse({ ...manifest, files } as PayloadManifest, [
+    { version: '1.0.0', root, manifest, manifestDigest: undefined },
+  ])
+  const ways = (isGuarded: boolean) => chooseWays(reusable, manifest, { isGuarded }).map(({ way }) => way)
+  expect(ways(true)).toEqual(['link', 'copy'])
+  expect(ways(false)).toEqual(['copy', 'copy'])
 })
 
-it('leaves out what was changed, replaced by a link, or removed, without a trace', async () => {
-  const old = await release({ 'a.txt': 'aaaa', 'b.txt': 'bbbb', 'c.txt': 'cccc', 'd.bin': large })
-  fs.writeFileSync(path.join(old.root, 'a.txt'), 'AAAA')
-  fs.rmSync(path.join(old.root, 'b.txt'))
-  fs.rmSync(path.join(old.root, 'c.txt'))
-  fs.symlinkSync('/etc/passwd', path.join(old.root, 'c.txt'))
-  fs.writeFileSync(path.join(old.root, 'd.bin'), noise(5_000_000, 2))
-  const target = tempFolder()
-  expect(await reuseFiles(planReuse(old.manifest, [old]), target)).toEqual(new Set())
-  expect(fs.readdirSync(target)).toEqual([])
+it('copies the modules of Python whose compiled form is shipped, for that knows their time', async () => {
+  const withCompiled = await release({ 'a.js': 'a', 'a.py': 'a', '__pycache__/a.pyc': 'c' })
+  const ways = ({ manifest }: LocalRelease) =>
+    chooseWays(planReuse(manifest!, [withCompiled]), manifest!, { isGuarded: true }).map(({ way }) => way)
+  expect(ways(withCompiled)).toEqual(['link', 'link', 'copy'])
+  expect(ways(await release({ 'a.py': 'a' }))).toEqual(['link'])
+})
+
+it('places what is as it should be, and names what is not', async () => {
+  const old = await release({ 'a.txt': 'aaaa', 'b.txt': 'bbbb', 'c.txt': 'cccc' })
+  fs.writeFileSync(path.join(old.root, 'b.txt'), 'BBBB')
+  const folder = tempFolder()
+  const ways = chooseWays(planReuse(old.manifest, [old]), old.manifest, { isGuarded: false })
+  const done: number[] = []
+  const writer = openTreeWriter(treeSettings(old.manifest, folder))
+  const missed = await placeFiles(writer, ways, { onProgress: files => done.push(files) })
+  expect(missed).toEqual(new Set(['b.txt']))
+  expect(fs.readdirSync(folder)).toEqual(['a.txt', 'c.txt'])
+  expect(done).toEqual([3])
 })
 
 it('stops when it is told to', async () => {
-  const old = await release({
-    'a.bin': large,
-    'b.bin': noise(5_000_000, 3),
-    'c.bin': noise(5_000_000, 4),
-    'd.bin': noise(5_000_000, 5),
+  const old = await release({ 'a.txt': 'a' })
+  const ways = chooseWays(planReuse(old.manifest, [old]), old.manifest, { isGuarded: false })
+  const reason = new Error('enough')
+  const folder = tempFolder()
+  const placing = placeFiles(openTreeWriter(treeSettings(old.manifest, folder)), ways, {
+    signal: AbortSignal.abort(reason),
   })
-  const controller = new AbortController()
-  controller.abort(new Error('enough'))
-  await expect(reuseFiles(planReuse(old.manifest, [old]), tempFolder(), { signal: controller.signal })).rejects.toThrow(
-    'enough',
-  )
+  await expect(placing).rejects.toBe(reason)
+  expect(fs.readdirSync(folder)).toEqual([])
 })

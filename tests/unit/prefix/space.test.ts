@@ -7,9 +7,17 @@ import { tempFolder } from '../../support/temp.ts'
 it('counts whole blocks, names and a reserve', async () => {
   const tree = testTree(tempFolder(), { 'a.txt': 'a', 'lib/b.txt': 'b'.repeat(5000) })
   const { manifest } = await testPayload(tempFolder(), tree)
-  const { sizeBytes, files } = neededSpace(manifest)
-  expect(sizeBytes).toBe(Math.ceil(3 * 4096 * 1.05) + 4 * 1024 * 1024)
+  const { sizeBytes, files } = neededSpace(manifest, new Set())
+  expect(sizeBytes).toBe(Math.ceil(4 * 4096 * 1.05) + 4 * 1024 * 1024)
   expect(files).toBeGreaterThan(manifest.files.length)
+})
+
+it('counts nothing for files that only get another name, and what is kept besides', async () => {
+  const tree = testTree(tempFolder(), { 'a.txt': 'a', 'lib/b.txt': 'b'.repeat(5000) })
+  const { manifest } = await testPayload(tempFolder(), tree)
+  const all = neededSpace(manifest, new Set())
+  const rest = neededSpace(manifest, new Set(['lib/b.txt']), 5000)
+  expect(rest).toEqual({ sizeBytes: all.sizeBytes, files: all.files - 1 })
 })
 
 it('refuses what does not fit, in bytes or in files', () => {

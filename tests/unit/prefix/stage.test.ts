@@ -5,7 +5,16 @@ import { extractPayload } from '../../../src/payload/extract.ts'
 import { manifestBytes } from '../../../src/payload/manifest.ts'
 import { isComplete } from '../../../src/prefix/installed.ts'
 import { prefixPaths, releasePaths } from '../../../src/prefix/layout.ts'
-import { beginRelease, discardRelease, isOwnPath, sealRelease } from '../../../src/prefix/stage.ts'
+import {
+  beginRelease,
+  discardRelease,
+  isOwnPath,
+  leftovers,
+  markRelease,
+  removeLeftovers,
+  sealRelease,
+  setReleaseAside,
+} from '../../../src/prefix/stage.ts'
 import { type TestFiles, testPayload, testTree } from '../../support/payload.ts'
 import { tempFolder } from '../../support/temp.ts'
 
@@ -15,7 +24,10 @@ async function staged(files: TestFiles) {
   const { manifest } = payload
   const documents = { recordBytes: Buffer.from('{}'), manifestBytes: manifestBytes(manifest), manifest }
   const release = releasePaths(paths, '1.0.0')
-  const begin = () => beginRelease(paths, '1.0.0', documents)
+  const begin = () => {
+    markRelease(paths, '1.0.0', manifest)
+    beginRelease(paths, '1.0.0', documents)
+  }
   const extract = () => extractPayload({ manifest, wanted: 'all', source: payload.source(), folder: release.root })
   return { paths, manifest, release, begin, extract }
 }
@@ -30,12 +42,40 @@ it('is whole only once it is sealed', async () => {
   expect(fs.existsSync(release.incomplete)).toBe(false)
 })
 
-it('begins without what a killed run left', async () => {
-  const { release, begin } = await staged({ 'a.txt': 'a' })
+it('begins without what a killed run left, and offers the files of it that are there', async () => {
+  const { paths, release, begin } = await staged({ 'a.txt': 'a', 'b.txt': 'b' })
   begin()
-  fs.writeFileSync(path.join(release.root, 'left.txt'), 'left')
+  fs.writeFileSync(path.join(release.root, 'a.txt'), 'anything')
   begin()
   expect(fs.readdirSync(release.root)).toEqual(['.cutover'])
+  fs.writeFileSync(path.join(release.root, 'b.txt'), 'b')
+  begin()
+  const offered = leftovers(paths)
+  expect(offered.map(({ manifest }) => manifest?.files.map(file => file.path))).toEqual([['a.txt'], ['b.txt']])
+  expect(offered.map(({ root }) => path.relative(paths.releases, root))).toEqual(['.leftover/1', '.leftover/2'])
+  removeLeftovers(paths)
+  expect(leftovers(paths)).toEqual([])
+})
+
+it('is set aside without a trace of a release, twice as well as once', async () => {
+  const { paths, begin } = await staged({ 'a.txt': 'a' })
+  begin()
+  setReleaseAside(paths, '1.0.0')
+  setReleaseAside(paths, '1.0.0')
+  expect(fs.readdirSync(paths.releases)).toEqual(['.leftover'])
+  expect(fs.statSync(path.join(paths.releases, '.leftover')).mode & 0o777).toBe(0o700)
+})
+
+it('can be read by everybody, whatever the umask is', async () => {
+  const { release, begin } = await staged({ 'a.txt': 'a' })
+  const mask = process.umask(0o077)
+  try {
+    begin()
+  } finally {
+    process.umask(mask)
+  }
+  const modes = [release.root, release.metadata, release.manifest].map(name => fs.statSync(name).mode & 0o777)
+  expect(modes).toEqual([0o755, 0o755, 0o644])
 })
 
 it('is not sealed when setup has changed or removed a file of the payload', async () => {

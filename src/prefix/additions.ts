@@ -1,0 +1,80 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { isDigest } from '../core/digest.ts'
+import { toReleaseError } from '../core/error.ts'
+import { isRelativePath } from '../core/relative-path.ts'
+import { Fields } from '../payload/fields.ts'
+import type { PayloadManifest } from '../payload/manifest.ts'
+import type { ExpectedEntry } from '../payload/tree-difference.ts'
+import { digestFileSync } from '../sys/file-digest.ts'
+import { parseJson, writeFileAtomic } from '../sys/files.ts'
+import { type ReleasePaths, releaseDocuments } from './layout.ts'
+
+/** The list is for us alone. */
+export const additionsMode = 0o600
+
+/**
+ * List what a release's folder holds besides the payload, as setup has left it, so that what is planted later can be told from it.
+ *
+ * Shape: `.cutover/additions.json`, `{schema: 1, entries: [{path, type, mode, sizeBytes, digest | linkTarget}]}`. Pipes, sockets and devices
+ * are not listed, and so are found by every verification. Not signed: whoever may write to the list could as well rewrite the journal.
+ * `where` says whether anything but the metadata can have been added: a look at every folder takes its time.
+ * Pre: nothing writes to the release any more. Post: the number of entries; not durable by itself. Errors: FILE_IO, FILE_NO_SPACE.
+ */
+export function recordAdditions(
+  release: ReleasePaths,
+  manifest: Pick<PayloadManifest, 'files'>,
+  where: 'everywhere' | 'metadata',
+): number {
+  const known = new Map<string, string>(manifest.files.map(entry => [entry.path, entry.type]))
+  const documents = new Set(releaseDocuments(release).map(file => path.relative(release.root, file)))
+  const entries: ExpectedEntry[] = []
+  const walk = (below: string) => {
+    for (const { name } of listFolder(path.join(release.root, below))) {
+      const found = below === '' ? name : `${below}/${name}`
+      const type = known.get(found)
+      const entry = type === undefined && !documents.has(found) ? entryAt(release.root, found) : undefined
+      if (entry !== undefined) entries.push(entry)
+      if (entry?.type === 'directory' || (type === 'directory' && where === 'everywhere')) walk(found)
+    }
+  }
+  walk('')
+  // Digests of secrets that came with the release are among them.
+  writeFileAtomic(release.additions, JSON.stringify({ schema: 1, entries }), { durable: false, mode: additionsMode })
+  return entries.length
+}
+
+/** Read what {@link recordAdditions} listed at a place. Errors: DOCUMENT_INVALID. */
+export function parseAdditions(bytes: Buffer, place: string): readonly ExpectedEntry[] {
+  const fields = new Fields(parseJson(bytes.toString(), place), 'DOCUMENT_INVALID', place)
+  fields.integer('schema', 1, 1)
+  return Array.from(fields.objects('entries'), ([entry]) => parseEntry(entry))
+}
+
+function parseEntry(entry: Fields): ExpectedEntry {
+  const type = entry.choice('type', ['directory', 'file', 'symlink'])
+  const name = entry.text('path', isRelativePath)
+  if (type === 'symlink') return { type, path: name, linkTarget: entry.text('linkTarget') }
+  const mode = entry.integer('mode', 0, 0o7777)
+  if (type === 'directory') return { type, path: name, mode }
+  const sizeBytes = entry.integer('sizeBytes', 0, Number.MAX_SAFE_INTEGER)
+  return { type, path: name, mode, sizeBytes, digest: entry.text('digest', isDigest) }
+}
+
+function listFolder(folder: string): readonly fs.Dirent[] {
+  try {
+    return fs.readdirSync(folder, { withFileTypes: true })
+  } catch (caught) {
+    throw toReleaseError(caught)
+  }
+}
+
+function entryAt(root: string, name: string): ExpectedEntry | undefined {
+  const file = path.join(root, name)
+  const stat = fs.lstatSync(file)
+  const mode = stat.mode & 0o7777
+  if (stat.isDirectory()) return { type: 'directory', path: name, mode }
+  if (stat.isSymbolicLink()) return { type: 'symlink', path: name, linkTarget: fs.readlinkSync(file) }
+  const digested = stat.isFile() ? digestFileSync(file) : undefined
+  return digested === undefined ? undefined : { type: 'file', path: name, mode, ...digested }
+}
