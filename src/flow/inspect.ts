@@ -3,6 +3,7 @@ import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { formatBytes } from '../core/quantity.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
+import { differenceKinds } from '../payload/tree-difference.ts'
 import { verifyTree } from '../payload/verify.ts'
 import { extractFile, findFile, type OpenedPayload, sendFile } from './inspect-extract.ts'
 import { type Inspected, type InspectOpenOptions, openInspected } from './inspect-open.ts'
@@ -97,24 +98,28 @@ async function compare(inspected: Inspected, named: string, tools: FlowTools): P
       details: { path: named },
     })
   }
-  const found = await verifyTree(folder, manifest, {
+  const found = await verifyTree(folder, manifest.files, {
     signal: tools.signal,
     onProgress: (done, total) =>
       tools.emit({ kind: 'progress', step: 'compare', what: 'files', unit: 'files', done, total }),
   })
-  const rows = (['missing', 'changed', 'extra'] as const).flatMap(how => found[how].map(name => [how, name]))
-  if (rows.length === 0) {
+  const byKind = Object.fromEntries(
+    differenceKinds.map(kind => [kind, found.filter(each => each.kind === kind).map(each => each.path)]),
+  )
+  if (found.length === 0) {
     const message = `${folder} is ${manifest.name} ${manifest.version}: all ${manifest.files.length} entries are the same`
-    return { message, result: { folder, ...found } }
+    return { message, result: { folder, ...byKind } }
   }
-  const counts = `${found.missing.length} missing, ${found.changed.length} changed, ${found.extra.length} extra`
-  const shown = rows.slice(0, shownPaths).map(row => row.join(': '))
+  const counts = Object.entries(byKind).flatMap(([kind, paths]) =>
+    paths.length > 0 ? [`${paths.length} ${kind}`] : [],
+  )
+  const shown = found.slice(0, shownPaths).map(each => `${each.kind}: ${each.path}`)
   throw new ReleaseError(
     'INSPECT_DIFFERS',
-    [`${folder} differs from ${manifest.name} ${manifest.version}: ${counts}`, ...shown].join('\n'),
+    [`${folder} differs from ${manifest.name} ${manifest.version}: ${counts.join(', ')}`, ...shown].join('\n'),
     {
       hint: `unpack it anew, or get a file back with \`release inspect ${inspected.place} --extract PATH --output FILE\``,
-      details: { path: folder, ...found },
+      details: { path: folder, ...byKind },
     },
   )
 }

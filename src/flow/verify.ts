@@ -1,181 +1,185 @@
+import fs from 'node:fs'
 import path from 'node:path'
-import { stableJson } from '../core/canonical-json.ts'
-import { type Digest, digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
+import { formatBytes } from '../core/quantity.ts'
 import { runSteps, type Step } from '../core/step.ts'
 import { parseVersion } from '../core/version.ts'
-import { type PayloadManifest, parseManifest } from '../payload/manifest.ts'
-import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
-import { type TreeDifference, verifyTree } from '../payload/verify.ts'
+import type { TreeDifference } from '../payload/tree-difference.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
-import { readInstalledRecipe } from '../prefix/installed.ts'
 import { readJournal } from '../prefix/journal.ts'
-import { type PrefixPaths, prefixPaths, releasePaths } from '../prefix/layout.ts'
-import { isOwnPath } from '../prefix/stage.ts'
-import { isUsable, replay } from '../prefix/state.ts'
-import { readFile } from '../sys/files.ts'
-import { openRepository } from '../trust/client.ts'
+import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
+import { isUsable, type PrefixState, replay } from '../prefix/state.ts'
+import { checkPrefix } from '../prefix/verify-prefix.ts'
+import { type CheckedRelease, checkRelease } from '../prefix/verify-release.ts'
+import { lockPrefix } from './locked-prefix.ts'
+import { recoverPrefix } from './recover.ts'
+import { isWhole, openRepair, type Repair, type RepairReport } from './repair.ts'
+import { type Resolver, resolveFromRepository } from './resolve.ts'
 import type { FlowTools } from './tools.ts'
+import { type ReleaseVerification, tellVerified, type VerifyResult } from './verify-report.ts'
 
 /** What `cutover verify` is asked for. */
 export interface VerifyInstalledOptions {
   readonly prefix: string
   /** The active version when absent. */
   readonly version?: string | undefined
+  /** Every release that is installed. */
+  readonly all?: boolean | undefined
   /** Do not ask the repository. */
   readonly offline?: boolean | undefined
+  /** Put back what differs, as far as it was signed. */
+  readonly repair?: boolean | undefined
+  /** With `repair`: also take away what nobody put there. */
+  readonly removeExtra?: boolean | undefined
+  readonly waitLockMs?: number | undefined
+  /** How many differences are listed; all of them when absent. */
+  readonly listed?: number | undefined
+  /** What is asked instead of the repository of the prefix. */
+  readonly resolve?: Resolver | undefined
 }
 
-interface VerifyState {
+interface VerifyRun {
   readonly options: VerifyInstalledOptions
   readonly tools: FlowTools
   readonly paths: PrefixPaths
   readonly identity: PrefixIdentity
-  readonly version: string
-  /** The digest of the record, as the journal has it since the installation. */
-  readonly recordDigest: string
-  record?: ReleaseRecord
-  manifest?: PayloadManifest
+  readonly installed: PrefixState
+  readonly resolver: Resolver
+  readonly versions: readonly string[]
+  /** Undefined when nothing is to be changed. */
+  readonly repair: Repair | undefined
+  readonly ownerId: number
+  readonly releases: ReleaseVerification[]
+  prefixDifferences: readonly TreeDifference[]
 }
-
-/** The chain from the journal to every file: each link holds the digest of the next. */
-const steps: readonly Step<VerifyState, unknown>[] = [
-  { name: 'record', required: true, run: checkRecord },
-  { name: 'repository', required: false, run: checkRepository },
-  { name: 'manifest', required: true, run: checkManifest },
-  { name: 'files', required: true, run: checkFiles },
-]
 
 /**
- * Check an installed release: its record against the journal and the signed metadata, its manifest against the record, and every file
- * against the manifest.
+ * Check installed releases: their records against the journal and the signed metadata, their manifests against the records, every file
+ * against the manifests, and what is around them; and mend what differs, where that is asked for.
  *
- * Errors: VERIFY_FAILED with what differs, VERIFY_NONE (no such version), PREFIX_UNKNOWN, TRUST_*.
+ * Errors: VERIFY_FAILED with what differs, VERIFY_NONE (no such version), PREFIX_UNKNOWN, TRUST_*; for a repair also those of taking the
+ * lock and of a recovery, and those of fetching. Crash: a repair that is killed leaves each file as it was or as it is to be.
  */
-export async function verify(options: VerifyInstalledOptions, tools: FlowTools): Promise<void> {
+export async function verify(options: VerifyInstalledOptions, tools: FlowTools): Promise<VerifyResult> {
   const startedMs = tools.clock.elapsedMs()
-  const state = beginVerify(options, tools)
-  const subject = `${state.identity.application} ${state.version}`
-  tools.emit({ kind: 'run-started', command: 'verify', subject, steps: steps.map(step => step.name) })
-  await runSteps(steps, state, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
-  tools.emit({
-    kind: 'run-done',
-    command: 'verify',
-    changed: false,
-    durationMs: tools.clock.elapsedMs() - startedMs,
-    message: `${subject} is what was signed`,
-    result: { version: state.version, files: state.manifest!.files.length },
-  })
-}
-
-function beginVerify(options: VerifyInstalledOptions, tools: FlowTools): VerifyState {
   const paths = prefixPaths(path.resolve(options.prefix))
   const identity = readIdentity(paths)
-  const installed = replay(readJournal(paths.journal))
-  const version = options.version === undefined ? installed.active : parseVersion(options.version)
-  if (version === undefined || !isUsable(installed, version)) {
-    const known = [...installed.releases.keys()].filter(each => isUsable(installed, each))
-    throw new ReleaseError('VERIFY_NONE', `${paths.root} has no ${version ?? 'active version'} to verify`, {
-      hint: known.length === 0 ? 'install a version first' : `choose one of ${known.join(', ')}`,
-      details: { version, known },
-    })
-  }
-  const { recordDigest } = installed.releases.get(version)!
-  return { options, tools, paths, identity, version, recordDigest }
+  const opened = { options, paths, identity, resolver: options.resolve ?? resolverOf(paths, identity, tools) }
+  if (options.repair !== true) return await verifyPrefix({ ...opened, repair: undefined }, tools, startedMs)
+  const lock = { prefix: paths.root, command: 'verify --repair', waitLockMs: options.waitLockMs ?? 0 }
+  await using prefix = await lockPrefix(lock, tools)
+  await recoverPrefix(prefix, tools)
+  const repair = openRepair(prefix, { ...options, resolver: opened.resolver }, tools)
+  return await verifyPrefix({ ...opened, repair }, tools, startedMs)
 }
 
-function checkRecord(state: VerifyState): Outcome<string> {
-  const file = releasePaths(state.paths, state.version).record
-  const bytes = readFile(file)
-  assertDigest(file, digestOf(bytes), state.recordDigest)
-  state.record = parseReleaseRecord(bytes)
-  return done(`as installed, ${state.recordDigest}`)
+type OpenedVerify = Pick<VerifyRun, 'options' | 'paths' | 'identity' | 'resolver' | 'repair'>
+
+function resolverOf(paths: PrefixPaths, { repository: repositoryUrl }: PrefixIdentity, tools: FlowTools): Resolver {
+  const onStale = ({ code, message }: ReleaseError) => tools.emit({ kind: 'warning', code, message })
+  return resolveFromRepository({ trustFolder: paths.trust, repositoryUrl, onStale }, tools.signal)
 }
 
-async function checkRepository(state: VerifyState): Promise<Outcome<string>> {
-  if (state.options.offline === true) return skipped('OFFLINE', 'not asked, by --offline')
-  const { repository, application } = state.identity
-  const { signal } = state.tools
-  try {
-    const view = openRepository({ folder: state.paths.trust, repositoryUrl: repository, signal })
-    const { digest } = await view.record(application, state.version)
-    assertDigest(`${repository}, ${application} ${state.version}`, digest, state.recordDigest)
-    return done(`signed by ${repository}`)
-  } catch (caught) {
-    const isUnreachable = caught instanceof ReleaseError && caught.code === 'HTTP_FAILED'
-    if (!isUnreachable) throw caught
-    state.tools.emit({
-      kind: 'warning',
-      code: caught.code,
-      message: `the signature was not checked: ${caught.message}`,
-    })
-    return skipped('HTTP_FAILED', 'the repository does not answer')
-  }
+async function verifyPrefix(opened: OpenedVerify, tools: FlowTools, startedMs: number): Promise<VerifyResult> {
+  const run = beginVerify(opened, tools)
+  const steps = stepsFor(run.versions)
+  const subject = `${run.identity.application} ${run.versions.join(', ')}`
+  tools.emit({ kind: 'run-started', command: 'verify', subject, steps: steps.map(step => step.name) })
+  await runSteps(steps, run, { emit: tools.emit, nowMs: tools.clock.elapsedMs })
+  return tellVerified({ ...run, subject, startedMs, listed: opened.options.listed }, tools)
 }
 
-function checkManifest(state: VerifyState): Outcome<string> {
-  const file = releasePaths(state.paths, state.version).manifest
-  const bytes = readFile(file)
-  const artifact = state.record!.components[0]?.artifacts.find(each => each.kind === 'manifest')
-  if (artifact === undefined)
-    throw new ReleaseError('RECORD_INVALID', `the record of ${state.version} names no manifest`)
-  assertDigest(file, digestOf(bytes), artifact.digest)
-  state.manifest = parseManifest(bytes)
-  // The copy that services are run by.
-  const { recipe } = releasePaths(state.paths, state.version)
-  assertDigest(recipe, digestOf(readFile(recipe)), digestOf(stableJson(state.manifest.recipe)))
-  return done(artifact.digest)
-}
-
-async function checkFiles(state: VerifyState): Promise<Outcome<string>> {
-  const { paths, version, tools } = state
-  const { node } = readInstalledRecipe(paths, version)
-  const isPython = node.runtime.kind === 'python'
-  const difference = await verifyTree(releasePaths(paths, version).root, state.manifest!, {
-    signal: tools.signal,
-    ignore: found => isOwnPath(found) || (isPython && path.basename(found) === '__pycache__'),
-    onProgress: (doneFiles, total) =>
-      tools.emit({ kind: 'progress', step: 'files', what: 'files', unit: 'files', done: doneFiles, total }),
-  })
-  assertSame(state, difference, node.setup.length > 0)
-  return done(`${state.manifest!.files.length} files and folders`)
-}
-
-function assertSame(state: VerifyState, difference: TreeDifference, maySetupAdd: boolean): void {
-  const { missing, changed, extra } = difference
-  if (maySetupAdd && extra.length > 0) {
-    const message = `${extra.length} paths are not of the payload, made by setup as it seems: ${shown(extra)}`
-    state.tools.emit({ kind: 'warning', code: 'VERIFY_EXTRA', message })
-  }
-  const differing = [
-    ...missing.map(name => `missing: ${name}`),
-    ...changed.map(name => `changed: ${name}`),
-    ...(maySetupAdd ? [] : extra.map(name => `not of the payload: ${name}`)),
+function stepsFor(versions: readonly string[]): readonly Step<VerifyRun, unknown>[] {
+  const stepName = (version: string) => (versions.length === 1 ? 'files' : `files ${version}`)
+  return [
+    { name: 'repository', required: false, run: checkRepository },
+    ...versions.map(version => {
+      const name = stepName(version)
+      return { name, required: true, run: (run: VerifyRun) => checkFiles(run, version, name) }
+    }),
+    { name: 'prefix', required: true, run: checkSurroundings },
   ]
-  if (differing.length === 0) return
-  const folder = releasePaths(state.paths, state.version).root
-  throw new ReleaseError(
-    'VERIFY_FAILED',
-    [`${folder} differs from ${state.version} in ${differing.length} paths`, ...differing.slice(0, shownPaths)].join(
-      '\n',
-    ),
-    {
-      hint: 'install another version, remove this one, and install it again',
-      details: { path: folder, missing, changed, extra },
-    },
-  )
 }
 
-const shownPaths = 20
-
-function shown(paths: readonly string[]): string {
-  return `${paths.slice(0, 5).join(', ')}${paths.length > 5 ? ', …' : ''}`
+function beginVerify(opened: OpenedVerify, tools: FlowTools): VerifyRun {
+  const { paths, options } = opened
+  const installed = replay(readJournal(paths.journal))
+  const known = [...installed.releases.keys()].filter(each => isUsable(installed, each))
+  const wanted = options.version === undefined ? installed.active : parseVersion(options.version)
+  const versions = options.all === true ? known : known.filter(each => each === wanted)
+  if (versions.length === 0) {
+    throw new ReleaseError('VERIFY_NONE', `${paths.root} has no ${wanted ?? 'active version'} to verify`, {
+      hint: known.length === 0 ? 'install a version first' : `choose one of ${known.join(', ')}`,
+      details: { version: wanted, known },
+    })
+  }
+  const ownerId = fs.statSync(paths.root).uid
+  return { ...opened, tools, installed, versions, ownerId, releases: [], prefixDifferences: [] }
 }
 
-function assertDigest(place: string, found: Digest, expected: string): void {
+/** The repository goes on saying what was signed, and may have learnt since that another record is the right one. */
+async function checkRepository(run: VerifyRun): Promise<Outcome<string>> {
+  if (run.options.offline === true) return skipped('OFFLINE', 'not asked, by --offline')
+  const warn = (code: string, message: string) => run.tools.emit({ kind: 'warning', code, message })
+  const { application, repository } = run.identity
+  let signed = 0
+  for (const version of run.versions) {
+    try {
+      assertSigned(run, version, (await run.resolver.release(application, version)).recordDigest)
+      signed += 1
+    } catch (caught) {
+      if (!(caught instanceof ReleaseError)) throw caught
+      const { code, message } = caught
+      if (code === 'HTTP_FAILED') {
+        warn(code, `the signature was not checked: ${message}`)
+        return skipped('HTTP_FAILED', 'the repository does not answer')
+      }
+      if (code !== 'RELEASE_UNKNOWN') throw caught
+      warn(code, `${repository} does not list ${application} ${version} any more`)
+    }
+  }
+  return done(`${signed} of ${run.versions.length} signed by ${repository}`)
+}
+
+function assertSigned({ identity, installed }: VerifyRun, version: string, found: string): void {
+  const expected = installed.releases.get(version)!.recordDigest
   if (found === expected) return
-  throw new ReleaseError('VERIFY_FAILED', `${place} has ${found}, expected ${expected}`, {
-    details: { path: place, found, expected },
+  const message = `${identity.repository} has the record ${found} of ${identity.application} ${version}, expected ${expected} as it was installed`
+  throw new ReleaseError('RELEASE_CHANGED', message, {
+    hint: 'find out who published the version again; install another one',
+    details: { version, found, expected },
   })
+}
+
+async function checkFiles(run: VerifyRun, version: string, step: string): Promise<Outcome<string>> {
+  const { recordDigest } = run.installed.releases.get(version)!
+  const { emit, signal } = run.tools
+  const check = () =>
+    checkRelease(run.paths, {
+      version,
+      recordDigest,
+      ownerId: run.ownerId,
+      signal,
+      onProgress: (doneFiles, total) =>
+        emit({ kind: 'progress', step, what: 'files', unit: 'files', done: doneFiles, total }),
+    })
+  const found = await check()
+  const report = run.repair === undefined || isWhole(found) ? undefined : await run.repair.mend(found, check)
+  const checked = report === undefined ? found : await check()
+  run.releases.push({ checked, report })
+  return done(summaryOf(checked, report))
+}
+
+function summaryOf(checked: CheckedRelease, report: RepairReport | undefined): string {
+  const { length } = checked.differences
+  const entries = `${checked.entries} files and folders, ${length === 0 ? 'none differs' : `${length} differences`}`
+  if (report === undefined) return entries
+  return `${entries}; ${report.mended.length} mended, ${formatBytes(report.fetchedBytes)} fetched`
+}
+
+function checkSurroundings(run: VerifyRun): Outcome<string> {
+  run.prefixDifferences = checkPrefix(run.paths, run.installed, run.ownerId)
+  const { length } = run.prefixDifferences
+  return done(length === 0 ? 'as it is to be' : `${length} differences`)
 }

@@ -26,6 +26,7 @@ export function recordAdditions(
   manifest: Pick<PayloadManifest, 'files'>,
   where: 'everywhere' | 'metadata',
 ): number {
+  const metadata = path.relative(release.root, release.metadata)
   const known = new Map<string, string>(manifest.files.map(entry => [entry.path, entry.type]))
   const documents = new Set(releaseDocuments(release).map(file => path.relative(release.root, file)))
   const entries: ExpectedEntry[] = []
@@ -33,9 +34,11 @@ export function recordAdditions(
     for (const { name } of listFolder(path.join(release.root, below))) {
       const found = below === '' ? name : `${below}/${name}`
       const type = known.get(found)
-      const entry = type === undefined && !documents.has(found) ? entryAt(release.root, found) : undefined
+      const isOurs = found === metadata || documents.has(found)
+      const entry = type === undefined && !isOurs ? entryAt(release.root, found) : undefined
       if (entry !== undefined) entries.push(entry)
-      if (entry?.type === 'directory' || (type === 'directory' && where === 'everywhere')) walk(found)
+      const isAdded = entry?.type === 'directory' || found === metadata
+      if (isAdded || (type === 'directory' && where === 'everywhere')) walk(found)
     }
   }
   walk('')

@@ -449,11 +449,10 @@ describe('a folder with something planted in it', () => {
         fs.writeFileSync(path.join(outside, 'kept'), 'kept')
         fs.mkdirSync(path.dirname(path.join(place, entry.path)), { recursive: true })
         plant(path.join(place, entry.path), outside)
-        const before = await verifyTree(place, zstd.manifest)
-        expect(before.missing.length + before.changed.length, entry.path).toBeGreaterThan(0)
+        expect(await verifyTree(place, zstd.manifest.files), entry.path).not.toEqual([])
         const found = await extract(place)
         if (!isRefused(found)) {
-          expect(await verifyTree(place, zstd.manifest)).toEqual({ missing: [], changed: [], extra: [] })
+          expect(await verifyTree(place, zstd.manifest.files)).toEqual([])
         }
         expect(fs.readdirSync(outside)).toEqual(['kept'])
         expect(fs.readFileSync(path.join(outside, 'kept'), 'utf8')).toBe('kept')

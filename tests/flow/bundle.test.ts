@@ -97,7 +97,7 @@ it('the threads that digest files start from it, and digest', () => {
     const worker = new Worker(new URL(import.meta.resolve('#digest-thread')))
     worker.postMessage({ files: [${JSON.stringify(file)}] })
     const [report] = await (await import('node:events')).once(worker, 'message')
-    process.stdout.write(JSON.stringify(report.found))
+    process.stdout.write(JSON.stringify(report.answer))
     await worker.terminate()`
   const script = path.join(folder, 'parts', 'start-thread.js')
   fs.writeFileSync(script, program)

@@ -168,14 +168,14 @@ describe('inspect --against', () => {
     const compare = (name: string) => ({ kind: 'compare', folder: name }) as const
     const unpacked = path.dirname(path.dirname(folder))
     for (const name of [folder, unpacked]) {
-      expect((await look(places.manifest, compare(name))).result).toMatchObject({ missing: [], changed: [], extra: [] })
+      expect((await look(places.manifest, compare(name))).result).toMatchObject({ missing: [], content: [], extra: [] })
     }
     fs.appendFileSync(path.join(folder, 'lib/text'), 'more')
     fs.rmSync(path.join(folder, 'empty'))
     fs.writeFileSync(path.join(folder, 'more'), '')
     expect(await failure(places.deb, compare(folder))).toMatchObject({
       code: 'INSPECT_DIFFERS',
-      details: { missing: ['empty'], changed: ['lib/text'], extra: ['more'] },
+      details: { missing: ['empty'], content: ['lib/text'], extra: ['more'] },
     })
     expect(await failure(places.deb, compare(path.join(folder, 'lib/text')))).toMatchObject({ code: 'INSPECT_DIFFERS' })
   })

@@ -26,11 +26,16 @@ function removeAll(folder: string): void {
   // A test may take it away itself, to see what happens.
   if (!fs.existsSync(folder)) return
   assertNothingMounted(folder)
-  // Releases are read-only on purpose; only root could remove them as they are.
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isDirectory()) fs.chmodSync(path.join(entry.parentPath, entry.name), 0o700)
-  }
+  openFolders(folder)
   fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+}
+
+/** Releases are read-only on purpose; only root could remove them as they are. Links are not followed, which readdir's own recursion does. */
+function openFolders(folder: string): void {
+  fs.chmodSync(folder, 0o700)
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) openFolders(path.join(folder, entry.name))
+  }
 }
 
 /** What is mounted below is not ours to remove. */
