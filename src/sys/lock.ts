@@ -11,7 +11,7 @@ export interface LockOwner {
   readonly pid: number
   /** What tells it from a later process of the same number; undefined where that cannot be told. */
   readonly process?: ProcessIdentity | undefined
-  readonly user: string
+  readonly user?: string | undefined
   readonly host: string
   readonly command: string
   readonly sinceMs: number
@@ -136,7 +136,7 @@ function isBusy(caught: unknown): boolean {
 }
 
 function describeOwner({ command, user, pid, host, sinceMs }: LockOwner): string {
-  return `${command} (by ${user}, pid ${pid} on ${host}, since ${new Date(sinceMs).toISOString()})`
+  return `${command} (${user === undefined ? '' : `by ${user}, `}pid ${pid} on ${host}, since ${new Date(sinceMs).toISOString()})`
 }
 
 function lockedError(file: string): ReleaseError {
