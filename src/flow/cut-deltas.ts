@@ -8,7 +8,7 @@ import type { Artifact } from '../payload/release-record.ts'
 import { openSegmentSource } from '../payload/source.ts'
 import type { CutState, PackedComponent } from './cut-state.ts'
 import { deltaBaseFinder, type FindBase, isUnusableBase } from './delta-base.ts'
-import type { ResolvedPayload } from './resolve.ts'
+import type { ResolvedPayload } from './resolved-release.ts'
 
 /** What is released in place of a delta pack whose base cannot be had; `reason` says why. */
 export type MissingBase = (delta: {

@@ -6,7 +6,8 @@ import { ReleaseError } from '../core/error.ts'
 import { known } from '../core/step.ts'
 import type { CutState } from './cut-state.ts'
 import { cloneSettings, readSetting } from './publisher.ts'
-import { type ResolvedRelease, resolveFromFolder, resolveFromRepository } from './resolve.ts'
+import { resolveFromFolder, resolveFromRepository } from './resolve.ts'
+import type { ResolvedRelease } from './resolved-release.ts'
 
 /** Find an earlier release; undefined when it is nowhere. */
 export type FindBase = (version: string) => Promise<ResolvedRelease | undefined>
@@ -30,7 +31,8 @@ export function deltaBaseFinder(state: CutState): FindBase {
 
 /** Errors that say that a release of old is damaged or out of reach, which no new one has to wait for. */
 const unusable: ReadonlySet<ErrorCode> = new Set([
-  ...(['HTTP_FAILED', 'RELEASE_UNKNOWN', 'RELEASE_CHANGED', 'RECORD_INVALID', 'DOCUMENT_NEWER'] as const),
+  ...(['HTTP_FAILED', 'HTTP_SLOW', 'HTTP_REDIRECT', 'HTTP_ENCODED', 'HTTP_TOO_LARGE'] as const),
+  ...(['RELEASE_UNKNOWN', 'RELEASE_CHANGED', 'RECORD_INVALID', 'DOCUMENT_NEWER'] as const),
   ...(['MANIFEST_INVALID', 'SEGMENT_MISSING', 'SEGMENT_SHORT', 'SEGMENT_DIGEST', 'SEGMENT_DECODE'] as const),
   ...([
     'REPOSITORY_UNKNOWN',

@@ -245,7 +245,8 @@ class Reading {
   }
 }
 
-function isInterruption(caught: unknown): caught is ReleaseError {
+/** Tell whether something broke off, and may be gone on with at the same place. */
+export function isInterruption(caught: unknown): caught is ReleaseError {
   if (!(caught instanceof ReleaseError)) return false
   return caught.code === 'SEGMENT_SHORT' || caught.code === 'REGISTRY_UNAVAILABLE' || isPassingFailure(caught)
 }
