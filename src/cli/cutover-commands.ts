@@ -29,6 +29,14 @@ export const cutoverExecutable: Executable = {
       summary: 'check the installed files against the signed release',
       load: async io => (await import('./verify.ts')).verifyCommand(io),
     },
+    migrate: {
+      summary: 'list migrations of the active version, and contract its data',
+      load: async io => (await import('./migrate.ts')).migrateCommand(io),
+    },
+    why: {
+      summary: 'tell why a version was taken back, or is not chosen',
+      load: async io => (await import('./why.ts')).whyCommand(io),
+    },
     history: {
       summary: 'list what was done in a prefix',
       load: async io => (await import('./history.ts')).historyCommand(io),

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { formatDuration } from '../core/quantity.ts'
 import { parseVersion } from '../core/version.ts'
+import { assertReadsState } from '../prefix/admission.ts'
 import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
 import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
@@ -31,7 +32,7 @@ export interface RollbackResult {
 /**
  * Switch back to a version that was active before, with the same gate and journal as an installation.
  *
- * Post: the version that was left is not chosen by itself again. Errors: ROLLBACK_NONE, ROLLBACK_FLOOR, INSTALL_UNHEALTHY, those of
+ * Post: the version that was left is not chosen by itself again. Errors: ROLLBACK_NONE, ROLLBACK_FLOOR, STATE_EPOCH, INSTALL_UNHEALTHY, those of
  * taking the lock and recovering. Crash: as in {@link install}.
  */
 export async function rollback(options: RollbackOptions, tools: FlowTools): Promise<RollbackResult> {
@@ -45,6 +46,7 @@ export async function rollback(options: RollbackOptions, tools: FlowTools): Prom
   const version = chooseVersion(prefix.paths, state, options.to)
   assertAboveFloor(state, version)
   const target = targetOf(prefix, version)
+  assertReadsState(state, version, target.recipe().node.state)
   await runChange(prefix, planTarget(prefix, target, 'rollback'), { command: 'rollback', ...target }, tools)
   return tellDone(prefix, target, { tools, startedMs })
 }

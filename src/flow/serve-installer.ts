@@ -1,4 +1,8 @@
 import { ReleaseError } from '../core/error.ts'
+import { readJournal } from '../prefix/journal.ts'
+import type { PrefixPaths } from '../prefix/layout.ts'
+import { isDataUnsettled } from '../prefix/plan.ts'
+import { replay } from '../prefix/state.ts'
 import { lockOwner, takeLock } from '../sys/lock.ts'
 
 /**
@@ -17,4 +21,28 @@ export async function observeInstaller(lockFile: string): Promise<'at work' | 'e
     throw caught
   }
   return owner === undefined ? 'ended' : 'killed'
+}
+
+/** Tell whether a change that nobody has finished left the data between two versions. A journal that cannot be read keeps nobody from serving. */
+export function isBetweenVersions(paths: PrefixPaths): boolean {
+  try {
+    const { unfinished } = replay(readJournal(paths.journal))
+    return unfinished !== undefined && isDataUnsettled(unfinished)
+  } catch (caught) {
+    if (caught instanceof ReleaseError) return false
+    throw caught
+  }
+}
+
+/** Refuse to start anything on data that is between two versions. Errors: DATA_UNSETTLED. */
+export function assertSettledData(paths: PrefixPaths): void {
+  if (!isBetweenVersions(paths)) return
+  throw new ReleaseError(
+    'DATA_UNSETTLED',
+    `an interrupted change left the data of ${paths.root} between two versions`,
+    {
+      hint: `run cutover recover --prefix ${paths.root}`,
+      details: { path: paths.root },
+    },
+  )
 }

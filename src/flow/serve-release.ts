@@ -1,12 +1,12 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
-import type { Address } from '../gate/address.ts'
+import { type Address, parseAddress } from '../gate/address.ts'
 import type { Health } from '../gate/health.ts'
-import { probeCommand, probeHttp } from '../gate/health.ts'
+import { probeCommand, probeHttp, probeTcp } from '../gate/health.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
-import { ensureSecrets } from '../prefix/secrets.ts'
+import { requireSecrets } from '../prefix/secrets.ts'
 import { releaseValues } from '../prefix/values.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
@@ -21,7 +21,7 @@ export interface ServedRelease {
   readonly values: Readonly<Record<string, string>>
 }
 
-/** Read what is needed to run a release. Errors: SERVE_NO_RELEASE, DOCUMENT_INVALID, RECIPE_INVALID, ENVIRONMENT_UNKNOWN. */
+/** Read what is needed to run a release. Errors: SERVE_NO_RELEASE, SECRET_MISSING, DOCUMENT_INVALID, RECIPE_INVALID, ENVIRONMENT_UNKNOWN, VARIABLE_INVALID. */
 export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, version: string): ServedRelease {
   if (!isComplete(paths, version)) {
     throw new ReleaseError('SERVE_NO_RELEASE', `${releasePaths(paths, version).root} holds no complete release`, {
@@ -30,7 +30,7 @@ export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, 
     })
   }
   const recipe = readInstalledRecipe(paths, version)
-  const secrets = ensureSecrets(paths, recipe.node.secrets)
+  const secrets = requireSecrets(paths, version, recipe.node.secrets)
   return {
     version,
     folder: releasePaths(paths, version).root,
@@ -44,28 +44,35 @@ export function listenText(release: ServedRelease): string {
   return fillPlaceholders(release.node.gate.listen, release.values, 'node.gate.listen')
 }
 
-/** Ask a running release for its health once, in the way of its recipe. Post: healthy without a word where the recipe names no way. */
+/**
+ * Ask a running release for its health once, in the way of its recipe. `address` is where the listening service is asked.
+ *
+ * Post: healthy without a word where the recipe names no way. Errors: RECIPE_PLACEHOLDER, GATE_ADDRESS_INVALID.
+ */
 export async function probeRelease(
   release: ServedRelease,
   address: Address,
   base: Readonly<Record<string, string>>,
 ): Promise<Health> {
-  const { http, command, timeout } = release.node.health
+  const { http, tcp, command, timeout } = release.node.health
+  const fill = (text: string, key: string) => fillPlaceholders(text, release.values, `node.health.${key}`)
   if (command !== undefined) {
-    const fill = (text: string) => fillPlaceholders(text, release.values, 'node.health.command')
-    const environment = Object.entries(command.environment).map(([name, text]) => [name, fill(text)] as const)
-    return probeCommand(commandArgv(command.run, fill), {
-      cwd: path.join(release.folder, command.directory ?? '.'),
-      environment: { ...base, ...Object.fromEntries(environment) },
-      timeoutMs: timeout,
-    })
+    const entries = Object.entries(command.environment).map(([name, text]) => [name, fill(text, 'command')] as const)
+    return probeCommand(
+      commandArgv(command.run, text => fill(text, 'command')),
+      {
+        cwd: path.join(release.folder, command.directory ?? '.'),
+        environment: { ...base, ...Object.fromEntries(entries) },
+        timeoutMs: timeout,
+      },
+    )
   }
+  if (tcp !== undefined) return probeTcp(tcp === 'gate' ? address : parseAddress(fill(tcp, 'tcp')), timeout)
   if (http === undefined) return { ok: true, evidence: 'the recipe names no way to find out' }
-  const contains =
-    http.contains === undefined
-      ? undefined
-      : fillPlaceholders(http.contains, release.values, 'node.health.http.contains')
-  return probeHttp(address, { path: http.path, status: http.status, contains }, timeout)
+  const { path: asked, status } = http
+  const contains = http.contains === undefined ? undefined : fill(http.contains, 'http.contains')
+  const headers = http.headers.map(header => ({ ...header, contains: fill(header.contains, 'http.headers') }))
+  return probeHttp(address, { path: asked, status, contains, headers }, timeout)
 }
 
 /** A string is the shell's, its `${…}` included; the words of a list are ours. */

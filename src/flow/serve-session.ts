@@ -12,7 +12,7 @@ import { currentVersion } from '../prefix/installed.ts'
 import type { DriverPlaces } from '../service/driver.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
-import { observeInstaller } from './serve-installer.ts'
+import { assertSettledData, isBetweenVersions, observeInstaller } from './serve-installer.ts'
 import { probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
 import { ServeServices } from './serve-services.ts'
 
@@ -74,6 +74,10 @@ export class ServeSession {
   async #resume(): Promise<boolean> {
     const version = currentVersion(this.#options.paths)
     if (version === undefined || this.#isRunning) return false
+    if (isBetweenVersions(this.#options.paths)) {
+      this.#resumeSoon()
+      return false
+    }
     const { mode, by } = this.#keeper.state
     if (mode === 'pass') {
       await this.#start(version)
@@ -158,7 +162,10 @@ export class ServeSession {
     const before = this.#keeper.state.mode
     const version = currentVersion(this.#options.paths)
     // Requests are let through to something that runs.
-    if (command.kind === 'pass' && version !== undefined && !this.#isRunning) await this.#start(version)
+    if (command.kind === 'pass' && version !== undefined && !this.#isRunning) {
+      assertSettledData(this.#options.paths)
+      await this.#start(version)
+    }
     const { mode } = this.#keeper.apply(command)
     await this.#gate?.enter(mode)
     // In handover the application accepts by itself: only its end keeps requests from it.
@@ -213,19 +220,20 @@ export class ServeSession {
   /**
    * A mode has lasted as long as it may. A hold becomes backoff; then, if whoever asked for it is gone, the active release is brought
    * back and requests pass. An installer that is merely slow still has its lock: it is waited for, for starting the services beside its
-   * migrations could harm the data.
+   * migrations could harm the data. So is a recovery where one that was killed left the data between two versions.
    */
   async #deadline(): Promise<void> {
     const before = this.#keeper.state
     const after = this.#keeper.apply({ kind: 'expire' })
     if (after === before) return
-    if ((await observeInstaller(this.#options.paths.lock)) === 'at work') {
+    const { paths } = this.#options
+    if ((await observeInstaller(paths.lock)) === 'at work' || isBetweenVersions(paths)) {
       const { reason, by } = after
       await this.#change({ kind: 'enter', mode: 'backoff', reason, lastsMs: installerPatienceMs, by })
       return
     }
     await this.#gate?.enter(after.mode)
-    const version = currentVersion(this.#options.paths)
+    const version = currentVersion(paths)
     if (version !== undefined && (!this.#isRunning || this.#services?.release.version !== version))
       await this.#start(version)
     await this.#passOnceHealthy(after.reason)

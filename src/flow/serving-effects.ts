@@ -145,11 +145,11 @@ function unhealthy(what: string, change: ServingChange, cause?: ReleaseError): R
   const recipe = change.recipe()
   const redact = redactor(readSecrets(paths, version, recipe.node.secrets))
   const logs = logTails(paths, recipe, logLines)
-  const tails = logs.flatMap(({ file, lines }) => [`${file}:`, ...lines].map(redact))
+  const tails = logs.flatMap(({ file, lines }) => [`${file}:`, ...lines])
   const why = `cutover why --prefix ${paths.root}`
-  return new ReleaseError('INSTALL_UNHEALTHY', [`${recipe.name} ${version} ${what}`, ...tails].join('\n'), {
+  return new ReleaseError('INSTALL_UNHEALTHY', redact([`${recipe.name} ${version} ${what}`, ...tails].join('\n')), {
     hint: from === undefined ? `${why} tells more` : `${from} stays; ${why} tells more; mend it and cut a new version`,
-    details: { version, from, evidence: what, logs: logs.map(({ file }) => file) },
+    details: { version, from, evidence: redact(what), logs: logs.map(({ file }) => file) },
     cause,
   })
 }

@@ -33,6 +33,8 @@ interface Hold {
 
 /** Slack for the control socket beside the time that something may take. */
 const slackMs = 10_000
+/** How soon a version is asked again that is not healthy yet; then twice as long each time, up to the interval of its recipe. */
+const firstPauseMs = 10
 /** After so many ends of a service, waiting longer for its health is of no use. */
 const hopelessRestarts = 3
 
@@ -125,10 +127,16 @@ export class ServingProcess {
     return served === version && services.every(service => service.state === 'running')
   }
 
-  /** Ask for health until it was good as often in a row as the recipe wants, or its deadline is over. */
+  /**
+   * Ask for health until it was good as often in a row as the recipe wants, or its deadline is over.
+   *
+   * Until it is good for the first time it is asked more often than the recipe says: requests wait for that.
+   */
   async awaitHealth(health: NodeRecipe['health'], signal?: AbortSignal): Promise<Verdict> {
     const endMs = this.#clock.elapsedMs() + health.deadline
     const restartsBefore = restarts(await this.status())
+    await delay(Math.min(health.startup, health.deadline), signal)
+    let pauseMs = firstPauseMs
     for (let successes = 0; ; ) {
       const { verdict, status } = await this.#probe(health)
       successes = verdict.ok ? successes + 1 : 0
@@ -137,24 +145,25 @@ export class ServingProcess {
       if (this.#clock.elapsedMs() >= endMs) {
         return { ok: false, evidence: `not healthy within ${health.deadline} ms: ${verdict.evidence}` }
       }
-      await delay(health.interval, signal)
+      await delay(verdict.ok ? health.interval : Math.min(pauseMs, health.interval), signal)
+      pauseMs *= 2
     }
   }
 
-  /** Watch for as long as the recipe wants: two bad probes in a row, or a service that ended, are an answer. */
+  /** Watch for as long as the recipe wants: as many bad probes in a row as it says, or a service that ended, are an answer. */
   async watch(health: NodeRecipe['health'], signal?: AbortSignal): Promise<Verdict> {
     const endMs = this.#clock.elapsedMs() + health.watch
     const restartsBefore = restarts(await this.status())
-    let before: Verdict | undefined
-    for (;;) {
+    for (let failures = 0; ; ) {
       const { verdict, status } = await this.#probe(health)
-      if (!verdict.ok && before?.ok === false) return verdict
+      failures = verdict.ok ? 0 : failures + 1
+      if (failures >= health.failures) return verdict
       if (restarts(status) > restartsBefore) {
         return { ok: false, evidence: `a service ended and was started again; ${verdict.evidence}` }
       }
-      if (verdict.ok && this.#clock.elapsedMs() >= endMs) return verdict
-      before = verdict
-      await delay(Math.min(health.interval, Math.max(1, endMs - this.#clock.elapsedMs())), signal)
+      const leftMs = endMs - this.#clock.elapsedMs()
+      if (verdict.ok && leftMs <= 0) return verdict
+      await delay(leftMs <= 0 ? health.interval : Math.min(health.interval, leftMs), signal)
     }
   }
 

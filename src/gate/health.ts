@@ -2,12 +2,15 @@ import http from 'node:http'
 import { toReleaseError } from '../core/error.ts'
 import { type ExecuteOptions, tryExecute } from '../sys/exec.ts'
 import { type Address, formatAddress } from './address.ts'
+import { accepts } from './upstream.ts'
 
 /** What a healthy answer looks like. */
 export interface HttpProbe {
   readonly path: string
   readonly status: number
   readonly contains: string | undefined
+  /** Header fields that the answer must have, with text that their values must hold. */
+  readonly headers: readonly { readonly name: string; readonly contains: string }[]
 }
 
 /** Whether it is healthy, and what was seen, for people. */
@@ -38,7 +41,7 @@ export function probeHttp(address: Address, probe: HttpProbe, timeoutMs: number)
     outgoing.once('response', async incoming => {
       try {
         const text = await readSome(incoming)
-        resolve(judge(what, probe, incoming.statusCode!, text))
+        resolve(judge(what, probe, { status: incoming.statusCode!, headers: incoming.headers, text }))
       } catch (caught) {
         resolve({ ok: false, evidence: `${what}: ${(caught as Error).message}` })
       }
@@ -58,15 +61,32 @@ async function readSome(incoming: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(pieces).subarray(0, lookedAtBytes).toString()
 }
 
-function judge(what: string, probe: HttpProbe, status: number, text: string): Health {
-  if (status !== probe.status) return { ok: false, evidence: `${what}: ${status}, expected ${probe.status}` }
-  if (probe.contains !== undefined && !text.includes(probe.contains)) {
-    return {
-      ok: false,
-      evidence: `${what}: ${status} without ${JSON.stringify(probe.contains)} in ${JSON.stringify(text.slice(0, 200))}`,
+interface Answer {
+  readonly status: number
+  readonly headers: http.IncomingHttpHeaders
+  readonly text: string
+}
+
+function judge(what: string, probe: HttpProbe, { status, headers, text }: Answer): Health {
+  const sick = (why: string): Health => ({ ok: false, evidence: `${what}: ${status}${why}` })
+  const { contains } = probe
+  if (status !== probe.status) return sick(`, expected ${probe.status}`)
+  for (const header of probe.headers) {
+    const value = headers[header.name.toLowerCase()]
+    const found = typeof value === 'object' ? value.join(', ') : value
+    if (found === undefined) return sick(` without the header ${header.name}`)
+    if (!found.includes(header.contains)) {
+      return sick(`, ${header.name} without ${JSON.stringify(header.contains)}: ${JSON.stringify(found.slice(0, 200))}`)
     }
   }
-  return { ok: true, evidence: `${what}: ${status}` }
+  if (contains === undefined || text.includes(contains)) return { ok: true, evidence: `${what}: ${status}` }
+  return sick(` without ${JSON.stringify(contains)} in ${JSON.stringify(text.slice(0, 200))}`)
+}
+
+/** Ask whether something accepts connections at an address, once. Post: never rejects. */
+export async function probeTcp(address: Address, timeoutMs: number): Promise<Health> {
+  const ok = await accepts(address, timeoutMs)
+  return { ok, evidence: `${formatAddress(address)} ${ok ? 'accepts' : 'does not accept'} connections` }
 }
 
 /** Ask for health by a command, once: exit code 0 is healthy. Post: never rejects. */

@@ -15,10 +15,10 @@ export const backupsFolder = (paths: PrefixPaths): string => path.join(paths.sha
 /**
  * Name the folder of the backup that an operation of a change makes: the same for whoever recovers the change.
  *
- * Shape: `shared/backups/VERSION-TXN` with the version whose data it is; `-expand` at its end where that went on writing.
+ * Shape: `shared/backups/VERSION-TXN` with the version whose data it is; the phase at its end where that went on writing.
  */
 export function backupFolder(change: Pick<FileChange, 'paths' | 'from'>, txn: number, op: string): string {
-  const suffix = op === backupOp ? '' : '-expand'
+  const suffix = op === backupOp ? '' : `-${op.slice(backupOp.length + 1)}`
   return path.join(backupsFolder(change.paths), `${change.from ?? 'none'}-${txn}${suffix}`)
 }
 
@@ -82,7 +82,7 @@ function replaceFolder(incomplete: string, folder: string): void {
 
 /** Remove the backups of all but the last changes. */
 function pruneBackups(folder: string, keep: number): void {
-  const changeOf = (name: string) => Number(/-(\d+)(?:-expand)?$/.exec(name)?.[1] ?? Number.NaN)
+  const changeOf = (name: string) => Number(/-(\d+)(?:-[a-z]+)?$/.exec(name)?.[1] ?? Number.NaN)
   const names = fs.readdirSync(folder).filter(name => !Number.isNaN(changeOf(name)))
   const kept = [...new Set(names.map(changeOf))].toSorted((a, b) => b - a).slice(0, keep)
   for (const name of names) {

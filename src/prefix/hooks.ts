@@ -70,5 +70,10 @@ async function runHook(
     CUTOVER_FROM: change.from ?? '',
     CUTOVER_OUTCOME: place.outcome ?? '',
   }
-  await runNodeCommand(hook, 'HOOK_FAILED', { ...context, release, values: { ...context.values, ...told } })
+  const { run, directory, environment, timeout } = hook
+  await runNodeCommand({ run, directory, environment, timeout }, 'HOOK_FAILED', {
+    ...context,
+    release,
+    values: { ...context.values, ...told },
+  })
 }

@@ -169,15 +169,23 @@ function migrations(input: PlanInput, phase: 'expand' | 'short', forwardOnly: Un
     ])
 }
 
-/** List the migrations of a version that `cutover migrate --contract` has still to run, as operations. Pure. */
+/** List the migrations of a version that `cutover migrate --contract` has still to run. Pure. */
 export function pendingContracts(
   version: string,
   migrationsOfVersion: readonly PlannedMigration[],
   done: ReadonlySet<string>,
-): readonly PlannedOp[] {
+): readonly string[] {
   return migrationsOfVersion
     .filter(({ name, phase }) => phase === 'contract' && !done.has(migrationKey(name, version)))
-    .map(({ name }) => ({ name: migrationOp(name), kind: 'migrate', undo: 'forward-only' }))
+    .map(({ name }) => name)
+}
+
+/** Plan to contract the data, beside the version that serves. Pure. */
+export function planContract(names: readonly string[], hasBackup: boolean): ChangePlan {
+  // Kept for people: the version goes on writing, so it is never put back by itself.
+  const backup: PlannedOp = { name: `${backupOp}:contract`, kind: 'backup', undo: 'none' }
+  const migrate = names.map(name => ({ name: migrationOp(name), kind: 'migrate', undo: 'forward-only' }) as const)
+  return { ops: [...(hasBackup ? [backup] : []), ...migrate], skipped: [] }
 }
 
 /** Read the operations of a transaction back from the journal. Those that this version does not know are left out. */
