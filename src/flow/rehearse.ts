@@ -77,7 +77,7 @@ function acts(options: RehearsalOptions, server: RehearsalServer | undefined, to
   const { prefix, dist, previous, release } = options
   const { version } = options.record
   const { watch } = options.recipe.rehearsal
-  const resolving = (folder: string) => watchFor(watch, resolveFromFolder(folder, tools.signal))
+  const resolving = (folder: string) => rehearsing(watch, resolveFromFolder(folder, tools.signal))
   const installing = (which: string, folder: string): Act => ({
     name: `install ${which}`,
     run: () => install({ prefix, version: which, resolve: resolving(folder) }, tools),
@@ -112,25 +112,38 @@ async function attempt(act: Act, paths: PrefixPaths, tools: FlowTools): Promise<
   }
 }
 
-/** Have releases watched for another time than their recipes say. Nobody waits for clients here, and each cut installs three times. */
-function watchFor(watchMs: number, resolver: Resolver): Resolver {
+/** Have releases run in the way of a rehearsal; see {@link rehearsedRecipe}. */
+function rehearsing(watchMs: number, resolver: Resolver): Resolver {
   return {
     newest: resolver.newest,
     release: async (application, version) => {
       const resolved = await resolver.release(application, version)
       const manifest = async () => {
         const found = await resolved.manifest()
-        return { ...found, manifest: { ...found.manifest, recipe: withWatch(found.manifest.recipe, watchMs) } }
+        return { ...found, manifest: { ...found.manifest, recipe: rehearsedRecipe(found.manifest.recipe, watchMs) } }
       }
       return { ...resolved, manifest }
     },
   }
 }
 
-function withWatch(recipe: Json, watchMs: number): Json {
-  // As written, for the installer fills in defaults itself.
-  const written = recipe as { readonly node?: { readonly health?: object } }
-  return { ...written, node: { ...written.node, health: { ...written.node?.health, watch: `${watchMs}ms` } } } as Json
+/**
+ * Change a recipe, as written, to what can be tried here: as whoever cuts, with secrets made up, for those of servers are kept from this
+ * machine; and watched for another time, for nobody waits for clients, and each cut installs three times.
+ */
+function rehearsedRecipe(recipe: Json, watchMs: number): Json {
+  const { node = {}, ...rest } = recipe as { readonly node?: WrittenNode }
+  const { user: _user, group: _group, secrets, ...others } = node
+  const madeUp = secrets?.map(({ command: _command, age: _age, ...secret }) => secret)
+  const health = { ...node.health, watch: `${watchMs}ms` }
+  return { ...rest, node: { ...others, ...(madeUp === undefined ? {} : { secrets: madeUp }), health } } as Json
+}
+
+interface WrittenNode {
+  readonly user?: string
+  readonly group?: string
+  readonly secrets?: readonly { readonly command?: object; readonly age?: string }[]
+  readonly health?: object
 }
 
 /** Let through what the application says; the steps of installations belong to the rehearsal's own. */

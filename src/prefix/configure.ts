@@ -1,43 +1,91 @@
-import { makeFolder } from '../sys/files.ts'
+import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
+import type { PayloadManifest } from '../payload/manifest.ts'
+import { findIsolation } from '../sys/isolation.ts'
+import { accountOf } from './account.ts'
 import { type CommandContext, runNodeCommand } from './command.ts'
+import { renderConfig } from './config-files.ts'
 import type { FileChange } from './file-change.ts'
+import { gatherSecrets } from './gather-secrets.ts'
 import { releasePaths } from './layout.ts'
 import { prepareRuntime } from './runtime.ts'
-import { ensureSecrets } from './secrets.ts'
+import { placeSecretFiles } from './secret-files.ts'
+import { generateSecrets, readSecrets, secretKind } from './secrets.ts'
+import { withSetupRights } from './setup-rights.ts'
 import { makeShared } from './shared.ts'
 import { releaseValues } from './values.ts'
 
-/** Give a staged release its interpreter and run what its recipe says. Errors: RUNTIME_*, SETUP_FAILED. */
+/**
+ * Give a staged release its interpreter and run what its recipe says, without a network unless it asks for one.
+ *
+ * Errors: RUNTIME_*, SETUP_FAILED, MANIFEST_INVALID.
+ */
 export async function setUp(change: FileChange): Promise<string> {
-  const { paths, version, signal } = change
-  const { runtime, setup } = change.recipe().node
-  const prepared = await prepareRuntime({
-    paths,
-    version,
-    runtime,
-    values: commandContext(change, 'setup').values,
-    signal,
+  const { paths, version, signal, emit } = change
+  const recipe = change.recipe()
+  const { runtime, setup, secrets } = recipe.node
+  const manifest = stagedManifest(change)
+  generateSecrets(paths, secrets)
+  return await withSetupRights({ paths, version, manifest }, accountOf(recipe), async account => {
+    const closed = await findIsolation({ network: 'none' })
+    const open = setup.some(command => command.network) ? await findIsolation({ network: 'open' }) : closed
+    const isTold = !closed.network && setup.some(command => !command.network)
+    if (isTold) emit({ kind: 'note', message: 'this machine cannot keep the network from setup commands' })
+    const { values } = commandContext(change, 'setup')
+    const { within } = closed
+    const prepared = await prepareRuntime({ paths, version, runtime, manifest, values, account, within, signal })
+    // The values name the interpreter only now that it was chosen.
+    const context = { ...commandContext(change, 'setup'), account, umask: 0o022 }
+    for (const command of setup) {
+      const walls = command.network ? open : closed
+      await runNodeCommand(command, 'SETUP_FAILED', { ...context, within: walls.within })
+    }
+    return setup.length === 0 ? prepared : `${prepared}, ${setup.length} commands`
   })
-  // The values name the interpreter only now that it was chosen.
-  const context = commandContext(change, 'setup')
-  for (const command of setup) await runNodeCommand(command, 'SETUP_FAILED', context)
-  return setup.length === 0 ? prepared : `${prepared}, ${setup.length} commands`
 }
 
-/** Make the configuration and secrets that outlive releases; what was written, for people. Errors: RECIPE_PLACEHOLDER, FILE_IO. */
-export function share(change: FileChange): string | undefined {
-  const { paths, version } = change
-  const { values } = commandContext(change, 'share')
-  makeFolder(paths.shared, { mode: 0o750 })
-  const written = makeShared({ paths, version, node: change.recipe().node, values })
-  return written.length === 0 ? undefined : `wrote ${written.join(', ')}`
+/** The payload of a release that is being staged. Errors: MANIFEST_INVALID (it holds a file that configuration is written to). */
+function stagedManifest(change: FileChange): PayloadManifest {
+  const { origin, version } = change
+  if (origin === undefined) throw new Error('a release is set up without an origin')
+  const { manifest } = origin.documents
+  const written = new Set(change.recipe().node.config.map(file => file.path))
+  const taken = manifest.files.find(entry => written.has(entry.path))
+  if (taken === undefined) return manifest
+  throw new ReleaseError('MANIFEST_INVALID', `the payload holds ${taken.path}, which node.config writes`, {
+    hint: 'the recipe must ship only the template of a configuration file',
+    details: { path: taken.path, version },
+  })
 }
 
-/** What commands of a recipe run with during a change. */
+/**
+ * Make what does not belong to the files of a release: secrets, configuration, what outlives releases. What was written, for people.
+ *
+ * Pre: nothing has stopped yet. Errors: SECRET_*, SHARED_OWNER, RECIPE_PLACEHOLDER, RELEASE_CHANGED, FILE_IO.
+ */
+export async function share(change: FileChange): Promise<string | undefined> {
+  const { paths, version, identity } = change
+  const recipe = change.recipe()
+  await gatherSecrets(change, commandContext(change, 'share'))
+  const { values, secrets, account } = commandContext(change, 'share')
+  const { environment } = identity
+  const made = makeShared({ paths, version, environment, node: recipe.node, values, account })
+  placeSecretFiles({ paths, version, wanted: recipe.node.secrets, secrets, account })
+  const rendered = renderConfig({ paths, version, environment, config: recipe.node.config, values, account })
+  const asked = recipe.node.secrets.filter(secret => secretKind(secret) !== 'generated').length
+  const told = [...made, ...rendered.map(name => path.join('releases', version, name))]
+  const parts = [
+    ...(asked === 0 ? [] : [`${asked} secrets from elsewhere`]),
+    ...(told.length === 0 ? [] : [`wrote ${told.join(', ')}`]),
+  ]
+  return parts.length === 0 ? undefined : parts.join(', ')
+}
+
+/** What commands of a recipe run with during a change. Post: secrets as far as they are gathered: all of them once `share` is done. */
 export function commandContext(change: FileChange, step: string): CommandContext {
   const { paths, identity, version, emit, signal } = change
   const recipe = change.recipe()
-  const secrets = ensureSecrets(paths, recipe.node.secrets)
+  const secrets = readSecrets(paths, version, recipe.node.secrets)
   const values = releaseValues({ paths, identity, recipe, version, secrets })
-  return { release: releasePaths(paths, version).root, values, secrets, step, emit, signal }
+  return { release: releasePaths(paths, version).root, values, secrets, account: accountOf(recipe), step, emit, signal }
 }

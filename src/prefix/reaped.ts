@@ -1,4 +1,4 @@
-import { type ExecuteOptions, execute } from '../sys/exec.ts'
+import { type Executed, type ExecuteOptions, execute } from '../sys/exec.ts'
 import { killProcessesOf } from '../sys/process.ts'
 
 /** How long a command that was told to end may take before everything that it started is killed. */
@@ -8,16 +8,16 @@ const graceMs = 500
 const marker = (release: string) => `CUTOVER_CHANGE=${release};`
 
 /**
- * Run a command that works on a release, so that nothing it started goes on when it is cut short.
+ * Run a command that works on a release, so that nothing it started goes on after it.
  *
- * Post: after the time limit or the signal also its children have ended, without which its output would stay open.
+ * Post: what it started has ended with it: at its own end, after the time limit, and after the signal, when its output would stay open otherwise.
  * Errors: those of sys/exec.ts. Crash: {@link endCommands} ends what is left.
  */
 export async function executeReaped(
   release: string,
   argv: readonly [string, ...string[]],
   options: ExecuteOptions & { readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<Executed> {
   const [name, value] = marker(release).split('=') as [string, string]
   const timers: NodeJS.Timeout[] = []
   const killIn = (durationMs: number) =>
@@ -26,10 +26,11 @@ export async function executeReaped(
   options.signal.addEventListener('abort', onAbort, { once: true })
   killIn(options.timeoutMs + graceMs)
   try {
-    await execute(argv, { ...options, environment: { ...options.environment, [name]: value } })
+    return await execute(argv, { ...options, environment: { ...options.environment, [name]: value } })
   } finally {
     options.signal.removeEventListener('abort', onAbort)
     for (const timer of timers) clearTimeout(timer)
+    await killProcessesOf(marker(release))
   }
 }
 

@@ -5,38 +5,78 @@ import { stableJson } from '../core/canonical-json.ts'
 import { ReleaseError } from '../core/error.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
 import { parseJson, readTextIfExists, writeFileAtomic } from '../sys/files.ts'
-import type { PrefixPaths } from './layout.ts'
+import { type PrefixPaths, releasePaths } from './layout.ts'
 
 /** Secrets by the name of their variable. Never logged, never in argv. */
 export type Secrets = Readonly<Record<string, string>>
 
+/** A secret that a recipe asks for. */
+export type WantedSecret = NodeRecipe['secrets'][number]
+
+/** Where a secret comes from. `age` ones belong to a release and are gone back with it; the others belong to the prefix. */
+export function secretKind({ command, age }: Pick<WantedSecret, 'command' | 'age'>): 'generated' | 'command' | 'age' {
+  if (command !== undefined) return 'command'
+  return age === undefined ? 'generated' : 'age'
+}
+
 /**
- * Make the secrets that a recipe asks for and that the prefix does not have yet; hand back all that it has.
+ * Make the secrets that a recipe wants generated and that the prefix does not have yet.
  *
  * Post: `shared/secrets.json` with mode 0600, durable; a secret that exists is never changed, nor one removed that no recipe asks for
  * any more (a rollback may need it). Errors: DOCUMENT_INVALID, without any of its content.
  */
-export function ensureSecrets(paths: PrefixPaths, wanted: NodeRecipe['secrets']): Secrets {
-  const known = readSecrets(paths)
-  const missing = wanted.filter(secret => !Object.hasOwn(known, secret.name))
-  if (missing.length === 0) return known
+export function generateSecrets(paths: PrefixPaths, wanted: readonly WantedSecret[]): void {
+  const known = readStored(paths.secrets)
+  const missing = wanted.filter(secret => secretKind(secret) === 'generated' && !Object.hasOwn(known, secret.name))
+  if (missing.length === 0) return
   const made = missing.map(secret => [secret.name, randomBytes(secret.bytes).toString(secret.encoding)] as const)
-  const secrets = { ...known, ...Object.fromEntries(made) }
-  fs.mkdirSync(path.dirname(paths.secrets), { recursive: true })
-  writeFileAtomic(paths.secrets, stableJson(secrets), { mode: 0o600 })
-  return secrets
+  storeSecrets(paths.secrets, { ...known, ...Object.fromEntries(made) })
 }
 
-function readSecrets(paths: PrefixPaths): Secrets {
-  const text = readTextIfExists(paths.secrets)
+/** Read those secrets of a release that were gathered so far. Errors: DOCUMENT_INVALID, without any content. */
+export function readSecrets(paths: PrefixPaths, version: string, wanted: readonly WantedSecret[]): Secrets {
+  if (wanted.length === 0) return {}
+  const kept = readStored(paths.secrets)
+  const own = wanted.some(secret => secretKind(secret) === 'age')
+    ? readStored(releasePaths(paths, version).secrets)
+    : {}
+  const found = wanted.map(secret => [secret.name, (secretKind(secret) === 'age' ? own : kept)[secret.name]] as const)
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined)) as Secrets
+}
+
+/**
+ * Read the secrets that a release runs with, all of them.
+ *
+ * Post: a generated one that was lost is made anew. Errors: SECRET_MISSING with all names, DOCUMENT_INVALID without any content.
+ */
+export function requireSecrets(paths: PrefixPaths, version: string, wanted: readonly WantedSecret[]): Secrets {
+  generateSecrets(paths, wanted)
+  const found = readSecrets(paths, version, wanted)
+  const missing = wanted.flatMap(({ name }) => (Object.hasOwn(found, name) ? [] : [name]))
+  if (missing.length === 0) return found
+  throw new ReleaseError('SECRET_MISSING', `${version} runs with ${missing.join(', ')}, which ${paths.root} has not`, {
+    hint: `restore ${paths.secrets} from a backup, or install another version and then this one again`,
+    details: { version, missing },
+  })
+}
+
+/** Read a file of secrets; none when there is no such file. Errors: DOCUMENT_INVALID, without any content. */
+export function readStored(file: string): Secrets {
+  const text = readTextIfExists(file)
   if (text === undefined) return {}
-  const value = parseJsonWithoutContent(text, paths.secrets)
+  const value = parseJsonWithoutContent(text, file)
   if (typeof value === 'object' && value !== null && Object.values(value).every(secret => typeof secret === 'string')) {
     return value as Secrets
   }
-  throw new ReleaseError('DOCUMENT_INVALID', `${paths.secrets} is not a map of texts`, {
-    details: { path: paths.secrets },
-  })
+  throw new ReleaseError('DOCUMENT_INVALID', `${file} is not a map of texts`, { details: { path: file } })
+}
+
+/** Write a file of secrets. Post: mode 0600, durable; one that holds the same is left alone. */
+export function storeSecrets(file: string, secrets: Secrets): void {
+  const text = stableJson(secrets)
+  if (readTextIfExists(file) === text) return
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  writeFileAtomic(file, text, { mode: 0o600 })
 }
 
 /** V8's message about bad JSON quotes the text, which here is a secret: neither it nor its cause may get out. */

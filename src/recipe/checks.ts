@@ -1,4 +1,6 @@
 import { componentsOf } from './components.ts'
+import { configurationProblems } from './configuration-checks.ts'
+import { dataProblems } from './data-checks.ts'
 import { placeholderProblems } from './placeholder-checks.ts'
 import type { Recipe } from './schema.ts'
 
@@ -15,8 +17,8 @@ export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
     ...uniqueNames(recipe),
     ...listeners(recipe),
     ...runtime(recipe),
-    ...health(recipe),
-    ...secrets(recipe),
+    ...dataProblems(recipe),
+    ...configurationProblems(recipe),
     ...rehearsal(recipe),
     ...placeholderProblems(recipe),
   ]
@@ -90,27 +92,6 @@ function runtime({ node, artifacts, components }: Recipe): RecipeProblem[] {
     found.push(problem([...at, 'vendor'], `expected no vendor folder for kind ${kind}, found ${vendor}`))
   if (packages.length > 0) found.push(problem([...at, 'packages'], `expected no packages for kind ${kind}, found some`))
   return found
-}
-
-function health({ node }: Recipe): RecipeProblem[] {
-  if (node.health.http !== undefined && node.health.command !== undefined)
-    return [problem(['node', 'health', 'command'], 'expected one of http and command, found both')]
-  if (node.health.http !== undefined && !node.services.some(service => service.listens))
-    return [problem(['node', 'health', 'http'], 'expected a service with `listens: true` to ask, found none')]
-  return []
-}
-
-function secrets({ node, environments }: Recipe): RecipeProblem[] {
-  return node.secrets.flatMap((secret, index) => {
-    const owner = Object.entries(environments).find(([, { variables }]) => Object.hasOwn(variables, secret.name))
-    if (owner === undefined) return []
-    return [
-      problem(
-        ['node', 'secrets', index, 'name'],
-        `expected a name that no variable has, found ${secret.name} as in environments.${owner[0]}`,
-      ),
-    ]
-  })
 }
 
 function rehearsal({ rehearsal: { environment }, environments }: Recipe): RecipeProblem[] {

@@ -15,9 +15,12 @@ export function placeholderProblems(recipe: Recipe): readonly RecipeProblem[] {
   const found = new Map<string, RecipeProblem>()
   for (const [environment, { variables }] of Object.entries(recipe.environments)) {
     const known = {
-      shown: [...releasePlaceholders, ...runtimePlaceholders(recipe), ...Object.keys(variables)],
-      secret: recipe.node.secrets.map(secret => secret.name),
+      shown: [...releasePlaceholders, ...runtimePlaceholders(recipe), ...variableNames(recipe, variables)],
+      generated: secretNames(recipe, secret => secret.command === undefined && secret.age === undefined),
+      secret: secretNames(recipe, () => true),
       address: addressPlaceholders,
+      backup: ['BACKUP_FOLDER'],
+      change: ['PHASE', 'WHEN', 'COMMAND', 'VERSION', 'FROM', 'OUTCOME'].map(name => `CUTOVER_${name}`),
     }
     for (const { path, text, takes } of placeholderTexts(recipe)) {
       const names = takes.flatMap(kind => known[kind])
@@ -32,6 +35,16 @@ export function placeholderProblems(recipe: Recipe): readonly RecipeProblem[] {
   return [...found.values()]
 }
 
+/** The variables that a release has, the places of secrets that are files among them. */
+function variableNames({ node }: Recipe, variables: Readonly<Record<string, string>>): readonly string[] {
+  const files = node.secrets.flatMap(secret => (secret.as === 'file' ? [`${secret.name}_FILE`] : []))
+  return [...Object.keys(node.variables), ...Object.keys(variables), ...files]
+}
+
+function secretNames({ node }: Recipe, isMeant: (secret: Secret) => boolean): readonly string[] {
+  return node.secrets.flatMap(secret => (secret.as === 'variable' && isMeant(secret) ? [secret.name] : []))
+}
+
 function secretText(name: string): string {
   return `expected no secret among words that every user of the machine can read, found \${${name}}; give it in environment`
 }
@@ -44,8 +57,13 @@ function unknownText(name: string, environment: string, known: readonly string[]
   return `expected one of the placeholders ${known.map(other => `\${${other}}`).join(', ')}, found \${${name}}${question}`
 }
 
-/** What a text may use: everything that may be seen in a list of processes, secrets, the address of the listening service. */
-type PlaceholderKind = 'shown' | 'secret' | 'address'
+type Secret = Recipe['node']['secrets'][number]
+
+/**
+ * What a text may use: everything that may be seen in a list of processes; secrets, of which setup has the generated ones only, for the
+ * others are asked for behind it; the address of the listening service; what backups and hooks are told.
+ */
+type PlaceholderKind = 'shown' | 'generated' | 'secret' | 'address' | 'backup' | 'change'
 
 type KeyPath = readonly (string | number)[]
 
@@ -56,21 +74,15 @@ interface PlaceholderText {
 }
 
 function placeholderTexts({ node }: Recipe): readonly PlaceholderText[] {
-  const commands = [
-    ...node.setup.map((command, index) => ({ path: ['node', 'setup', index], command })),
-    ...(node.health.command === undefined
-      ? []
-      : [{ path: ['node', 'health', 'command'], command: node.health.command }]),
-    ...node.migrations.map((command, index) => ({ path: ['node', 'migrations', index], command })),
-  ]
-  const contains = node.health.http?.contains
   return [
     ...listTexts(['node', 'runtime', 'packages'], node.runtime.packages, ['shown']),
+    ...commandsTexts(['node', 'setup'], node.setup, ['shown', 'generated']),
+    ...node.secrets.flatMap(({ command }, index) =>
+      command === undefined ? [] : commandTexts(['node', 'secrets', index, 'command'], command, ['shown', 'generated']),
+    ),
     ...node.services.flatMap((service, index) => serviceTexts(['node', 'services', index], service)),
-    ...(contains === undefined
-      ? []
-      : [{ path: ['node', 'health', 'http', 'contains'], text: contains, takes: ['shown'] as const }]),
-    ...commands.flatMap(({ path, command }) => commandTexts(path, command)),
+    ...healthTexts(node.health),
+    ...dataTexts(node),
     // Nothing listens on the public address unless a service does, and the default address uses ${PORT}.
     ...(node.services.some(service => service.listens)
       ? [{ path: ['node', 'gate', 'listen'], text: node.gate.listen, takes: ['shown'] as const }]
@@ -78,19 +90,60 @@ function placeholderTexts({ node }: Recipe): readonly PlaceholderText[] {
   ]
 }
 
-function serviceTexts(path: KeyPath, service: Recipe['node']['services'][number]): readonly PlaceholderText[] {
-  const takes = ['shown', 'secret', ...(service.listens ? (['address'] as const) : [])] as const
+function healthTexts({ http, tcp, command }: Recipe['node']['health']): readonly PlaceholderText[] {
+  const path = ['node', 'health'] as const
+  const shown = (key: KeyPath, text: string | undefined): readonly PlaceholderText[] =>
+    text === undefined ? [] : [{ path: [...path, ...key], text, takes: ['shown'] }]
   return [
-    ...listTexts([...path, 'command'], service.command, takes),
-    ...valueTexts([...path, 'environment'], service.environment, takes),
+    ...shown(['http', 'contains'], http?.contains),
+    ...(http?.headers ?? []).flatMap(({ contains }, index) => shown(['http', 'headers', index, 'contains'], contains)),
+    ...shown(['tcp'], tcp),
+    ...(command === undefined ? [] : commandTexts([...path, 'command'], command)),
   ]
 }
 
-/** Words of a command are seen by every user of the machine, so they take no secrets; a text for the shell has its own `${…}`. */
-function commandTexts(path: KeyPath, command: Pick<RecipeCommand, 'run' | 'environment'>): readonly PlaceholderText[] {
+/** Migrations, and what is run around them. */
+function dataTexts({ migrations, backup, restore, hooks }: Recipe['node']): readonly PlaceholderText[] {
+  const copies = { backup, restore }
   return [
-    ...(typeof command.run === 'string' ? [] : listTexts([...path, 'run'], command.run, ['shown'])),
-    ...valueTexts([...path, 'environment'], command.environment, ['shown', 'secret']),
+    ...commandsTexts(['node', 'migrations'], migrations, ['shown', 'secret']),
+    ...Object.entries(copies).flatMap(([key, command]) =>
+      command === undefined ? [] : commandTexts(['node', key], command, ['shown', 'secret', 'backup']),
+    ),
+    ...commandsTexts(['node', 'hooks'], hooks, ['shown', 'secret', 'change']),
+  ]
+}
+
+function serviceTexts(path: KeyPath, service: Recipe['node']['services'][number]): readonly PlaceholderText[] {
+  const shown = ['shown', ...(service.listens ? (['address'] as const) : [])] as const
+  return [
+    ...listTexts([...path, 'command'], service.command, shown),
+    ...valueTexts([...path, 'environment'], service.environment, [...shown, 'secret']),
+    ...commandsTexts([...path, 'before'], service.before, ['shown', 'secret']),
+    ...commandsTexts([...path, 'after'], service.after, ['shown', 'secret']),
+  ]
+}
+
+type PlaceholderCommand = Pick<RecipeCommand, 'run' | 'environment'>
+
+function commandsTexts(
+  path: KeyPath,
+  commands: readonly PlaceholderCommand[],
+  takes: PlaceholderText['takes'],
+): readonly PlaceholderText[] {
+  return commands.flatMap((command, index) => commandTexts([...path, index], command, takes))
+}
+
+/** Words of a command are seen by every user of the machine, so they take no secrets; a text for the shell has its own `${…}`. */
+function commandTexts(
+  path: KeyPath,
+  command: PlaceholderCommand,
+  takes: PlaceholderText['takes'] = ['shown', 'secret'],
+): readonly PlaceholderText[] {
+  const inWords = takes.filter(kind => kind !== 'secret' && kind !== 'generated')
+  return [
+    ...(typeof command.run === 'string' ? [] : listTexts([...path, 'run'], command.run, inWords)),
+    ...valueTexts([...path, 'environment'], command.environment, takes),
   ]
 }
 

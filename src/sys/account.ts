@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import fs from 'node:fs'
 
 /** A user of this machine to run something as. */
 export interface Account {
@@ -24,6 +26,45 @@ export function lookUpUser(name: string): Account | undefined {
 export function lookUpGroup(name: string): number | undefined {
   const gid = lines(['getent', 'group', '--', name])[0]?.split(':')[2]
   return gid === undefined ? undefined : Number(gid)
+}
+
+/** Where systemd takes users from that exist for a while only; what it has given away is known to getent. Source: systemd's UIDS-GIDS. */
+const passing = { first: 61_184, last: 65_519 } as const
+
+/** Choose a user that nobody is: without a name, without a process. */
+export function unusedAccount(): Account {
+  for (;;) {
+    const id = randomInt(passing.first, passing.last + 1)
+    const isNamed = ['passwd', 'group'].some(table => lines(['getent', table, String(id)]).length > 0)
+    if (isNamed || runningUsers().has(id)) continue
+    return { uid: id, gid: id, groups: [id] }
+  }
+}
+
+/** The users that something runs as. Source: proc(5): a process's folder belongs to its effective user. */
+function runningUsers(): ReadonlySet<number> {
+  const processes = fs.readdirSync('/proc').filter(name => /^\d+$/.test(name))
+  return new Set(processes.flatMap(name => fs.statSync(`/proc/${name}`, { throwIfNoEntry: false })?.uid ?? []))
+}
+
+/**
+ * Do something with files that is done in one go as a user, so that it can do no more than that user: nothing it was led to by a link.
+ *
+ * Pre: we are root, in the main thread, and nothing else of ours is at work on files: rights are those of the whole process.
+ */
+export function actingAs<T>(account: Account | undefined, work: () => T): T {
+  if (account === undefined) return work()
+  const own = { groups: process.getgroups!(), gid: process.getegid!() }
+  process.setgroups!([...account.groups])
+  process.setegid!(account.gid)
+  process.seteuid!(account.uid)
+  try {
+    return work()
+  } finally {
+    process.seteuid!(0)
+    process.setegid!(own.gid)
+    process.setgroups!(own.groups)
+  }
 }
 
 function lines(argv: readonly [string, ...string[]]): readonly string[] {

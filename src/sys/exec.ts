@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { ReleaseError } from '../core/error.ts'
+import { type Account, launchAs } from './account.ts'
 
 export interface ExecuteOptions {
   readonly cwd?: string
@@ -12,6 +13,12 @@ export interface ExecuteOptions {
   readonly onLine?: (stream: 'stdout' | 'stderr', line: string) => void
   /** File mode creation mask for the command, through `sh`; inherited when absent. */
   readonly umask?: number
+  /** Whom it runs as; whoever runs us when absent. */
+  readonly account?: Account | undefined
+  /** What starts it, such as `unshare --net --`. */
+  readonly within?: readonly string[]
+  /** Leave what it printed out of errors. */
+  readonly isOutputSecret?: boolean
 }
 
 /** What came of a command that ran to its end. */
@@ -30,7 +37,8 @@ export interface Executed {
 export async function execute(argv: readonly [string, ...string[]], options: ExecuteOptions = {}): Promise<Executed> {
   const result = await tryExecute(argv, options)
   if (result.exitCode !== 0) {
-    throw new ReleaseError('EXEC_FAILED', `${describe(argv)} ended with exit code ${result.exitCode}${tail(result)}`, {
+    const shown = options.isOutputSecret === true ? '' : tail(result)
+    throw new ReleaseError('EXEC_FAILED', `${describe(argv)} ended with exit code ${result.exitCode}${shown}`, {
       details: { command: describe(argv), exitCode: result.exitCode, cwd: options.cwd },
     })
   }
@@ -44,20 +52,16 @@ export async function tryExecute(
 ): Promise<Executed> {
   // Loaded late: commands that start no process must not pay for it.
   const { execa } = await import('execa')
-  const umask = options.umask
-  const [file, ...args] =
-    umask === undefined
-      ? argv
-      : (['/bin/sh', '-c', `umask ${umask.toString(8).padStart(4, '0')}; exec "$@"`, 'sh', ...argv] as const)
-  const child = execa(file, args, {
+  const launch = launched(argv, options)
+  const child = execa(launch.argv[0], launch.argv.slice(1), {
     reject: false,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
-    extendEnv: options.environment === undefined,
+    extendEnv: launch.environment === undefined,
     maxBuffer: 64 * 1024 * 1024,
     forceKillAfterDelay: 2000,
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.environment === undefined ? {} : { env: options.environment }),
+    ...(launch.environment === undefined ? {} : { env: launch.environment }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   })
@@ -74,31 +78,44 @@ export async function tryExecute(
     stderr: String(result.stderr ?? ''),
     exitCode: result.exitCode ?? 1,
   }
+  const shown = options.isOutputSecret === true ? '' : tail(executed)
   if (result.timedOut) {
-    throw new ReleaseError(
-      'EXEC_TIMEOUT',
-      `${describe(argv)} did not end within ${options.timeoutMs} ms${tail(executed)}`,
-      { details: { command: describe(argv) } },
-    )
+    throw new ReleaseError('EXEC_TIMEOUT', `${describe(argv)} did not end within ${options.timeoutMs} ms${shown}`, {
+      details: { command: describe(argv) },
+    })
   }
   if (result.exitCode === undefined) {
     if (result.code === 'ENOENT')
-      throw new ReleaseError('EXEC_NOT_FOUND', `${argv[0]} was not found`, {
-        cause: result,
-        details: { command: argv[0] },
+      throw new ReleaseError('EXEC_NOT_FOUND', `${launch.argv[0]} was not found`, {
+        details: { command: launch.argv[0] },
       })
     const how =
       result.signal === undefined ? (result.shortMessage ?? 'could not be started') : `was ended by ${result.signal}`
-    throw new ReleaseError('EXEC_FAILED', `${describe(argv)} ${how}${tail(executed)}`, {
-      cause: result,
+    throw new ReleaseError('EXEC_FAILED', `${describe(argv)} ${how}${shown}`, {
+      ...(options.isOutputSecret === true ? {} : { cause: result }),
       details: { command: describe(argv), signal: result.signal },
     })
   }
-  if (umask !== undefined && result.exitCode === 127)
-    throw new ReleaseError('EXEC_NOT_FOUND', `${argv[0]} was not found${tail(executed)}`, {
+  // A program that starts another tells so in its own words.
+  if (launch.argv[0] !== argv[0] && result.exitCode === 127)
+    throw new ReleaseError('EXEC_NOT_FOUND', `${argv[0]} was not found${shown}`, {
       details: { command: argv[0] },
     })
   return executed
+}
+
+/** The program to start and its environment: undefined inherits ours. */
+function launched(argv: readonly [string, ...string[]], options: ExecuteOptions) {
+  const { umask, account, environment, within = [] } = options
+  const masked: readonly [string, ...string[]] =
+    umask === undefined
+      ? argv
+      : ['/bin/sh', '-c', `umask ${umask.toString(8).padStart(4, '0')}; exec "$@"`, 'sh', ...argv]
+  const launch = account === undefined ? undefined : launchAs(account, { argv: masked, environment: environment ?? {} })
+  return {
+    argv: [...within, ...(launch?.argv ?? masked)] as [string, ...string[]],
+    environment: launch?.environment ?? environment,
+  }
 }
 
 async function eachLine(lines: AsyncIterable<unknown>, take: (line: string) => void): Promise<void> {

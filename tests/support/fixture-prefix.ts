@@ -3,11 +3,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { applyChanges, copyFixture, type Fixture } from '../../fixtures/make-repository.ts'
 import { preparedNotes } from '../../fixtures/prepare.ts'
+import { digestOf } from '../../src/core/digest.ts'
+import type { PayloadManifest } from '../../src/payload/manifest.ts'
 import { runNodeCommand } from '../../src/prefix/command.ts'
 import { type PrefixIdentity, writeIdentity } from '../../src/prefix/identity.ts'
 import { prefixPaths, releasePaths } from '../../src/prefix/layout.ts'
 import { prepareRuntime } from '../../src/prefix/runtime.ts'
-import { ensureSecrets } from '../../src/prefix/secrets.ts'
+import { requireSecrets } from '../../src/prefix/secrets.ts'
 import { makeShared } from '../../src/prefix/shared.ts'
 import { releaseValues } from '../../src/prefix/values.ts'
 import { loadRecipe } from '../../src/recipe/load.ts'
@@ -62,11 +64,13 @@ export async function fixturePrefix(options: {
     fs.writeFileSync(release.record, '{}')
     fs.writeFileSync(release.recipe, JSON.stringify(nodeRecipeJson(raw)))
     const installed = parseNodeRecipe(nodeRecipeJson(raw))
-    const secrets = ensureSecrets(paths, installed.node.secrets)
+    const secrets = requireSecrets(paths, version, installed.node.secrets)
     const values = releaseValues({ paths, identity, recipe: installed, version, secrets })
     const { signal } = new AbortController()
-    await prepareRuntime({ paths, version, runtime: installed.node.runtime, values, signal })
-    makeShared({ paths, version, node: installed.node, values })
+    const manifest = { version, files: filesBelow(release.root) }
+    await prepareRuntime({ paths, version, runtime: installed.node.runtime, manifest, values, signal })
+    const { environment } = identity
+    makeShared({ paths, version, environment, node: installed.node, values, account: undefined })
     const context = { release: release.root, values, secrets, emit: () => {}, signal }
     return async () => {
       for (const migration of installed.node.migrations)
@@ -75,7 +79,18 @@ export async function fixturePrefix(options: {
   }
 }
 
-async function builtCheckout(fixture: Fixture, version: string): Promise<string> {
+/** The files of a folder as a manifest has them, as far as pip goes. */
+function filesBelow(root: string): PayloadManifest['files'] {
+  const entries = fs.readdirSync(root, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
+  const unpacked = { mode: 0o644, sizeBytes: 0, tarOffset: 0, firstSegment: 0, lastSegment: 0 }
+  return entries.map(entry => {
+    const file = path.join(entry.parentPath, entry.name)
+    return { type: 'file', path: path.relative(root, file), digest: digestOf(fs.readFileSync(file)), ...unpacked }
+  })
+}
+
+/** A fixture's checkout at a version, after its build; shared, so that nobody writes to it. */
+export async function builtCheckout(fixture: Fixture, version: string): Promise<string> {
   if (fixture === 'notes') return preparedNotes(version)
   const folder = tempFolder()
   copyFixture(fixture, folder)

@@ -46,6 +46,32 @@ export const prefixCodes = {
     'A release runs as another user than the one who runs the command.',
     'run the same command as root, or as that user',
   ),
+  SHARED_OWNER: entry(
+    1,
+    'Something below shared/ belongs to another user than the one that the release runs as.',
+    'give it to that user, then run the same command again',
+  ),
+  VARIABLE_INVALID: entry(
+    2,
+    'A variable that a release needs has no value in this prefix, or one of another kind.',
+    'give it one with `cutover settings NAME=VALUE`',
+  ),
+  SECRET_UNAVAILABLE: entry(
+    1,
+    'A secret could not be had from where the recipe says; the active version was not touched.',
+    'see to what provides it, then run the same command again',
+    true,
+  ),
+  SECRET_KEY: entry(
+    1,
+    'This server has no usable key to decrypt the secrets of a release with.',
+    'name its file of age identities with `cutover settings ageKeyFile=FILE`',
+  ),
+  SECRET_MISSING: entry(
+    4,
+    'A secret that an installed release runs with is not in the prefix any more.',
+    'restore shared/secrets.json from a backup',
+  ),
   SETUP_FAILED: entry(
     1,
     'A release could not be set up; the active version was not touched.',

@@ -130,5 +130,7 @@ export const configuration = {
   secrets: z
     .array(secret)
     .default([])
-    .describe('Secrets: generated once per prefix, asked of a command, or encrypted in the release.'),
+    .describe(
+      'Secrets: generated once per prefix, asked of a command, or encrypted in the release. A rehearsal generates all of them.',
+    ),
 } as const

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Event } from '../../../src/core/event.ts'
-import { type NodeCommand, redactor, runNodeCommand } from '../../../src/prefix/command.ts'
+import { type NodeCommand, runNodeCommand } from '../../../src/prefix/command.ts'
 import { tempFolder } from '../../support/temp.ts'
 
 const defaults = { environment: {}, timeout: 10_000 } as const
@@ -66,9 +66,4 @@ describe('a command of a recipe', () => {
     const { failure } = await run({ run: ['sleep', '30'], timeout: 50 })
     expect(failure).toMatchObject({ code: 'SETUP_FAILED', details: { reason: 'EXEC_TIMEOUT' } })
   })
-})
-
-it('takes every secret out of a text, and leaves it alone without any', () => {
-  expect(redactor({ A: 'x1', B: 'y2' })('x1 and y2 and x1')).toBe('*** and *** and ***')
-  expect(redactor({ A: '' })('text')).toBe('text')
 })

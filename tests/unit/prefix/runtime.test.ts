@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import { expect, it } from 'vitest'
+import { chooseInterpreter } from '../../../src/prefix/interpreter.ts'
 import { prefixPaths, releasePaths } from '../../../src/prefix/layout.ts'
-import { chooseInterpreter, prepareRuntime } from '../../../src/prefix/runtime.ts'
+import { prepareRuntime } from '../../../src/prefix/runtime.ts'
 import { tempFolder } from '../../support/temp.ts'
 
 const pythons = [
@@ -22,7 +23,8 @@ it('links the Node that will do', async () => {
   const paths = prefixPaths(tempFolder())
   const release = releasePaths(paths, '1.0.0')
   fs.mkdirSync(release.metadata, { recursive: true })
-  const request = { paths, version: '1.0.0', values: {}, signal: new AbortController().signal }
+  const manifest = { version: '1.0.0', files: [] }
+  const request = { paths, version: '1.0.0', manifest, values: {}, signal: new AbortController().signal }
   const prepared = await prepareRuntime({ ...request, runtime: { kind: 'node', version: '>=24', packages: [] } })
   expect(prepared).toBe(`node ${process.versions.node}`)
   expect(fs.readlinkSync(release.runtime)).toBe(process.execPath)

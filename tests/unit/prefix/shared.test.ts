@@ -5,6 +5,8 @@ import { prefixPaths, releasePaths } from '../../../src/prefix/layout.ts'
 import { makeShared } from '../../../src/prefix/shared.ts'
 import { tempFolder } from '../../support/temp.ts'
 
+const request = { version: '1.0.0', environment: 'production', account: undefined }
+
 it('makes folders, and files from templates once', () => {
   const paths = prefixPaths(tempFolder())
   const { root } = releasePaths(paths, '1.0.0')
@@ -17,7 +19,7 @@ it('makes folders, and files from templates once', () => {
       { path: 'own/by-hand.ini', mode: '0640' },
     ],
   }
-  const make = (PORT: string) => makeShared({ paths, version: '1.0.0', node, values: { PORT } })
+  const make = (PORT: string) => makeShared({ ...request, paths, node, values: { PORT } })
   expect(make('1')).toEqual(['etc/toy.ini'])
   expect(make('2')).toEqual([])
   const file = path.join(paths.shared, 'etc/toy.ini')
@@ -33,7 +35,7 @@ it('tells the template that uses what has no value, and writes nothing', () => {
   fs.mkdirSync(root, { recursive: true })
   fs.writeFileSync(path.join(root, 'a.template'), '${NOPE}')
   const node = { shared: [], files: [{ path: 'a', template: 'a.template', mode: '0640' }] }
-  expect(() => makeShared({ paths, version: '1.0.0', node, values: {} })).toThrow(
+  expect(() => makeShared({ ...request, paths, node, values: {} })).toThrow(
     expect.objectContaining({ code: 'RECIPE_PLACEHOLDER' }),
   )
   expect(fs.readdirSync(paths.shared)).toEqual([])
