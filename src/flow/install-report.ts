@@ -102,11 +102,10 @@ export function tellDone(
 ): InstallResult {
   const { reusedFiles, writtenFiles } = done.change.files.figures
   const held = done.prefix.serving?.figures
-  const manifestBytes = target.origin?.documents.manifestBytes.byteLength ?? 0
   const result: InstallResult = {
     ...resultOf(run, target),
     changed: true,
-    fetchedBytes: (target.origin?.source.fetchedBytes ?? 0) + manifestBytes,
+    fetchedBytes: target.resolved?.fetchedBytes ?? 0,
     reusedFiles,
     writtenFiles,
     heldRequests: held?.heldRequests,

@@ -10,6 +10,7 @@ import { environmentVariables } from '../prefix/values.ts'
 import { type InstalledRecipe, parseNodeRecipe } from '../recipe/node.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
 import type { Resolver } from './resolve.ts'
+import type { ResolvedRelease } from './resolved-release.ts'
 import type { FlowTools } from './tools.ts'
 
 /** A version that a prefix is to change to, with all that is needed for it. */
@@ -22,6 +23,8 @@ export interface InstallTarget {
   readonly origin: ReleaseOrigin | undefined
   /** What all of the release takes to fetch; 0 when its files are there. */
   readonly releaseBytes: number
+  /** What the release is fetched through; undefined when its files are there. */
+  readonly resolved: ResolvedRelease | undefined
 }
 
 /**
@@ -42,7 +45,7 @@ export async function resolveTarget(
   const known = state.releases.get(version)
   if (known !== undefined && isUsable(state, version) && isComplete(paths, version)) {
     const recipe = readInstalledRecipe(paths, version)
-    return { version, from, recordDigest: known.recordDigest, recipe: () => recipe, origin: undefined, releaseBytes: 0 }
+    return { version, from, recordDigest: known.recordDigest, recipe: () => recipe, ...fetchesNothing }
   }
   const resolved = await resolver.release(identity.application, version)
   const { manifest, manifestBytes } = await resolved.manifest()
@@ -61,11 +64,19 @@ export async function resolveTarget(
     recipe: () => recipe,
     origin: { documents, source, deltas: resolved.deltas, locals },
     releaseBytes: resolved.sizeBytes + manifestBytes.byteLength,
+    resolved,
   }
 }
 
+/** The parts of a target whose files are there. */
+export const fetchesNothing = { origin: undefined, releaseBytes: 0, resolved: undefined } as const
+
 /** Plan the way to a version. */
-export function planTarget(prefix: LockedPrefix, target: InstallTarget, command: 'install' | 'rollback'): ChangePlan {
+export function planTarget(
+  prefix: LockedPrefix,
+  target: Pick<InstallTarget, 'version' | 'from' | 'recipe' | 'origin'>,
+  command: 'install' | 'rollback',
+): ChangePlan {
   const { migrations, rollbackFloor } = prefix.state()
   return planChange({
     ...plannedData(target.recipe().node, activeNode(prefix.paths, target.from)),

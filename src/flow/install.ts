@@ -3,11 +3,12 @@ import { ReleaseError } from '../core/error.ts'
 import { decideWindow, type MaintenanceWindow } from '../core/maintenance-window.ts'
 import { formatDuration } from '../core/quantity.ts'
 import { compareVersions, parseVersion } from '../core/version.ts'
+import { assertNotAvoided, assertReadsState } from '../prefix/admission.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
 import { readJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { prune } from '../prefix/prune.ts'
-import { replay } from '../prefix/state.ts'
+import { type PrefixState, replay } from '../prefix/state.ts'
 import { delay } from '../sys/clock.ts'
 import { runChange } from './change.ts'
 import { resolveFromBundle } from './install-bundle.ts'
@@ -86,13 +87,16 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
   assertSound(paths, state)
   const version = prepared?.version ?? options.version ?? (await newestVersion(prefix, run))
   if (isSettled(paths, state, version)) return tellSettled(run, version)
-  assertAboveFloor(state, version)
-  assertDirection(state.active, version, { allowDowngrade: options.allowDowngrade === true, stale: undefined })
+  assertAdmitted(run, state, version)
   const target = await resolveStep(run, () => resolveTarget(prefix, version, prepared?.resolve ?? run.resolver, tools))
-  assertDirection(state.active, version, { allowDowngrade: options.allowDowngrade === true, stale: run.stale })
+  // Again, now that it is known how old the metadata is.
+  assertAdmitted(run, state, version)
+  assertReadsState(state, version, target.recipe().node.state)
   const plan = planTarget(prefix, target, 'install')
   if (options.dryRun === true) return tellPlan(run, target, plan)
-  const change = await runChange(prefix, plan, { command: 'install', ...target }, tools)
+  const assertMaySwitch = () => assertOpen(run)
+  const change = await runChange(prefix, plan, { command: 'install', ...target, assertMaySwitch }, tools)
+  await target.resolved?.forget()
   const pruned = prune(paths, prefix.journal)
   return tellDone(run, target, { change, prefix, pruned })
 }
@@ -137,13 +141,24 @@ function chooseResolver(
     readonly identity: PrefixIdentity
     readonly onStale: (error: ReleaseError, knownMs: number) => void
   },
-  { signal }: FlowTools,
+  { signal, emit }: FlowTools,
 ): Resolver {
-  const { onStale } = at
-  const trustFolder = at.paths.trust
+  const { onStale, identity, paths } = at
+  const trustFolder = paths.trust
   if (from !== undefined) return resolveFromBundle({ file: from, trustFolder, onStale }, signal)
   if (offline === true) return resolveOffline(trustFolder)
-  return resolveFromRepository({ trustFolder, repositoryUrl: at.identity.repository, onStale }, signal)
+  const onFailure = (place: string, error: ReleaseError) =>
+    emit({ kind: 'warning', code: error.code, message: `${place} is given up: ${error.message}` })
+  const { mirrors, mirrorOrder, bytesPerSecond } = identity.settings ?? {}
+  const fetching = {
+    mirrors,
+    mirrorOrder,
+    bytesPerSecond,
+    cacheFolder: paths.cache,
+    environment: process.env,
+    onFailure,
+  }
+  return resolveFromRepository({ trustFolder, repositoryUrl: identity.repository, onStale, fetching }, signal)
 }
 
 /** A repository that nobody renews takes nothing away from a server: it goes on with what it knows, and says so. */
@@ -159,6 +174,23 @@ function closedWindow(run: InstallRun): InstallResult | undefined {
   const state = window === undefined ? undefined : decideWindow(window, run.tools.clock.nowMs())
   if (state?.kind !== 'closed') return undefined
   return tellDeferred(run, replay(readJournal(run.paths.journal)).active, state.opensAtMs)
+}
+
+/** What was staged while the window was open must not be switched to once it is closed. Errors: WINDOW_CLOSED. */
+function assertOpen({ options, tools }: InstallRun): void {
+  const state = options.window === undefined ? undefined : decideWindow(options.window, tools.clock.nowMs())
+  if (state?.kind !== 'closed') return
+  const opens = state.opensAtMs === undefined ? 'for good' : `until ${new Date(state.opensAtMs).toISOString()}`
+  throw new ReleaseError('WINDOW_CLOSED', `the maintenance window has closed meanwhile, ${opens}`, {
+    details: { opensAtMs: state.opensAtMs },
+  })
+}
+
+/** Refuse a version that nobody would want without saying so. Errors: ROLLBACK_FLOOR, DOWNGRADE, RELEASE_AVOIDED, TRUST_EXPIRED. */
+function assertAdmitted({ options, stale }: InstallRun, state: PrefixState, version: string): void {
+  assertAboveFloor(state, version)
+  assertDirection(state.active, version, { allowDowngrade: options.allowDowngrade === true, stale })
+  assertNotAvoided(state, version, options.retry === true)
 }
 
 async function waitSplay({ options, tools }: InstallRun): Promise<void> {

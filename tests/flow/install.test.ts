@@ -83,9 +83,9 @@ describe('install without a serving process', () => {
     expect(currentVersion(toy.paths)).toBe('1.0.0')
     expect(fs.readdirSync(toy.paths.releases)).toEqual(['1.0.0'])
     expect(await install(options, recordedTools())).toMatchObject({ version: '1.0.0', changed: false })
-    expect(await failure(install({ ...options, version: '1.1.0' }, recordedTools()))).toMatchObject({
-      code: 'SETUP_FAILED',
-    })
+    const named = { ...options, version: '1.1.0' }
+    expect(await failure(install(named, recordedTools()))).toMatchObject({ code: 'RELEASE_AVOIDED' })
+    expect(await failure(install({ ...named, retry: true }, recordedTools()))).toMatchObject({ code: 'SETUP_FAILED' })
   })
 
   it('refuses bytes that are not those of the record', async () => {
@@ -97,7 +97,8 @@ describe('install without a serving process', () => {
     fs.writeFileSync(tarball, bytes)
     const error = await failure(install({ prefix: toy.paths.root, resolve: resolveFromFolder(dist) }, recordedTools()))
     expect(error).toMatchObject({ code: 'SEGMENT_DIGEST' })
-    expect(fs.readdirSync(toy.paths.releases)).toEqual([])
+    // What was good of it is for the next attempt.
+    expect(fs.readdirSync(toy.paths.releases).filter(name => name !== '.leftover')).toEqual([])
     expect(currentVersion(toy.paths)).toBeUndefined()
   })
 
@@ -169,7 +170,7 @@ describe('migrations', () => {
     await put(toy, migrate('1.0.0', 'compatible'))
     await put(toy, migrate('1.1.0', 'compatible'))
     await rollback({ prefix: toy.paths.root }, recordedTools())
-    await install({ prefix: toy.paths.root, version: '1.1.0' }, recordedTools())
+    await install({ prefix: toy.paths.root, version: '1.1.0', retry: true }, recordedTools())
     expect(log(toy)).toEqual(['1.0.0', '1.1.0', ''])
   })
 
@@ -220,14 +221,16 @@ describe('rollback', () => {
     })
   })
 
-  it('leaves a version that is not chosen by itself again, but by its name', async () => {
+  it('leaves a version that is chosen again only when that is asked for', async () => {
     const toy = toyInstallation()
     await put(toy, { version: '1.0.0' })
     await put(toy, { version: '1.1.0' })
     await rollback({ prefix: toy.paths.root }, recordedTools())
     const resolve = resolveFromFolder(path.join(toy.dist, '1.1.0'))
     expect(await install({ prefix: toy.paths.root, resolve }, recordedTools())).toMatchObject({ changed: false })
-    await install({ prefix: toy.paths.root, version: '1.1.0' }, recordedTools())
+    const named = { prefix: toy.paths.root, version: '1.1.0' }
+    expect(await failure(install(named, recordedTools()))).toMatchObject({ code: 'RELEASE_AVOIDED' })
+    await install({ ...named, retry: true }, recordedTools())
     expect(currentVersion(toy.paths)).toBe('1.1.0')
   })
 })
