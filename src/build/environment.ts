@@ -25,10 +25,10 @@ const passedVariables = new RegExp(
     'ssl_cert_(file|dir)',
     'node_extra_ca_certs',
     '(requests|curl)_ca_bundle',
-    'npm_config_(registry|cache|cafile|strict_ssl|https?_proxy|noproxy)',
+    'npm_config_(registry|offline|fetch_retries|cache|cafile|strict_ssl|https?_proxy|noproxy)',
     'npm_token',
     'node_auth_token',
-    'pip_(index_url|extra_index_url|find_links|no_index|cert|trusted_host|proxy|cache_dir)',
+    'pip_(index_url|extra_index_url|find_links|no_index|config_file|cert|trusted_host|proxy|cache_dir)',
   ].join('|')})$`,
   'i',
 )

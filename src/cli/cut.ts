@@ -1,10 +1,11 @@
 import path from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
 
 interface Options extends GlobalOptions {
   readonly snapshot?: boolean
+  readonly local?: boolean
   readonly dryRun?: boolean
   readonly recipe?: string
   readonly output?: string
@@ -19,6 +20,11 @@ export function cutCommand(io: Io): Command {
     )
     .argument('[version]', 'the version to cut, such as 1.2.3; optional with --snapshot')
     .option('--snapshot', 'cut an unpublished version of any branch: nothing is committed and nothing tagged')
+    .addOption(
+      new Option('--local', 'make a snapshot for this machine alone, untested and never to be published').implies({
+        snapshot: true,
+      }),
+    )
     .option('--dry-run', 'check that the release could be cut and show what would be done')
     .option('--recipe <path>', 'a recipe outside of the repository: its file, or the folder that holds it')
     .option(
@@ -27,7 +33,7 @@ export function cutCommand(io: Io): Command {
     )
     .option('--output <dir>', 'where releases are put (default: dist in the repository)')
     .action(async (version: string | undefined, _options: unknown, command: Command) => {
-      const { snapshot, dryRun, recipe, output, repository, ...global } = command.optsWithGlobals<Options>()
+      const { snapshot, local, dryRun, recipe, output, repository, ...global } = command.optsWithGlobals<Options>()
       const { cwd, environment } = io
       const absolute = (place: string | undefined) => (place === undefined ? undefined : path.resolve(cwd, place))
       process.exitCode = await runCommand(io, 'cut', global, async tools => {
@@ -38,6 +44,7 @@ export function cutCommand(io: Io): Command {
             environment,
             version,
             snapshot: snapshot === true,
+            local,
             dryRun: dryRun === true,
             recipe: absolute(recipe),
             output: absolute(output),

@@ -10,6 +10,9 @@ interface Options extends PrefixOptions {
   readonly version?: string
   readonly channel?: string
   readonly from?: string
+  readonly rev?: string
+  readonly source?: string
+  readonly recipe?: string
   readonly dryRun?: boolean
   readonly allowDowngrade?: boolean
   readonly retry?: boolean
@@ -31,6 +34,17 @@ export function installCommand(io: Io): Command {
         'offline',
       ),
     )
+    .addOption(
+      new Option(
+        '--rev <revision>',
+        'build this commit, branch or tag on this server, and install what comes of it',
+      ).conflicts(['version', 'channel', 'from', 'offline']),
+    )
+    .option('--source <address>', 'the git repository of --rev; that of `cutover settings source=ADDRESS` when absent')
+    .option(
+      '--recipe <path>',
+      'a recipe for --rev outside of the git repository: its file, or the folder that holds it',
+    )
     .option('--dry-run', 'tell what would be done: what is fetched, which operations, what clients notice')
     .option('--allow-downgrade', 'take a version that is older than the active one')
     .option('--retry', 'take a version that failed here before')
@@ -42,25 +56,27 @@ export function installCommand(io: Io): Command {
   return command.action(async () => {
     const options = command.optsWithGlobals<Options>()
     process.exitCode = await runCommand(io, 'install', options, async tools => {
-      const { version, channel, dryRun, allowDowngrade, retry, offline } = options
       const changedExitCode = parseExitCode(options.changedExitCode)
+      const { version, channel, from, rev, dryRun, allowDowngrade, retry, offline } = options
+      const how = {
+        prefix: prefixFolder(options, io),
+        dryRun,
+        allowDowngrade,
+        retry,
+        splayMs: durationMs('--splay', options.splay),
+        window: maintenanceWindow(options),
+        waitLockMs: waitLockMs(options),
+      }
+      const absolute = (place: string | undefined) => (place === undefined ? undefined : path.resolve(io.cwd, place))
+      if (rev !== undefined) {
+        const { installRevision } = await import('../flow/install-revision.ts')
+        const cutover = [process.execPath, process.argv[1]!] as const
+        const { source, recipe } = options
+        const what = { revision: rev, source, recipe: absolute(recipe), cutover, environment: io.environment }
+        return (await installRevision({ ...how, ...what }, tools)).changed ? changedExitCode : 0
+      }
       const { install } = await import('../flow/install.ts')
-      const { changed } = await install(
-        {
-          prefix: prefixFolder(options, io),
-          version,
-          channel,
-          from: options.from === undefined ? undefined : path.resolve(io.cwd, options.from),
-          dryRun,
-          allowDowngrade,
-          retry,
-          offline,
-          splayMs: durationMs('--splay', options.splay),
-          window: maintenanceWindow(options),
-          waitLockMs: waitLockMs(options),
-        },
-        tools,
-      )
+      const { changed } = await install({ ...how, version, channel, from: absolute(from), offline }, tools)
       return changed ? changedExitCode : 0
     })
   })

@@ -13,6 +13,7 @@ import { rebuildCodes } from './codes/rebuild.ts'
 import { recipeCodes } from './codes/recipe.ts'
 import { registryCodes } from './codes/registry.ts'
 import { repositoryCodes } from './codes/repository.ts'
+import { revisionCodes } from './codes/revision.ts'
 import { sourceCodes } from './codes/source.ts'
 import { trustCodes } from './codes/trust.ts'
 
@@ -31,6 +32,7 @@ export const errorAreas = {
   Mirrors: mirrorCodes,
   Inspect: inspectCodes,
   'Prefix and install': prefixCodes,
+  'Install from a revision': revisionCodes,
   'Gate, service and serve': gateCodes,
   Source: sourceCodes,
   Build: buildCodes,
@@ -51,6 +53,7 @@ export const errorCodes = {
   ...mirrorCodes,
   ...inspectCodes,
   ...prefixCodes,
+  ...revisionCodes,
   ...gateCodes,
   ...sourceCodes,
   ...buildCodes,

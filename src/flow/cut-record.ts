@@ -30,6 +30,7 @@ export function writeRecord(state: CutState): ReleaseRecord {
     commit: facts.head.commit,
     tree,
     ...(wanted.tag === undefined ? {} : { tag: wanted.tag }),
+    ...(state.options.local === true ? { builtHere: true } : {}),
     sourceDateEpoch: facts.head.timeSeconds,
     toolVersion,
     recipeDigest,

@@ -24,6 +24,8 @@ export interface CutOptions {
   readonly version?: string | undefined
   /** Cut an unpublished version of any branch: nothing is committed and nothing tagged. */
   readonly snapshot: boolean
+  /** Make a snapshot that only this machine installs: no more than the payload and its record. */
+  readonly local?: boolean | undefined
   /** Check that the release could be cut and show what would be done. */
   readonly dryRun: boolean
   /** A recipe outside of the repository: the file, or a folder that holds it. Absolute. */
@@ -71,7 +73,7 @@ export interface ReleaseSources extends ReleaseEdits {
  * that is named.
  */
 export interface CutState {
-  readonly options: Pick<CutOptions, 'environment' | 'repository'> & {
+  readonly options: Pick<CutOptions, 'environment' | 'repository' | 'local'> & {
     /** An address of the vendor repository, which goes before its folder. */
     readonly url?: string | undefined
   }

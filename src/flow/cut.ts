@@ -41,6 +41,12 @@ const steps: readonly Step<RequestedCut, unknown>[] = [
   { name: 'tag', required: false, run: tagRelease },
 ]
 
+/** What is for others than the machine that installs its own snapshot: they try it out, publish it, or read of it. */
+const othersSteps: ReadonlySet<Step<RequestedCut, unknown>['run']> = new Set([
+  ...[runTests, archiveSources, makeEnvelopes, makeSboms, makeDeltas, collectDistributions, makeProvenance],
+  ...[rehearseRelease, tagRelease],
+])
+
 /**
  * Cut a release from the commit that HEAD is at: test, build, pack, read back, rehearse, tag.
  *
@@ -57,13 +63,14 @@ export async function cut(options: CutOptions, tools: FlowTools): Promise<void> 
   const segmentCache = cache === undefined ? undefined : { folder: path.join(cache, 'segments') }
   const state: RequestedCut = { options, tools, git, places, dist, segmentCache, early: [] }
   const run = { emit: tools.emit, nowMs: tools.clock.elapsedMs }
-  const chosen = options.dryRun ? steps.slice(0, 1) : steps
+  const all = options.local === true ? steps.filter(step => !othersSteps.has(step.run)) : steps
+  const chosen = options.dryRun ? steps.slice(0, 1) : all
   tools.emit({ kind: 'run-started', command: 'cut', subject: places.root, steps: chosen.map(step => step.name) })
   if (options.dryRun) {
     await runSteps(chosen, state, run)
     return reportPlan(
       state,
-      steps.map(step => step.name),
+      all.map(step => step.name),
       tools.clock.elapsedMs() - startedMs,
     )
   }

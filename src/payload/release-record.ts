@@ -67,6 +67,8 @@ export interface ReleaseRecord {
   readonly tree: string
   /** The tag that marks it, such as `v1.1.4`; absent for a snapshot, which is never tagged. */
   readonly tag?: string
+  /** Set when a server made it for itself (`install --rev`): nobody has signed it, and it is never published. */
+  readonly builtHere?: true
   /** Seconds since 1970: the time of the commit. */
   readonly sourceDateEpoch: number
   readonly toolVersion: string
@@ -110,6 +112,7 @@ export function parseReleaseRecord(bytes: Uint8Array): ReleaseRecord {
   fields.optionalText('homepage')
   fields.optionalText('tag')
   fields.optionalText('previous', isVersion)
+  if (fields.has('builtHere') && !fields.boolean('builtHere')) throw fields.unexpected('builtHere', 'true, or nothing')
   fields.integer('sourceDateEpoch', 0, anySize)
   fields.text('recipeDigest', isDigest)
   const names = new Set<string>()

@@ -54,7 +54,7 @@ export function readCutRecord(distFolder: string, version: string): ReleaseRecor
 /**
  * Read a release and digest every file of it.
  *
- * Errors: RELEASE_NOT_CUT, RELEASE_DAMAGED (which file, expected and found), DOCUMENT_NEWER.
+ * Errors: RELEASE_NOT_CUT, RELEASE_LOCAL, RELEASE_DAMAGED (which file, expected and found), DOCUMENT_NEWER.
  */
 export async function readCut(
   distFolder: string,
@@ -67,6 +67,11 @@ export async function readCut(
   if (record.version !== version) {
     throw new ReleaseError('RELEASE_DAMAGED', `${folder} holds the record of ${record.version}`, {
       details: { path: folder, version, found: record.version },
+    })
+  }
+  if (record.builtHere === true) {
+    throw new ReleaseError('RELEASE_LOCAL', `${record.name} ${version} in ${folder} was made for one machine alone`, {
+      details: { path: folder, version },
     })
   }
   const files = filesOf(record)

@@ -63,6 +63,11 @@ export const repositoryCodes = {
     'run `release refresh` where its keys are; `release keys list` tells which they are',
   ),
   RELEASE_NOT_CUT: entry(1, 'There is no such release in dist.', 'run `release cut VERSION` first'),
+  RELEASE_LOCAL: entry(
+    1,
+    'A release was made for one machine alone, and cannot be published.',
+    'cut it in a clone: release cut VERSION, or release cut --snapshot',
+  ),
   RELEASE_DAMAGED: entry(
     1,
     'A file of a release is not what its record says.',
