@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { isDigest } from '../core/digest.ts'
 import { toReleaseError } from '../core/error.ts'
 import { isRelativePath } from '../core/relative-path.ts'
@@ -7,7 +8,7 @@ import { Fields } from '../payload/fields.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
 import type { ExpectedEntry } from '../payload/tree-difference.ts'
 import { digestFileSync } from '../sys/file-digest.ts'
-import { parseJson, writeFileAtomic } from '../sys/files.ts'
+import { parseJson, readFile, writeFileAtomic } from '../sys/files.ts'
 import { type ReleasePaths, releaseDocuments } from './layout.ts'
 
 /** The list is for us alone. */
@@ -42,9 +43,24 @@ export function recordAdditions(
     }
   }
   walk('')
-  // Digests of secrets that came with the release are among them.
   writeFileAtomic(release.additions, JSON.stringify({ schema: 1, entries }), { durable: false, mode: additionsMode })
   return entries.length
+}
+
+/**
+ * List some paths of a sealed release anew, which configuration was written to.
+ *
+ * Pre: the release has a list. Post: durable; a list that has them as they are is left alone. Errors: DOCUMENT_INVALID, FILE_IO.
+ * Crash: a verification finds them changed until the next change lists them.
+ */
+export function replaceAdditions(release: ReleasePaths, names: readonly string[]): void {
+  const replaced = new Set(names)
+  const before = parseAdditions(readFile(release.additions), release.additions)
+  const found = names.flatMap(name => entryAt(release.root, name) ?? [])
+  const same = found.every(entry => before.some(each => isDeepStrictEqual(each, entry)))
+  if (same) return
+  const entries = [...before.filter(entry => !replaced.has(entry.path)), ...found]
+  writeFileAtomic(release.additions, JSON.stringify({ schema: 1, entries }), { mode: additionsMode })
 }
 
 /** Read what {@link recordAdditions} listed at a place. Errors: DOCUMENT_INVALID. */

@@ -5,7 +5,9 @@ import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
 import type { Account } from '../sys/account.ts'
 import { makeFolder, readTextIfExists, syncFolder, writeFileAtomic } from '../sys/files.ts'
+import { replaceAdditions } from './additions.ts'
 import { type PrefixPaths, releasePaths } from './layout.ts'
+import { openLocalRelease } from './local-release.ts'
 import { readTemplate } from './template.ts'
 
 /** The configuration that goes into the folder of a release. */
@@ -27,8 +29,9 @@ export interface ConfigRequest {
  */
 export function renderConfig(request: ConfigRequest): readonly string[] {
   const { paths, version, config, values, account } = request
-  const { root } = releasePaths(paths, version)
-  return config.flatMap(({ path: name, template, mode }) => {
+  const release = releasePaths(paths, version)
+  const { root } = release
+  const written = config.flatMap(({ path: name, template, mode }) => {
     const text = fillPlaceholders(readTemplate({ ...request, template }), values, template)
     const file = path.join(root, name)
     makeFolders(root, path.dirname(name), { name, version })
@@ -38,6 +41,22 @@ export function renderConfig(request: ConfigRequest): readonly string[] {
     writeFileAtomic(file, text, { mode: wanted.mode, owner })
     return [name]
   })
+  if (config.length > 0) replaceAdditions(release, addedNames(request))
+  return written
+}
+
+/** The files, and those of their folders that are not the payload's: what a verification has to know of. */
+function addedNames({ paths, version, config }: ConfigRequest): readonly string[] {
+  const files = config.map(file => file.path)
+  const folders = new Set(files.flatMap(name => foldersOf(path.dirname(name))))
+  if (folders.size === 0) return files
+  const shipped = openLocalRelease(paths, version).manifest?.files ?? []
+  for (const entry of shipped) folders.delete(entry.path)
+  return [...folders, ...files]
+}
+
+function foldersOf(name: string): readonly string[] {
+  return name === '.' ? [] : [...foldersOf(path.dirname(name)), name]
 }
 
 /** Make the folders of a path, each durable in the one above it, and none through a link. */

@@ -12,7 +12,7 @@ export interface PrefixPaths {
   readonly current: string
   readonly shared: string
   readonly secrets: string
-  /** Secrets that services read from files, by version. */
+  /** Secrets of single versions: those that services read from files, those that came encrypted. */
   readonly secretFiles: string
   readonly journal: string
   readonly lock: string
@@ -57,8 +57,8 @@ export function releasePaths(paths: PrefixPaths, version: string) {
     recipe: path.join(root, '.cutover', 'recipe.json'),
     /** What else setup put into the folder; see prefix/additions.ts. */
     additions: path.join(root, '.cutover', 'additions.json'),
-    /** Secrets that came encrypted with the release, readable by root alone. */
-    secrets: path.join(root, '.cutover', 'secrets.json'),
+    /** Secrets that came encrypted with the release; beside it, for its folder holds what was signed. */
+    secrets: path.join(paths.secretFiles, `${version}.json`),
     /** What pip may install, by digest. */
     requirements: path.join(root, '.cutover', 'requirements.txt'),
     constraints: path.join(root, '.cutover', 'constraints.txt'),

@@ -24,8 +24,9 @@ export function placeSecretFiles(request: {
   readonly account: Account | undefined
 }): void {
   const { paths, version, secrets, account } = request
-  for (const other of listFiles(paths.secretFiles)) {
-    if (!fs.existsSync(releasePaths(paths, other).root)) removeTree(path.join(paths.secretFiles, other))
+  for (const name of listFiles(paths.secretFiles)) {
+    const { root } = releasePaths(paths, name.replace(/\.json$/, ''))
+    if (!fs.existsSync(root)) removeTree(path.join(paths.secretFiles, name))
   }
   const wanted = request.wanted.filter(secret => secret.as === 'file')
   if (wanted.length === 0) return
