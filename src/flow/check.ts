@@ -6,10 +6,12 @@ import { formatBytes, formatDuration } from '../core/quantity.ts'
 import { compareVersions } from '../core/version.ts'
 import { connectControl } from '../gate/client.ts'
 import { type ControlResponse, controlSocket } from '../gate/control.ts'
+import { accountOf } from '../prefix/account.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
 import { currentVersion, isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { readJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
+import { checkRuntime } from '../prefix/runtime-check.ts'
 import { type PrefixState, replay } from '../prefix/state.ts'
 import { lockHolder } from '../sys/lock.ts'
 import { knownSince, readKnownIndex } from '../trust/client.ts'
@@ -56,6 +58,7 @@ export async function check(options: CheckOptions, { clock }: Pick<FlowTools, 'c
     found('version', () => checkVersion(look)),
     found('change', () => checkChange(look)),
     found('files', () => checkFiles(look)),
+    await foundLater('runtime', () => checkInterpreter(look)),
     ...(await checkServing(look)),
     found('lock', () => checkLock(look)),
     found('metadata', () => checkMetadata(look)),
@@ -81,6 +84,17 @@ function found(name: string, look: () => Found): Finding {
   } catch (caught) {
     if (!(caught instanceof Error)) throw caught
     return { name, condition: 'unknown', text: caught.message, measures: [] }
+  }
+}
+
+async function foundLater(name: string, look: () => Promise<Found>): Promise<Finding> {
+  try {
+    const looked = await look()
+    return found(name, () => looked)
+  } catch (caught) {
+    return found(name, () => {
+      throw caught
+    })
   }
 }
 
@@ -130,6 +144,18 @@ function checkFiles({ paths, state }: Look): Found {
   if (current === undefined) return ['ok', 'nothing is installed']
   if (!isComplete(paths, current)) return ['critical', `${current} is not whole: run cutover verify --repair`]
   return ['ok', `${current} is whole`]
+}
+
+async function checkInterpreter({ paths, state }: Look): Promise<Found> {
+  if (state.active === undefined || !isComplete(paths, state.active)) return ['ok', 'nothing is installed']
+  const { name, node } = readInstalledRecipe(paths, state.active)
+  try {
+    await checkRuntime({ paths, version: state.active, runtime: node.runtime, account: accountOf({ name, node }) })
+    return ['ok', node.runtime.kind === 'none' ? 'the release needs none' : `${node.runtime.kind} is as it was set up`]
+  } catch (caught) {
+    if (!(caught instanceof ReleaseError)) throw caught
+    return ['critical', `${caught.code}: ${caught.message}`]
+  }
 }
 
 async function checkServing(look: Look): Promise<readonly Finding[]> {

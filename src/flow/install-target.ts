@@ -5,8 +5,8 @@ import { currentVersion, isComplete, readInstalledRecipe } from '../prefix/insta
 import type { PrefixPaths } from '../prefix/layout.ts'
 import { openLocalRelease } from '../prefix/local-release.ts'
 import { type ChangePlan, planChange, plannedData } from '../prefix/plan.ts'
+import { assertConfigurable } from '../prefix/preconditions.ts'
 import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
-import { environmentVariables } from '../prefix/values.ts'
 import { type InstalledRecipe, parseNodeRecipe } from '../recipe/node.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
 import type { Resolver } from './resolve.ts'
@@ -31,7 +31,7 @@ export interface InstallTarget {
  * Find out what a version consists of: from the prefix when it is there, else from the repository.
  *
  * Errors: TRUST_*, RELEASE_UNKNOWN, RELEASE_CHANGED, HTTP_FAILED, MANIFEST_INVALID, RECIPE_INVALID,
- * ENVIRONMENT_UNKNOWN.
+ * ENVIRONMENT_UNKNOWN, VARIABLE_INVALID, ACCOUNT_*, SECRET_KEY.
  */
 export async function resolveTarget(
   prefix: LockedPrefix,
@@ -45,13 +45,14 @@ export async function resolveTarget(
   const known = state.releases.get(version)
   if (known !== undefined && isUsable(state, version) && isComplete(paths, version)) {
     const recipe = readInstalledRecipe(paths, version)
+    await assertConfigurable({ paths, identity, recipe, version })
     return { version, from, recordDigest: known.recordDigest, recipe: () => recipe, ...fetchesNothing }
   }
   const resolved = await resolver.release(identity.application, version)
   const { manifest, manifestBytes } = await resolved.manifest()
   const recipe = parseNodeRecipe(manifest.recipe)
   // Told now rather than by setup, when everything has been fetched.
-  environmentVariables(identity, recipe, version)
+  await assertConfigurable({ paths, identity, recipe, version })
   const source = await resolved.source(manifest, (place, error) =>
     tools.emit({ kind: 'warning', code: error.code, message: `${place} is given up: ${error.message}` }),
   )
