@@ -91,6 +91,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   TRUST_ROLLBACK: 'make a new bundle with `release bundle`: this server has seen newer metadata than is in there',
   TRUST_MISMATCH: damaged,
   TRUST_METADATA: damaged,
+  SEGMENT_DIGEST: damaged,
   RELEASE_CHANGED: damaged,
   TRUST_SIGNATURE: 'it is of another repository, or older than a change of keys: make a new one with `release bundle`',
 }

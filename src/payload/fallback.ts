@@ -13,22 +13,24 @@ export interface FallbackOptions {
  * Read from the first source, and what it fails to give from the next ones, from where it stopped.
  *
  * A source that failed is not asked again, whether its bytes were wrong or it broke off; but the last one that is left always is. Several may
- * read at once. Errors: the last source's own, when all have failed; FILE_NO_SPACE, which is no source's fault.
+ * read at once. Errors: when all have failed that of one which sent other bytes, else the last one's own; FILE_NO_SPACE, which is no source's fault.
  */
 export function fallbackSource(
   sources: readonly [SegmentSource, ...SegmentSource[]],
   { onFailure = () => {}, objection = () => undefined }: FallbackOptions = {},
 ): SegmentSource {
   const failed = new Set<SegmentSource>()
+  let distrusted: ReleaseError | undefined
   const choose = () => sources.find(source => !failed.has(source) && objection(source) === undefined)
   const giveUp = (source: SegmentSource, caught: unknown, signal: AbortSignal | undefined): void => {
     if (signal?.aborted || !(caught instanceof ReleaseError) || caught.code === 'FILE_NO_SPACE') throw caught
     // Another reader was first to say so.
     if (failed.has(source)) return
     failed.add(source)
+    if (caught.exitCode === 3) distrusted ??= caught
     if (choose() === undefined) {
       failed.delete(source)
-      throw caught
+      throw distrusted ?? caught
     }
     onFailure(source, caught)
   }

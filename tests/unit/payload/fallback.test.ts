@@ -58,7 +58,14 @@ describe('fallbackSource', () => {
 
   it('fails with the error of the last source', async () => {
     const last = new ReleaseError('SEGMENT_MISSING', 'gone')
-    await expect(read(fallbackSource([source('a', 0), source('b', 1, last)]))).rejects.toBe(last)
+    const broken = new ReleaseError('HTTP_FAILED', 'broken off')
+    await expect(read(fallbackSource([source('a', 0, broken), source('b', 1, last)]))).rejects.toBe(last)
+  })
+
+  it('fails with what cannot be trusted rather than with what is missing', async () => {
+    const wrong = new ReleaseError('SEGMENT_DIGEST', 'wrong')
+    const last = new ReleaseError('SEGMENT_MISSING', 'gone')
+    await expect(read(fallbackSource([source('a', 0, wrong), source('b', 1, last)]))).rejects.toBe(wrong)
   })
 
   it('does not hide a defect behind another source', async () => {
