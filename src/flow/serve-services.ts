@@ -118,6 +118,7 @@ export class ServeServices {
       spec: await specOf(service, this.release, address, this.#options),
       listenDescriptor: place?.listenDescriptor,
       port: gate.kind === 'proxy' ? address.port : '',
+      socket: address.socket,
       writable: [paths.shared, serviceSocketFolder(paths)],
     }
   }

@@ -45,7 +45,7 @@ export async function specOf(
   if (account !== undefined) fs.chownSync(sockets, account.uid, account.gid)
   return containService(spec!, service, {
     values,
-    secretNames: node.secrets.map(secret => secret.name),
+    secretFiles: node.secrets.filter(secret => secret.as === 'file').map(secret => secret.name),
     services: node.services.map(each => each.name),
     releaseFolder: folder,
     sharedFolder: paths.shared,

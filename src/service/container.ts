@@ -9,8 +9,8 @@ import { type ComposeService, parseComposeService } from './parse-compose.ts'
 /** What a container of a prefix is made from. Paths absolute. */
 export interface ContainerContext {
   readonly values: Readonly<Record<string, string>>
-  /** Names of the values that are secrets. */
-  readonly secretNames: readonly string[]
+  /** Names of the secrets that are files, each with its path as the value `NAME_FILE`. */
+  readonly secretFiles: readonly string[]
   /** The names of the recipe's services. */
   readonly services: readonly string[]
   readonly releaseFolder: string
@@ -36,7 +36,7 @@ export async function containService(
   if (container === undefined) return spec
   const compose = container.compose === undefined ? undefined : await readCompose(container.compose, service, context)
   const image = imageByDigest(container.image ?? compose?.image, spec.name, context)
-  const { environment, secretFiles } = giveSecrets(spec, { ...compose?.environment }, container.secretFiles, context)
+  const secrets = placeSecretFiles(spec, context)
   const mounts: readonly Mount[] = [
     { from: context.releaseFolder, to: context.releaseFolder, readOnly: true },
     { from: context.sharedFolder, to: context.sharedFolder, readOnly: false },
@@ -46,18 +46,18 @@ export async function containService(
       to,
       readOnly,
     })),
+    ...secrets.mounts,
     ...(compose?.mounts ?? []),
   ]
   const contained: ContainerSpec = {
     image,
     network: container.network,
     mounts,
-    secretFiles: { ...compose?.secrets, ...secretFiles },
     workingDirectory: service.directory === undefined ? compose?.workingDirectory : spec.cwd,
     keepsEntrypoint: service.command.length === 0,
   }
   const argv = service.command.length === 0 ? (compose?.command ?? []) : spec.argv
-  return { ...spec, argv, environment, container: contained }
+  return { ...spec, argv, environment: { ...compose?.environment, ...secrets.environment }, container: contained }
 }
 
 /** The image that is meant, the same on every node and every day. */
@@ -77,19 +77,16 @@ function imageByDigest(name: string | undefined, service: string, { releaseImage
   )
 }
 
-function giveSecrets(
-  spec: ServiceSpec,
-  compose: Readonly<Record<string, string>>,
-  asFiles: boolean,
-  { secretNames }: ContainerContext,
-) {
-  const variables = { ...compose, ...spec.environment }
-  if (!asFiles) return { environment: variables, secretFiles: {} }
-  const isSecret = ([name]: readonly [string, string]) => secretNames.includes(name)
-  const secrets = Object.entries(spec.environment).filter(isSecret)
-  const places = secrets.map(([name]) => [`${name}_FILE`, `/run/secrets/${name}`] as const)
-  const shown = Object.entries(variables).filter(entry => !isSecret(entry))
-  return { environment: Object.fromEntries([...shown, ...places]), secretFiles: Object.fromEntries(secrets) }
+/** What is a file outside is one in the container as well, where images look for it. */
+function placeSecretFiles(spec: ServiceSpec, { values, secretFiles }: ContainerContext) {
+  const placed = secretFiles.map(name => {
+    const to = `/run/secrets/${name}`
+    return { name: `${name}_FILE`, to, mount: { from: values[`${name}_FILE`] ?? '', to, readOnly: true } }
+  })
+  return {
+    environment: { ...spec.environment, ...Object.fromEntries(placed.map(({ name, to }) => [name, to])) },
+    mounts: placed.map(({ mount }) => mount),
+  }
 }
 
 async function readCompose(file: string, service: RecipeService, context: ContainerContext): Promise<ComposeService> {

@@ -26,8 +26,6 @@ export interface ContainerSpec {
   readonly image: string
   readonly network: 'host' | 'bridge' | 'none'
   readonly mounts: readonly Mount[]
-  /** What each file below /run/secrets holds. Never logged. */
-  readonly secretFiles: Readonly<Record<string, string>>
   /** Where in the container the command runs; where the image says when absent. */
   readonly workingDirectory: string | undefined
   /** Whether the command is what the image's entry point gets, rather than what runs in its place. */
@@ -60,8 +58,9 @@ export interface PreparedService {
   readonly spec: ServiceSpec
   /** The public socket that it is given in mode handover, on which it accepts itself. Source: sd_listen_fds(3). */
   readonly listenDescriptor: number | undefined
-  /** What port it listens on, in mode proxy; empty where it does not. */
+  /** Where it listens in mode proxy: a port or a unix socket, the other empty; both where it does not. */
   readonly port: string
+  readonly socket: string
   /** Folders of the prefix that it may write to. */
   readonly writable: readonly string[]
 }

@@ -9,8 +9,6 @@ export interface ComposeService {
   readonly command: readonly string[] | undefined
   readonly environment: Readonly<Record<string, string>>
   readonly mounts: readonly Mount[]
-  /** What the files below /run/secrets hold. */
-  readonly secrets: Readonly<Record<string, string>>
   readonly workingDirectory: string | undefined
 }
 
@@ -58,8 +56,10 @@ export function parseComposeService(document: unknown, context: ComposeContext):
     image: reader.text(service['image'], 'image'),
     command: service['command'] === undefined ? undefined : reader.texts(service['command'], 'command'),
     environment: { ...reader.environmentFiles(service['env_file']), ...reader.environment(service['environment']) },
-    mounts: reader.texts(service['volumes'] ?? [], 'volumes').map(text => reader.mount(text)),
-    secrets: reader.secrets(service['secrets'], top['secrets']),
+    mounts: [
+      ...reader.texts(service['volumes'] ?? [], 'volumes').map(text => reader.mount(text)),
+      ...reader.secrets(service['secrets'] ?? [], top['secrets']),
+    ],
     workingDirectory: reader.text(service['working_dir'], 'working_dir'),
   }
 }
@@ -125,19 +125,16 @@ class ComposeReader {
     return { from, to, readOnly }
   }
 
-  secrets(value: unknown, definitions: unknown): Readonly<Record<string, string>> {
-    if (value === undefined) return {}
+  secrets(value: unknown, definitions: unknown): readonly Mount[] {
     const fail: Fail = (where, problem) => composeError(this.#context, where, problem)
-    const defined = readMap(definitions, 'secrets', fail)
-    return Object.fromEntries(
-      this.texts(value, 'secrets').map(name => {
-        const secret = readMap(defined[name], `secrets.${name}`, fail)
-        assertKeys(secret, ['file'], `secrets.${name}`, fail)
-        if (!/^[\w.-]+$/.test(name) || typeof secret['file'] !== 'string')
-          throw fail(`secrets.${name}`, 'is no name of a file with `file`')
-        return [name, this.#content(this.#context.fill(secret['file']), 'secrets')]
-      }),
-    )
+    return this.texts(value, 'secrets').map(name => {
+      const secret = readMap(readMap(definitions, 'secrets', fail)[name], `secrets.${name}`, fail)
+      assertKeys(secret, ['file'], `secrets.${name}`, fail)
+      if (!/^[\w-]+$/.test(name) || typeof secret['file'] !== 'string')
+        throw fail(`secrets.${name}`, 'is no name of a file with `file`')
+      const from = this.#inside(this.#context.fill(secret['file']), 'secrets')
+      return { from, to: `/run/secrets/${name}`, readOnly: true }
+    })
   }
 
   #variables(lines: readonly string[], key: string): Readonly<Record<string, string>> {

@@ -6,8 +6,6 @@ export interface ContainerPlaces {
   readonly container: string
   readonly instance: string
   readonly environmentFile: string
-  /** The folder of this machine that becomes /run/secrets; absent when the service gets none as files. */
-  readonly secretsFolder: string | undefined
   readonly logFile: string
   /** The port of mode proxy; empty where there is none. */
   readonly port: string
@@ -42,7 +40,7 @@ export function renderPodmanRun(
     ...(container.network === 'bridge' && places.port !== ''
       ? [`--publish=127.0.0.1:${places.port}:${places.port}`]
       : []),
-    ...renderMounts(container.mounts, places.secretsFolder),
+    ...container.mounts.map(renderMount),
     ...renderAccount(spec),
     ...renderLimits(spec),
     ...(spec.relax.includes('NoNewPrivileges') ? [] : ['--security-opt=no-new-privileges']),
@@ -54,20 +52,11 @@ export function renderPodmanRun(
   ]
 }
 
-function renderMounts(mounts: readonly Mount[], secretsFolder: string | undefined): readonly string[] {
-  const secrets = secretsFolder === undefined ? [] : [{ from: secretsFolder, to: '/run/secrets', readOnly: true }]
-  return [...mounts, ...secrets].map(({ from, to, readOnly }) => {
-    const unsayable = [from, to].find(path => /[,"\u0000-\u001f\u007f]/.test(path))
-    if (unsayable !== undefined) {
-      throw new ReleaseError(
-        'SERVICE_DRIVER_UNSUITABLE',
-        `podman cannot be told to mount ${JSON.stringify(unsayable)}`,
-        {
-          hint: 'use a path without commas, quotes and control characters',
-        },
-      )
-    }
-    return `--mount=type=bind,source=${from},target=${to}${readOnly ? ',readonly' : ''}`
+function renderMount({ from, to, readOnly }: Mount): string {
+  const unsayable = [from, to].find(path => /[,"\u0000-\u001f\u007f]/.test(path))
+  if (unsayable === undefined) return `--mount=type=bind,source=${from},target=${to}${readOnly ? ',readonly' : ''}`
+  throw new ReleaseError('SERVICE_DRIVER_UNSUITABLE', `podman cannot be told to mount ${JSON.stringify(unsayable)}`, {
+    hint: 'use a path without commas, quotes and control characters',
   })
 }
 
@@ -81,8 +70,7 @@ function renderLimits({ limits }: ServiceSpec): readonly string[] {
   const { memoryBytes, openFiles, processes, cpu } = limits
   return [
     ...(memoryBytes === undefined ? [] : [`--memory=${memoryBytes}b`]),
-    // Podman's own default is more than some machines allow; what we may is allowed for sure.
-    openFiles === undefined ? '--ulimit=host' : `--ulimit=nofile=${openFiles}:${openFiles}`,
+    ...(openFiles === undefined ? [] : [`--ulimit=nofile=${openFiles}:${openFiles}`]),
     ...(processes === undefined ? [] : [`--pids-limit=${processes}`]),
     ...(cpu === undefined ? [] : [`--cpus=${cpu}`]),
   ]
@@ -94,7 +82,7 @@ export function renderPodmanEnvironment(environment: Readonly<Record<string, str
     .map(([name, value]) => {
       if (!/[\0\r\n]/.test(value)) return `${name}=${value}\n`
       throw new ReleaseError('SERVICE_DRIVER_UNSUITABLE', `podman takes no variable of several lines, as ${name} is`, {
-        hint: 'give it as a file: container.secretFiles for a secret, node.files for anything else',
+        hint: 'give it as a file: `as: file` for a secret, node.files for anything else',
       })
     })
     .join('')

@@ -48,14 +48,23 @@ function value(text: string): string {
 }
 
 /** Render the script that a program of supervisor is. It holds the environment, secrets included: only its owner may read it. Errors: RECIPE_PLACEHOLDER. */
-export function renderProgramScript({ argv, environment }: Launch, cwd: string): string {
+export function renderProgramScript(
+  { argv, environment }: Launch,
+  { cwd, socket }: { readonly cwd: string; readonly socket: string },
+): string {
+  // Left by the life before, it would be in the way of the next.
+  const removal = socket === '' ? [] : [`rm -f -- ${quoteShellWord(socket)}`]
   const variables = Object.entries(environment).map(([name, text]) => {
     if (text.includes('\0')) throw new ReleaseError('RECIPE_PLACEHOLDER', `the variable ${name} holds a NUL`)
     return `export ${name}=${quoteShellWord(text)}`
   })
-  return [...variables, `cd ${quoteShellWord(cwd)} || exit 126`, `exec ${argv.map(quoteShellWord).join(' ')}`, ''].join(
-    '\n',
-  )
+  return [
+    ...removal,
+    ...variables,
+    `cd ${quoteShellWord(cwd)} || exit 126`,
+    `exec ${argv.map(quoteShellWord).join(' ')}`,
+    '',
+  ].join('\n')
 }
 
 function quoteShellWord(word: string): string {

@@ -21,7 +21,10 @@ export interface UnitPlaces {
  * first word of the command is an absolute path. Errors: RECIPE_PLACEHOLDER for what a unit cannot say.
  * Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.resource-control(5).
  */
-export function renderServiceUnit({ spec }: Pick<PreparedService, 'spec'>, places: UnitPlaces): string {
+export function renderServiceUnit(
+  { spec, socket }: Pick<PreparedService, 'spec' | 'socket'>,
+  places: UnitPlaces,
+): string {
   const seconds = (milliseconds: number) => `${milliseconds / 1000}s`
   return renderSections({
     Unit: [
@@ -31,6 +34,8 @@ export function renderServiceUnit({ spec }: Pick<PreparedService, 'spec'>, place
     ],
     Service: [
       ...(spec.notifies ? ['Type=notify', 'NotifyAccess=all'] : ['Type=exec']),
+      // Left by the life before, it would be in the way of the next.
+      ...(socket === '' ? [] : [`ExecStartPre=/bin/rm -f ${quoteUnitWord(socket, 'command')}`]),
       `ExecStart=${spec.argv.map(word => quoteUnitWord(word, 'command')).join(' ')}`,
       `WorkingDirectory=${escapeSpecifiers(spec.cwd)}`,
       `EnvironmentFile=${escapeSpecifiers(places.environmentFile)}`,

@@ -77,11 +77,9 @@ const container = z
     volumes: z
       .array(volume)
       .default([])
-      .describe('Folders besides the release (read-only) and `shared/`, which have the paths that they have outside.'),
-    secretFiles: z
-      .boolean()
-      .default(false)
-      .describe('Give secrets as files /run/secrets/NAME, with NAME_FILE as variable, instead of as variables.'),
+      .describe(
+        'Folders besides the release (read-only) and `shared/`, which have the paths that they have outside. Secrets `as: file` are in /run/secrets.',
+      ),
   })
   .refine(({ image, compose }) => image !== undefined || compose !== undefined, {
     message: 'expected image or compose, found none',

@@ -1,9 +1,8 @@
-import fs from 'node:fs'
 import path from 'node:path'
 import { ReleaseError, toReleaseError } from '../../core/error.ts'
 import { execute, tryExecute } from '../../sys/exec.ts'
-import { removeFile, removeTree, writeFileAtomic } from '../../sys/files.ts'
-import type { ContainerSpec, DriverPlaces, PreparedService, ServiceSpec } from '../driver.ts'
+import { removeFile, writeFileAtomic } from '../../sys/files.ts'
+import type { DriverPlaces, PreparedService, ServiceSpec } from '../driver.ts'
 import type { StoppingService } from '../leftovers.ts'
 import { logFileOf } from '../log.ts'
 import type { Observed, ServiceManager } from '../managed.ts'
@@ -52,7 +51,7 @@ export class PodmanManager implements ServiceManager {
     const timeoutMs = stopTimeoutMs + graceMs
     await this.#podman(['stop', '--ignore', `--time=${Math.ceil(stopTimeoutMs / 1000)}`, container], timeoutMs)
     await this.#podman(['rm', '--force', '--ignore', container], graceMs)
-    removeTree(secretsParent(this.#places, name))
+    removeFile(environmentFileOf(this.#places, name))
   }
 
   async observe(name: string): Promise<Observed> {
@@ -95,7 +94,7 @@ export interface PreparedContainer {
 /**
  * Write down what a container needs, and render the command that starts it.
  *
- * Errors: SERVICE_DRIVER_UNSUITABLE. Crash: files with secrets stay in `run/`, for root alone, until the service is stopped by its name.
+ * Errors: SERVICE_DRIVER_UNSUITABLE. Crash: the file with its variables stays in `run/`, for its owner alone, until the service is stopped by its name.
  */
 export function prepareContainer(
   places: DriverPlaces,
@@ -108,12 +107,11 @@ export function prepareContainer(
       'SERVICE_DRIVER_UNSUITABLE',
       `service ${spec.name} names no container, which driver podman runs`,
     )
-  const environmentFile = path.join(places.runFolder, `service-${spec.name}.env`)
+  const environmentFile = environmentFileOf(places, spec.name)
   const run = renderPodmanRun(spec, container, {
     container: containerName(places, spec.name),
     instance: places.instance,
     environmentFile,
-    secretsFolder: Object.keys(container.secretFiles).length === 0 ? undefined : writeSecrets(places, spec, container),
     logFile: logFileOf(places, spec.name),
     port,
     kind,
@@ -122,30 +120,10 @@ export function prepareContainer(
   return { argv: ['podman', ...run], done: () => removeFile(environmentFile) }
 }
 
-/**
- * Write secrets as files, for the service's user and nobody else.
- *
- * Whom an image runs as is not known where the recipe names no user: then they are for everybody in the container, and the folder
- * around them keeps the users of the machine out.
- */
-function writeSecrets(places: DriverPlaces, { name, account }: ServiceSpec, { secretFiles }: ContainerSpec): string {
-  const parent = secretsParent(places, name)
-  removeTree(parent)
-  const folder = path.join(parent, 'files')
-  fs.mkdirSync(parent, { mode: 0o700 })
-  fs.mkdirSync(folder, { mode: 0o755 })
-  for (const [secret, value] of Object.entries(secretFiles)) {
-    const file = path.join(folder, secret)
-    writeFileAtomic(file, value, { mode: account === undefined ? 0o444 : 0o400, durable: false })
-    if (account !== undefined) fs.chownSync(file, account.uid, account.gid)
-  }
-  return folder
-}
-
-function secretsParent({ runFolder }: DriverPlaces, name: string): string {
-  return path.join(runFolder, `secrets-${name}`)
-}
-
 function containerName({ instance }: DriverPlaces, name: string): string {
   return `${instance}-${name}`
+}
+
+function environmentFileOf({ runFolder }: DriverPlaces, name: string): string {
+  return path.join(runFolder, `service-${name}.env`)
 }

@@ -28,7 +28,7 @@ export class SupervisorManager implements ServiceManager {
     this.#places = places
   }
 
-  async start({ spec, listenDescriptor }: PreparedService): Promise<void> {
+  async start({ spec, socket, listenDescriptor }: PreparedService): Promise<void> {
     if (listenDescriptor !== undefined) {
       throw new ReleaseError(
         'SERVICE_DRIVER_UNSUITABLE',
@@ -38,7 +38,7 @@ export class SupervisorManager implements ServiceManager {
     }
     await this.stop(spec)
     const program = this.#program(spec.name)
-    this.#write(spec, program)
+    this.#write(spec, socket, program)
     await this.#call('reloadConfig', [])
     await this.#call('addProcessGroup', [program])
     const answer = await this.#ask('startProcess', [program, false])
@@ -54,6 +54,7 @@ export class SupervisorManager implements ServiceManager {
     if (answer.kind === 'done' || answer.code === faults.notRunning) await this.#call('removeProcessGroup', [program])
     else if (answer.code !== faults.badName) throw managerFailed('stopProcess', answer)
     removeFile(this.#programFile(program))
+    await this.#call('reloadConfig', [])
     removeFile(this.#scriptFile(name))
     removeControlGroups(program)
   }
@@ -65,7 +66,7 @@ export class SupervisorManager implements ServiceManager {
     throw managerFailed('getProcessInfo', answer)
   }
 
-  #write(spec: ServiceSpec, program: string): void {
+  #write(spec: ServiceSpec, socket: string, program: string): void {
     const { joinFiles, unheld } = makeControlGroups(program, spec.limits)
     const logFile = logFileOf(this.#places, spec.name)
     if (unheld.length > 0) {
@@ -73,7 +74,7 @@ export class SupervisorManager implements ServiceManager {
       appendLogLine(logFile, this.#places.clock.nowMs(), line)
     }
     const scriptFile = this.#scriptFile(spec.name)
-    const script = renderProgramScript(launchService(spec, joinFiles), spec.cwd)
+    const script = renderProgramScript(launchService(spec, joinFiles), { cwd: spec.cwd, socket })
     writeFileAtomic(scriptFile, script, { mode: 0o600, durable: false })
     writeFileAtomic(this.#programFile(program), renderProgram(spec, { program, scriptFile, logFile }), {
       durable: false,

@@ -31,7 +31,7 @@ export class SystemdManager implements ServiceManager {
     const { spec } = prepared
     const unit = this.#unit(spec.name)
     const argv = findExecutable(spec)
-    const text = renderServiceUnit({ spec: { ...spec, argv } }, this.#unitPlaces(prepared))
+    const text = renderServiceUnit({ spec: { ...spec, argv }, socket: prepared.socket }, this.#unitPlaces(prepared))
     writeFileAtomic(this.#environmentFile(spec.name), renderEnvironmentFile(spec.environment), {
       mode: 0o600,
       durable: false,

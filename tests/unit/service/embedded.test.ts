@@ -18,6 +18,7 @@ function driver(script: string, argv0 = '/bin/sh') {
           spec: serviceSpec({ argv: [argv0, '-c', script], cwd: folder, stopTimeoutMs: 100 }),
           listenDescriptor: undefined,
           port: '',
+          socket: '',
           writable: [],
         }
       },

@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import http from 'node:http'
+
+/* A service that tells what it was given, and misbehaves when asked to. On SOCKET, PORT or descriptor 3. */
+
+const server = http.createServer(async (request, response) => {
+  const url = new URL(request.url, 'http://localhost')
+  if (url.pathname === '/crash') process.exit(7)
+  if (url.pathname === '/allocate') for (const kept = []; ; ) kept.push(Buffer.alloc(4 * 1024 * 1024, 1))
+  if (url.pathname === '/spawn') return response.end(String(await spawnMany(Number(url.searchParams.get('count')))))
+  const { uid, gid } = { uid: process.getuid(), gid: process.getgid() }
+  const openFiles = /^Max open files +(\d+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8'))?.[1]
+  const secret = process.env.FILED_FILE === undefined ? undefined : fs.readFileSync(process.env.FILED_FILE, 'utf8')
+  response.end(JSON.stringify({ uid, gid, openFiles: Number(openFiles), secret, environment: process.env }))
+})
+
+/** How many of so many processes could be started. */
+async function spawnMany(count) {
+  const started = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const child = spawn('/bin/sleep', ['60'])
+      const isStarted = await once(child, 'spawn').then(
+        () => true,
+        () => false,
+      )
+      child.kill('SIGKILL')
+      return isStarted
+    }),
+  )
+  return started.filter(each => each).length
+}
+
+process.on('SIGTERM', () => {
+  console.log('asked to end')
+  if (process.env.STUBBORN !== 'yes') process.exit(0)
+})
+console.log(`version ${process.env.VERSION} begins`)
+if (process.env.LISTEN_PID === String(process.pid)) server.listen({ fd: 3 })
+else server.listen(process.env.SOCKET || { port: Number(process.env.PORT), host: '127.0.0.1' })
