@@ -15,7 +15,7 @@ export interface Patched {
 }
 
 /**
- * Fetch a delta pack and write the files that it brings.
+ * Fetch a delta pack and write the files that it brings, but for those that are `present`.
  *
  * Post: when it cannot be had, or does not fit what is on this machine, no file is said to be written, and that is told: they are in the segments.
  * A pack that came whole stays in the cache until {@link removePacks}, so that it is not fetched again by who comes after a kill.
@@ -23,8 +23,8 @@ export interface Patched {
  */
 export async function applyPack(
   change: FileChange,
-  { offered, local }: PlannedDelta,
   manifest: PayloadManifest,
+  { delta: { offered, local }, present }: { readonly delta: PlannedDelta; readonly present: ReadonlySet<string> },
 ): Promise<Patched> {
   const { paths, version, signal, emit } = change
   const file = path.join(packFolder(paths), `${version}.from-${offered.fromVersion}`)
@@ -32,7 +32,7 @@ export async function applyPack(
   try {
     makeFolder(packFolder(paths), { mode: 0o700 })
     if (digestFileSync(file)?.digest !== offered.digest) {
-      removePacks(paths)
+      removeFile(file)
       fetchedBytes = await offered.fetch(file, signal)
     }
     const [{ openDelta }, { applyDelta }] = await Promise.all([
@@ -43,7 +43,7 @@ export async function applyPack(
       emit({ kind: 'progress', step: 'fetch', what: 'delta pack applied', unit: 'bytes', done, total })
     const delta = openDelta(file, manifest)
     const folder = releasePaths(paths, version).root
-    const files = await applyDelta({ delta, manifest, oldFolder: local.root, folder, onProgress, signal })
+    const files = await applyDelta({ delta, manifest, oldFolder: local.root, folder, present, onProgress, signal })
     return { files, fetchedBytes }
   } catch (caught) {
     if (signal.aborted || !(caught instanceof ReleaseError) || isOurDisk(caught)) throw caught

@@ -127,19 +127,22 @@ export function discardRelease(paths: PrefixPaths, version: string): void {
  */
 export async function sealRelease(paths: PrefixPaths, version: string, manifest: PayloadManifest): Promise<void> {
   const release = releasePaths(paths, version)
-  const changed = manifest.files.find(entry => !hasShape(path.join(release.root, entry.path), entry))
-  if (changed !== undefined) {
-    throw new ReleaseError('RELEASE_CHANGED', `${changed.path} of ${version} is not as it was written`, {
-      hint: 'setup commands may add files to a release, not change those of the payload: correct the recipe',
-      details: { path: changed.path, version },
-    })
-  }
   const { runtime, setup } = parseNodeRecipe(manifest.recipe).node
   recordAdditions(release, manifest, setup.length > 0 || runtime.kind === 'python' ? 'everywhere' : 'metadata')
-  await syncFileSystem(release.root)
+  // While the system writes, which is another process's work.
+  await Promise.all([syncFileSystem(release.root), assertUnchanged(release.root, version, manifest)])
   attempt(() => {
     fs.rmSync(release.incomplete, { force: true })
     syncFolder(paths.releases)
+  })
+}
+
+async function assertUnchanged(root: string, version: string, manifest: PayloadManifest): Promise<void> {
+  const changed = manifest.files.find(entry => !hasShape(path.join(root, entry.path), entry))
+  if (changed === undefined) return
+  throw new ReleaseError('RELEASE_CHANGED', `${changed.path} of ${version} is not as it was written`, {
+    hint: 'setup commands may add files to a release, not change those of the payload: correct the recipe',
+    details: { path: changed.path, version },
   })
 }
 

@@ -118,9 +118,11 @@ export class Staging {
   }
 
   /** Have a delta pack written, if one was planned; the paths of what it brought. */
-  async #patch({ delta }: StagingPlan): Promise<ReadonlySet<string>> {
+  async #patch({ delta, reused }: StagingPlan): Promise<ReadonlySet<string>> {
     if (delta === undefined) return new Set()
-    const { files, fetchedBytes } = await applyPack(this.#change, delta, this.#origin.documents.manifest)
+    const present = new Set(reused.map(({ file }) => file.path))
+    const { manifest } = this.#origin.documents
+    const { files, fetchedBytes } = await applyPack(this.#change, manifest, { delta, present })
     this.figures.deltaBytes = fetchedBytes
     this.figures.patchedFiles = files.size
     return files

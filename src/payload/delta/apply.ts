@@ -20,6 +20,8 @@ export interface ApplyDeltaOptions {
   readonly oldFolder: string
   /** Where the payload's root is written; its folders are there: see {@link writeFolders}. */
   readonly folder: string
+  /** Paths of files that are there already: what would be a copy is left as it is. */
+  readonly present?: ReadonlySet<string>
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
 }
@@ -30,7 +32,7 @@ const piecesAhead = 2
 const copiedBytes = 4 * 1024 * 1024
 
 /**
- * Write the files that a delta pack brings, and return their paths: all others have the same content in the earlier release.
+ * Write the files that a delta pack brings, and return their paths: all others have the same content in the earlier release, or are `present`.
  *
  * Pre: the earlier release is the one whose manifest's digest is the delta's `fromManifest`.
  * Post: every base had its digest before anything was written; every file has the digest, mode and time of the manifest before it gets
@@ -43,7 +45,8 @@ export async function applyDelta(options: ApplyDeltaOptions): Promise<ReadonlySe
   const writer = new DeltaWriter(options)
   try {
     for (const base of options.delta.index.bases) await bases.verify(base, options.signal)
-    for (const { file, base } of options.delta.copies) await copyBase(bases.fileOf(base), file, writer, options.signal)
+    const copies = options.delta.copies.filter(({ file }) => options.present?.has(file.path) !== true)
+    for (const { file, base } of copies) await copyBase(bases.fileOf(base), file, writer, options.signal)
     await writePieces(bases, writer, options)
     return writer.written
   } catch (caught) {

@@ -11,7 +11,7 @@ import { compressedManifest } from '../../src/payload/manifest.ts'
 import { packPayload } from '../../src/payload/pack.ts'
 import { type Artifact, recordBytes } from '../../src/payload/release-record.ts'
 import { openSegmentSource } from '../../src/payload/source.ts'
-import { type MadeRepository, makeRepository } from '../../tests/support/made-repository.ts'
+import { type MadeRepository, makeRepository } from './made-repository.ts'
 
 /** The application that folders are made releases of. */
 export const application = 'bench'
@@ -33,7 +33,12 @@ export async function publishPair(
   node: { readonly [key: string]: Json },
 ): Promise<ReleasePair> {
   const repository = await makeRepository(base, { applications: [application] })
-  const old = await pack(repository.distFolder, { folder: folders.old, version: oldVersion, epoch: 1_767_225_600, node })
+  const old = await pack(repository.distFolder, {
+    folder: folders.old,
+    version: oldVersion,
+    epoch: 1_767_225_600,
+    node,
+  })
   writeRecord(repository.distFolder, oldVersion, old.artifacts)
   await repository.upload(oldVersion)
   const next = await pack(repository.distFolder, {
