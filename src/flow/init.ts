@@ -8,7 +8,9 @@ import { type PrefixIdentity, readIdentityIfExists } from '../prefix/identity.ts
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { makeFolders, makePrefix } from '../prefix/make.ts'
 import { writeWrappers } from '../prefix/wrappers.ts'
+import { bundleAddress } from '../sys/bundle-file.ts'
 import { takeLock } from '../sys/lock.ts'
+import { readBundleContents } from '../trust/bundle.ts'
 import { openRepository, parseFingerprint, pinRoot } from '../trust/client.ts'
 import type { FlowTools } from './tools.ts'
 import { assertUsable } from './usable-folder.ts'
@@ -16,9 +18,12 @@ import { assertUsable } from './usable-folder.ts'
 /** What `cutover init` is asked for. What is left out stays as it is in a prefix that exists. */
 export interface InitOptions {
   readonly prefix: string
-  /** An address, or a folder. */
-  readonly repository: string
-  readonly application: string
+  /** An address, or a folder; that which a bundle names when absent. */
+  readonly repository?: string | undefined
+  /** That of a bundle when absent. */
+  readonly application?: string | undefined
+  /** An offline bundle that the root is taken from, for a server that does not reach its repository. */
+  readonly from?: string | undefined
   readonly environment?: string | undefined
   /** The digest of the repository's root, `sha256:HEX` or `HEX`; without it the root is believed as it comes. */
   readonly rootFingerprint?: string | undefined
@@ -43,7 +48,7 @@ export interface InitResult {
  * Make a prefix for an application: pin the root of its repository, write the identity, the folders and the commands in `bin/`.
  *
  * Post: run again with the same options it changes nothing. Errors: USAGE, PREFIX_MISMATCH (it belongs to another application or repository),
- * TRUST_*, REPOSITORY_UNKNOWN, RELEASE_UNKNOWN (no such application), HTTP_FAILED, LOCKED. Crash: run it again.
+ * TRUST_*, BUNDLE_*, REPOSITORY_UNKNOWN, RELEASE_UNKNOWN (no such application), HTTP_FAILED, LOCKED. Crash: run it again.
  */
 export async function init(options: InitOptions, tools: FlowTools): Promise<InitResult> {
   const startedMs = tools.clock.elapsedMs()
@@ -51,12 +56,17 @@ export async function init(options: InitOptions, tools: FlowTools): Promise<Init
   tools.emit({ kind: 'run-started', command: 'init', subject: paths.root, steps: [] })
   assertUsable(paths.root, names => names.includes('prefix.json') || names.every(name => prefixEntries.has(name)))
   const before = readIdentityIfExists(paths)
-  const identity = mergeIdentity(paths, before, { ...options, repository: repositoryUrl(options.repository) })
+  const identity = mergeIdentity(paths, before, { ...options, ...(await meant(options)) })
   const expected = options.rootFingerprint === undefined ? undefined : parseFingerprint(options.rootFingerprint)
   makeFolders(paths)
   using _lock = await takeLock(paths.lock, { command: 'init' })
   const isNew = before === undefined
-  const fingerprint = await trust(paths, identity, { expected, isNew, signal: tools.signal })
+  const address = options.from === undefined ? identity.repository : bundleAddress(options.from)
+  const fingerprint = await trust(
+    paths,
+    { ...identity, repository: address },
+    { expected, isNew, signal: tools.signal },
+  )
   const isSame = !isNew && JSON.stringify(before) === JSON.stringify(identity)
   if (!isSame) makePrefix(paths, identity)
   const wrappers = writeWrappers(paths, options.cutover)
@@ -101,8 +111,28 @@ async function trust(
   }
 }
 
+/** Which application of which repository a prefix is for. */
+interface Meant {
+  readonly repository: string
+  readonly application: string
+}
+
+/** What is not said is taken from the bundle, which nobody has signed for that: `init` shows it, and all that comes from there is verified. */
+async function meant({ repository, application, from }: InitOptions): Promise<Meant> {
+  const contents = from === undefined ? undefined : await readBundleContents(from)
+  const [place, name] = [repository ?? contents?.repository, application ?? contents?.application]
+  if (place !== undefined && name !== undefined) return { repository: repositoryUrl(place), application: name }
+  throw new ReleaseError('USAGE', `${place === undefined ? '--repository' : '--application'} is missing`, {
+    hint: 'give --repository URL and --application NAME, or --from FILE with a bundle that names them',
+  })
+}
+
 /** Join what is asked for with what a prefix is already. Errors: PREFIX_MISMATCH. */
-function mergeIdentity(paths: PrefixPaths, before: PrefixIdentity | undefined, options: InitOptions): PrefixIdentity {
+function mergeIdentity(
+  paths: PrefixPaths,
+  before: PrefixIdentity | undefined,
+  options: Omit<InitOptions, keyof Meant> & Meant,
+): PrefixIdentity {
   for (const key of ['application', 'repository'] as const) {
     if (before === undefined || before[key] === options[key]) continue
     throw new ReleaseError('PREFIX_MISMATCH', `${paths.root} has the ${key} ${before[key]}, expected ${options[key]}`, {

@@ -249,6 +249,29 @@ describe('install --from', () => {
   })
 })
 
+describe('init --from', () => {
+  const asked = { cutover: ['/bin/false'] }
+
+  it('makes a prefix on a server that has never reached the repository', async () => {
+    const paths = prefixPaths(path.join(tempFolder(), 'prefix'))
+    const options = { ...asked, prefix: paths.root, from: bundle, rootFingerprint: repository.fingerprint }
+    const result = await init(options, recordedTools())
+    expect(result).toMatchObject({ application: 'toy', fingerprint: repository.fingerprint, changed: true })
+    expect(result.repository).not.toContain('bundle')
+    expect(await installFrom(bundle, paths)).toMatchObject({ version: second, changed: true })
+  })
+
+  it('refuses another root than the one that the vendor tells, and what is no bundle', async () => {
+    const paths = prefixPaths(path.join(tempFolder(), 'prefix'))
+    const options = { ...asked, prefix: paths.root }
+    const other = { ...options, from: bundle, rootFingerprint: 'ab'.repeat(32) }
+    expect(await codeOfAsync(init(other, recordedTools()))).toBe('TRUST_PIN')
+    expect(await codeOfAsync(init({ ...options, from: import.meta.filename }, recordedTools()))).toBe('BUNDLE_INVALID')
+    expect(await codeOfAsync(init(options, recordedTools()))).toBe('USAGE')
+    expect(fs.existsSync(paths.identity)).toBe(false)
+  })
+})
+
 describe('a bundle that was tampered with', () => {
   const members: readonly (readonly [RegExp, readonly string[]])[] = [
     [/timestamp/, ['TRUST_SIGNATURE', 'TRUST_METADATA']],
