@@ -37,6 +37,10 @@ export const cutoverExecutable: Executable = {
       summary: 'tell why a version was taken back, or is not chosen',
       load: async io => (await import('./why.ts')).whyCommand(io),
     },
+    gc: {
+      summary: 'remove releases and leftovers that nothing needs any more',
+      load: async io => (await import('./gc.ts')).gcCommand(io),
+    },
     history: {
       summary: 'list what was done in a prefix',
       load: async io => (await import('./history.ts')).historyCommand(io),

@@ -7,7 +7,7 @@ import { assertNotAvoided, assertReadsState } from '../prefix/admission.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
 import { readJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
-import { prune } from '../prefix/prune.ts'
+import { keptReleases, prune, sweepRemoved } from '../prefix/prune.ts'
 import { type PrefixState, replay } from '../prefix/state.ts'
 import { delay } from '../sys/clock.ts'
 import { runChange } from './change.ts'
@@ -70,6 +70,13 @@ export interface PreparedRelease {
  */
 export async function install(options: InstallOptions, tools: FlowTools): Promise<InstallResult> {
   const run = beginRun(options, tools)
+  const result = await installVersion(run, options, tools)
+  // Deleting takes long, and needs no lock.
+  if (result.changed) sweepRemoved(run.paths)
+  return result
+}
+
+async function installVersion(run: InstallRun, options: InstallOptions, tools: FlowTools): Promise<InstallResult> {
   const { paths, identity } = run
   if (options.version !== undefined) {
     parseVersion(options.version)
@@ -97,7 +104,7 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
   const assertMaySwitch = () => assertOpen(run)
   const change = await runChange(prefix, plan, { command: 'install', ...target, assertMaySwitch }, tools)
   await target.resolved?.forget()
-  const pruned = prune(paths, prefix.journal)
+  const pruned = prune(paths, prefix.journal, { keep: keptReleases(identity) })
   return tellDone(run, target, { change, prefix, pruned })
 }
 

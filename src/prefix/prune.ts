@@ -1,20 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
+import { isErrno, toReleaseError } from '../core/error.ts'
 import { compareVersions } from '../core/version.ts'
+import { listFiles, removeFile, removeTree, syncFolder } from '../sys/files.ts'
+import type { PrefixIdentity } from './identity.ts'
 import type { Journal } from './journal.ts'
-import type { PrefixPaths } from './layout.ts'
-import { discardRelease } from './stage.ts'
+import { besideReleases, type PrefixPaths, releasePaths } from './layout.ts'
 import { type InstalledRelease, type PrefixState, previousVersion, replay } from './state.ts'
 
-/** How many releases a prefix keeps. */
-export const keepReleases = 5
+/** How many releases a prefix keeps: what its operator says, else five. */
+export function keptReleases({ settings }: Pick<PrefixIdentity, 'settings'>): number {
+  return settings?.keepReleases ?? 5
+}
+
+/** What decides which releases stay. */
+export interface PrunePolicy {
+  readonly keep: number
+  /** Versions that are needed whatever the journal says, such as one that a process still runs. */
+  readonly inUse?: ReadonlySet<string>
+}
 
 /**
  * Choose the releases that nothing needs any more: the oldest ones beyond `keep`, and those that failed.
  *
- * Pure. Never the active one, nor the one that a rollback would go to, nor the rollback floor.
+ * Pure. Never the active one, nor the one that a rollback would go to, nor the rollback floor, nor one in use.
  */
-export function planPrune(state: PrefixState, keep: number): readonly string[] {
+export function planPrune(state: PrefixState, { keep, inUse = new Set() }: PrunePolicy): readonly string[] {
   if (state.unfinished !== undefined) return []
-  const needed = new Set([state.active, previousVersion(state), state.rollbackFloor])
+  const needed = new Set([state.active, previousVersion(state), state.rollbackFloor, ...inUse])
   const releases = [...state.releases.values()].toSorted(
     (a, b) => b.installedAtMs - a.installedAtMs || compareVersions(b.version, a.version),
   )
@@ -26,14 +40,53 @@ export function planPrune(state: PrefixState, keep: number): readonly string[] {
 }
 
 /**
- * Remove the releases that {@link planPrune} chooses.
+ * Take the releases that {@link planPrune} chooses out of the prefix. Their files are deleted by {@link sweepRemoved}, for which no lock is
+ * needed: that takes long.
  *
- * Pre: the lock is held, no transaction is unfinished. Crash: the journal names them; what is left goes with the next call.
+ * Pre: the lock is held, no transaction is unfinished. Post: the versions that went. Crash: the journal names them; what is left goes with
+ * the next call.
  */
-export function prune(paths: PrefixPaths, journal: Journal, keep = keepReleases): readonly string[] {
+export function prune(paths: PrefixPaths, journal: Journal, policy: PrunePolicy): readonly string[] {
   const state = replay(journal.records)
-  const versions = planPrune(state, keep)
+  const versions = planPrune(state, policy)
   if (versions.length > 0) journal.append(journal.records.at(-1)!.txn, { kind: 'prune', versions })
-  for (const version of [...state.pruned, ...versions]) discardRelease(paths, version)
+  for (const version of new Set([...state.pruned, ...versions])) {
+    const release = releasePaths(paths, version)
+    putAway(paths, release.root)
+    removeFile(release.incomplete)
+  }
   return versions
+}
+
+/** Rename something beside the releases out of everybody's way; nothing happens when it is not there. Post: durable. */
+export function putAway(paths: PrefixPaths, place: string): void {
+  const name = `${besideReleases.removed}${path.basename(place).replace(/^\./, '')}-${randomBytes(4).toString('hex')}`
+  try {
+    fs.renameSync(place, path.join(paths.releases, name))
+    syncFolder(paths.releases)
+  } catch (caught) {
+    if (!isErrno(caught, 'ENOENT')) throw toReleaseError(caught)
+  }
+}
+
+/** List what was put away and is not deleted yet. */
+export function removedFolders(paths: PrefixPaths): readonly string[] {
+  const names = listFiles(paths.releases).filter(name => name.startsWith(besideReleases.removed))
+  return names.map(name => path.join(paths.releases, name))
+}
+
+/** Delete what {@link prune} put away, by whoever. Crash: the rest goes with the next call. Errors: FILE_IO. */
+export function sweepRemoved(paths: PrefixPaths): void {
+  for (const folder of removedFolders(paths)) removeTogether(folder)
+}
+
+/** Another process may be deleting the same: what it takes away under our hands is gone as well. */
+function removeTogether(folder: string): void {
+  for (let attempts = 0; fs.lstatSync(folder, { throwIfNoEntry: false }) !== undefined; attempts += 1) {
+    try {
+      removeTree(folder)
+    } catch (caught) {
+      if (attempts === 10) throw toReleaseError(caught)
+    }
+  }
 }
