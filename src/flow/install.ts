@@ -11,7 +11,6 @@ import { keptReleases, prune, sweepRemoved } from '../prefix/prune.ts'
 import { type PrefixState, replay } from '../prefix/state.ts'
 import { delay } from '../sys/clock.ts'
 import { runChange } from './change.ts'
-import { resolveFromBundle } from './install-bundle.ts'
 import { type InstallResult, type ToldRun, tellDeferred, tellDone, tellPlan, tellSettled } from './install-report.ts'
 import {
   assertAboveFloor,
@@ -23,9 +22,9 @@ import {
   resolveTarget,
 } from './install-target.ts'
 import { type LockedPrefix, lockPrefix } from './locked-prefix.ts'
+import { chooseResolver } from './prefix-resolver.ts'
 import { recoverPrefix } from './recover.ts'
-import { type Resolver, resolveFromRepository } from './resolve.ts'
-import { resolveOffline } from './resolve-offline.ts'
+import type { Resolver } from './resolve.ts'
 import type { FlowTools } from './tools.ts'
 
 /** What `cutover install` is asked for. */
@@ -133,39 +132,12 @@ function beginRun(options: InstallOptions, tools: FlowTools): InstallRun {
     options,
     paths,
     identity,
-    resolver: options.resolve ?? chooseResolver(options, { paths, identity, onStale }, tools),
+    resolver: options.resolve ?? chooseResolver({ ...options, paths, identity, onStale }, tools),
     tools,
     startedMs: tools.clock.elapsedMs(),
     stale: undefined,
   }
   return run
-}
-
-function chooseResolver(
-  { from, offline }: InstallOptions,
-  at: {
-    readonly paths: PrefixPaths
-    readonly identity: PrefixIdentity
-    readonly onStale: (error: ReleaseError, knownMs: number) => void
-  },
-  { signal, emit }: FlowTools,
-): Resolver {
-  const { onStale, identity, paths } = at
-  const trustFolder = paths.trust
-  if (from !== undefined) return resolveFromBundle({ file: from, trustFolder, onStale }, signal)
-  if (offline === true) return resolveOffline(trustFolder)
-  const onFailure = (place: string, error: ReleaseError) =>
-    emit({ kind: 'warning', code: error.code, message: `${place} is given up: ${error.message}` })
-  const { mirrors, mirrorOrder, bytesPerSecond } = identity.settings ?? {}
-  const fetching = {
-    mirrors,
-    mirrorOrder,
-    bytesPerSecond,
-    cacheFolder: paths.cache,
-    environment: process.env,
-    onFailure,
-  }
-  return resolveFromRepository({ trustFolder, repositoryUrl: identity.repository, onStale, fetching }, signal)
 }
 
 /** A repository that nobody renews takes nothing away from a server: it goes on with what it knows, and says so. */

@@ -13,9 +13,10 @@ import { isUsable, type PrefixState, replay } from '../prefix/state.ts'
 import { checkPrefix } from '../prefix/verify-prefix.ts'
 import { type CheckedRelease, checkRelease } from '../prefix/verify-release.ts'
 import { lockPrefix } from './locked-prefix.ts'
+import { chooseResolver } from './prefix-resolver.ts'
 import { recoverPrefix } from './recover.ts'
 import { isWhole, openRepair, type Repair, type RepairReport } from './repair.ts'
-import { type Resolver, resolveFromRepository } from './resolve.ts'
+import type { Resolver } from './resolve.ts'
 import type { FlowTools } from './tools.ts'
 import { type ReleaseVerification, tellVerified, type VerifyResult } from './verify-report.ts'
 
@@ -65,21 +66,19 @@ export async function verify(options: VerifyInstalledOptions, tools: FlowTools):
   const startedMs = tools.clock.elapsedMs()
   const paths = prefixPaths(path.resolve(options.prefix))
   const identity = readIdentity(paths)
-  const opened = { options, paths, identity, resolver: options.resolve ?? resolverOf(paths, identity, tools) }
+  const onStale = ({ code, message }: ReleaseError) => tools.emit({ kind: 'warning', code, message })
+  const { offline } = options
+  const resolver = options.resolve ?? chooseResolver({ paths, identity, offline, onStale }, tools)
+  const opened = { options, paths, identity, resolver }
   if (options.repair !== true) return await verifyPrefix({ ...opened, repair: undefined }, tools, startedMs)
   const lock = { prefix: paths.root, command: 'verify --repair', waitLockMs: options.waitLockMs ?? 0 }
   await using prefix = await lockPrefix(lock, tools)
   await recoverPrefix(prefix, tools)
-  const repair = openRepair(prefix, { ...options, resolver: opened.resolver }, tools)
+  const repair = openRepair(prefix, { ...options, resolver }, tools)
   return await verifyPrefix({ ...opened, repair }, tools, startedMs)
 }
 
 type OpenedVerify = Pick<VerifyRun, 'options' | 'paths' | 'identity' | 'resolver' | 'repair'>
-
-function resolverOf(paths: PrefixPaths, { repository: repositoryUrl }: PrefixIdentity, tools: FlowTools): Resolver {
-  const onStale = ({ code, message }: ReleaseError) => tools.emit({ kind: 'warning', code, message })
-  return resolveFromRepository({ trustFolder: paths.trust, repositoryUrl, onStale }, tools.signal)
-}
 
 async function verifyPrefix(opened: OpenedVerify, tools: FlowTools, startedMs: number): Promise<VerifyResult> {
   const run = beginVerify(opened, tools)
