@@ -66,11 +66,16 @@ function renderAccount({ account }: ServiceSpec): readonly string[] {
   return [`--user=${account.uid}:${account.gid}`, ...further.map(gid => `--group-add=${gid}`)]
 }
 
+/** Once one of its limits is said, podman takes the other for the kernel's largest number, which not every machine allows. */
+const plentyOfProcesses = '32768:32768'
+
 function renderLimits({ limits }: ServiceSpec): readonly string[] {
   const { memoryBytes, openFiles, processes, cpu } = limits
   return [
     ...(memoryBytes === undefined ? [] : [`--memory=${memoryBytes}b`]),
-    ...(openFiles === undefined ? [] : [`--ulimit=nofile=${openFiles}:${openFiles}`]),
+    ...(openFiles === undefined
+      ? []
+      : [`--ulimit=nofile=${openFiles}:${openFiles}`, `--ulimit=nproc=${plentyOfProcesses}`]),
     ...(processes === undefined ? [] : [`--pids-limit=${processes}`]),
     ...(cpu === undefined ? [] : [`--cpus=${cpu}`]),
   ]

@@ -15,8 +15,8 @@ export interface DebianRoot {
   run(...argv: string[]): string
   /** The same while this process goes on: a server in it answers. */
   runBeside(...argv: string[]): Promise<string>
-  /** Start its systemd. It is stopped after the test. */
-  boot(): Promise<BootedRoot>
+  /** Start its systemd. It is stopped after the test, or after the tests of the file. */
+  boot(options?: { readonly until: 'the file is over' }): Promise<BootedRoot>
 }
 
 /** A root whose systemd runs. */
@@ -25,9 +25,16 @@ export interface BootedRoot {
 }
 
 const mounted: string[] = []
+const booted: (() => Promise<void>)[] = []
+
+/** For {@link boot}: until the file is over. */
+function atEnd(stop: () => Promise<void>): void {
+  booted.push(stop)
+}
 
 // Registered when the file is loaded, after that of temp.ts and so called before it.
-afterAll(() => {
+afterAll(async () => {
+  for (const stop of booted.splice(0)) await stop()
   // Detached at once, for a process that is about to end may still be in it.
   for (const folder of mounted.splice(0).reverse()) execFileSync('umount', ['--lazy', folder])
 })
@@ -64,7 +71,7 @@ export function makeDebian(release: string = codename()): () => DebianRoot {
       folder: root,
       run: (...argv) => told('unshare', inRoot(root, argv)),
       runBeside: (...argv) => runBeside(root, argv),
-      boot: () => boot(root),
+      boot: options => boot(root, options === undefined ? onTestFinished : atEnd),
     }
   }
 }
@@ -114,10 +121,10 @@ function told(file: string, argv: readonly string[]): string {
   return stdout
 }
 
-async function boot(root: string): Promise<BootedRoot> {
+async function boot(root: string, whenOver: (stop: () => Promise<void>) => void): Promise<BootedRoot> {
   const options = ['--register=no', '--keep-unit', '--private-network', '--console=pipe', '--boot']
   const container = spawn('systemd-nspawn', ['--quiet', '--directory', root, ...options], { stdio: 'ignore' })
-  onTestFinished(() => stop(container))
+  whenOver(() => stop(container))
   return vi.waitFor(
     () => {
       // Its first child is gone once the one that becomes the container's first process is there.

@@ -274,7 +274,7 @@ function recipe(under: DriverUnderTest, environment: Readonly<Record<string, str
         },
         {
           name: 'worker',
-          command: ['/bin/sh', '-c', 'echo worker $(id -u) >>"$DATA/order"; exec sleep 600'],
+          command: ['/bin/sh', '-c', 'echo worker $(id -u) >>"$DATA/order"; trap "exit 0" TERM; sleep 600 & wait'],
           stopTimeout: '1s',
           ...under.service,
         },

@@ -49,8 +49,8 @@ export class PodmanManager implements ServiceManager {
   async stop({ name, stopTimeoutMs }: StoppingService): Promise<void> {
     const container = containerName(this.#places, name)
     const timeoutMs = stopTimeoutMs + graceMs
-    await this.#podman(['stop', '--ignore', `--time=${Math.ceil(stopTimeoutMs / 1000)}`, container], timeoutMs)
-    await this.#podman(['rm', '--force', '--ignore', container], graceMs)
+    const seconds = Math.max(1, Math.ceil(stopTimeoutMs / 1000))
+    await this.#podman(['rm', '--force', '--ignore', `--time=${seconds}`, container], timeoutMs)
     removeFile(environmentFileOf(this.#places, name))
   }
 
