@@ -33,8 +33,9 @@ interface Hold {
 
 /** Slack for the control socket beside the time that something may take. */
 const slackMs = 10_000
-/** How soon a version is asked again that is not healthy yet; then twice as long each time, up to the interval of its recipe. */
+/** How soon a version is asked again that is not healthy yet; then twice as long each time. */
 const firstPauseMs = 10
+const longestPauseMs = 50
 /** After so many ends of a service, waiting longer for its health is of no use. */
 const hopelessRestarts = 3
 
@@ -136,7 +137,10 @@ export class ServingProcess {
     const endMs = this.#clock.elapsedMs() + health.deadline
     const restartsBefore = restarts(await this.status())
     await delay(Math.min(health.startup, health.deadline), signal)
-    let pauseMs = firstPauseMs
+    // To run a command again and again would keep the version from starting.
+    const isCheap = health.command === undefined
+    const longestMs = isCheap ? Math.min(longestPauseMs, health.interval) : health.interval
+    let pauseMs = isCheap ? Math.min(firstPauseMs, longestMs) : longestMs
     for (let successes = 0; ; ) {
       const { verdict, status } = await this.#probe(health)
       successes = verdict.ok ? successes + 1 : 0
@@ -145,8 +149,8 @@ export class ServingProcess {
       if (this.#clock.elapsedMs() >= endMs) {
         return { ok: false, evidence: `not healthy within ${health.deadline} ms: ${verdict.evidence}` }
       }
-      await delay(verdict.ok ? health.interval : Math.min(pauseMs, health.interval), signal)
-      pauseMs *= 2
+      await delay(verdict.ok ? health.interval : pauseMs, signal)
+      pauseMs = Math.min(pauseMs * 2, longestMs)
     }
   }
 

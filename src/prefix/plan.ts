@@ -113,13 +113,16 @@ export function planChange(input: PlanInput): ChangePlan {
     [op('start'), served],
     [op('probe'), served],
     [op('pass', data.canPassBeTakenBack ? 'exact' : 'forward-only'), served],
-    [op('watch'), served],
+    // Whoever goes back wants to be back soon, and would not want the version again that was left.
+    [op('watch'), served ?? (input.command === 'rollback' ? watched : undefined)],
   ]
   return {
     ops: ops.flatMap(([planned, skip]) => (skip === undefined ? [planned] : [])),
     skipped: ops.flatMap(([planned, skip]) => (skip === undefined ? [] : [{ name: planned.name, ...skip }])),
   }
 }
+
+const watched = { code: 'WATCHED_BEFORE', reason: 'it was watched when it was installed' }
 
 function op(kind: OpKind, undo: UndoKind = undoKinds[kind]): PlannedOp {
   return { name: kind, kind, undo }

@@ -75,8 +75,10 @@ export const gate = z.strictObject({
     .strictObject({
       timeout: duration.prefault('10s').describe('How long requests in flight may take to finish.'),
       streams: duration
-        .prefault('500ms')
-        .describe('How long event streams and upgraded connections may go on; clients come back by themselves.'),
+        .prefault('100ms')
+        .describe(
+          'How long event streams and upgraded connections may go on, which everybody else waits for; clients come back by themselves.',
+        ),
     })
     .prefault({})
     .describe('How the old version is emptied.'),

@@ -26,7 +26,9 @@ export const health = z.strictObject({
     .optional()
     .describe('Or connect to `HOST:PORT` or `unix:PATH`; `gate` is where the listening service accepts.'),
   command: command.optional().describe('Or run a command in the release; exit code 0 is healthy.'),
-  interval: duration.prefault('200ms').describe('The pause between two probes.'),
+  interval: duration
+    .prefault('100ms')
+    .describe('The pause between two probes; shorter until the first that was good, except for a command.'),
   timeout: duration.prefault('5s').describe('How long one probe may take.'),
   successes: z.number().int().min(1).default(2).describe('How many in a row make it healthy.'),
   failures: z.number().int().min(1).default(2).describe('How many in a row during the watch make it unhealthy again.'),

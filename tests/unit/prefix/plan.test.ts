@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { journaledOps, type PlanInput, planChange, planRecovery, undoOrder } from '../../../src/prefix/plan.ts'
+import {
+  isDataUnsettled,
+  journaledOps,
+  type PlanInput,
+  pendingContracts,
+  planChange,
+  planContract,
+  plannedData,
+  planRecovery,
+  undoOrder,
+} from '../../../src/prefix/plan.ts'
 import { migrationKey, type OpProgress, type Transaction } from '../../../src/prefix/state.ts'
 
 const input: PlanInput = {
@@ -43,10 +53,102 @@ describe('the order of an installation', () => {
     )
   })
 
-  it('runs no migration in a rollback', () => {
+  it('runs no migration in a rollback, and watches nothing that was watched before', () => {
     expect(names(planChange({ ...input, command: 'rollback', isComplete: true })).join(' ')).toBe(
-      'share hold drain stop switch start probe pass watch',
+      'share hold drain stop switch start probe pass',
     )
+  })
+})
+
+describe('what changes the data', () => {
+  const backup = { when: 'forward-only', canRestore: true } as const
+  const undoOf = (plan: ReturnType<typeof planChange>, name: string) => plan.ops.find(op => op.name === name)?.undo
+  const expanding = { name: 'grow', phase: 'expand', rollback: 'forward-only' } as const
+
+  it('is copied while nothing runs, and can then be taken back until requests are let through', () => {
+    const plan = planChange({ ...input, backup })
+    expect(names(plan).join(' ')).toContain('stop backup migrate:drop switch start probe pass')
+    expect(plan.ops.map(op => op.undo === 'forward-only' && op.name).filter(Boolean)).toEqual(['pass'])
+    expect(undoOf(plan, 'backup')).toBe('exact')
+    expect(plan.ops.find(op => op.name === 'migrate:drop')).toMatchObject({ undo: 'none', raisesFloor: true })
+  })
+
+  it('cannot be taken back by a backup that nobody can restore', () => {
+    const plan = planChange({ ...input, backup: { when: 'forward-only', canRestore: false } })
+    expect([undoOf(plan, 'backup'), undoOf(plan, 'migrate:drop'), undoOf(plan, 'pass')]).toEqual([
+      'none',
+      'forward-only',
+      'exact',
+    ])
+  })
+
+  it('is copied beside the running version before it is expanded for good, but never put back over what that writes', () => {
+    const plan = planChange({ ...input, migrations: [expanding], backup })
+    expect(names(plan).join(' ')).toContain('share backup:expand migrate:grow hold')
+    expect([undoOf(plan, 'backup:expand'), undoOf(plan, 'migrate:grow'), undoOf(plan, 'pass')]).toEqual([
+      'none',
+      'none',
+      'forward-only',
+    ])
+  })
+
+  it('is not copied without need, unless the recipe says always', () => {
+    const harmless = { ...input, migrations: input.migrations.slice(0, 1) }
+    expect(planChange({ ...harmless, backup }).skipped).toContainEqual(
+      expect.objectContaining({ name: 'backup', code: 'DATA_COMPATIBLE' }),
+    )
+    const always = planChange({ ...harmless, backup: { ...backup, when: 'always' } })
+    expect([undoOf(always, 'backup'), undoOf(always, 'pass')]).toEqual(['none', 'exact'])
+    expect(names(planChange({ ...harmless, backup, command: 'rollback' }))).not.toContain('backup')
+    expect(names(planChange({ ...input, backup, from: undefined }))).not.toContain('backup')
+  })
+
+  it('is out of reach of the version before once the new one writes what that cannot read', () => {
+    const jump = { ...input, migrations: [], outgrowsActive: true }
+    expect(undoOf(planChange(jump), 'pass')).toBe('forward-only')
+    expect(names(planChange({ ...jump, backup })).join(' ')).toContain('stop backup switch start')
+    const below = { ...input, migrations: [], rollbackFloor: '1.1.0' }
+    expect(undoOf(planChange(below), 'pass')).toBe('forward-only')
+  })
+
+  it('is contracted by no installation, but by an operation of its own', () => {
+    const drop = { name: 'drop', phase: 'contract', rollback: 'compatible' } as const
+    expect(names(planChange({ ...input, migrations: [drop] })).join(' ')).not.toContain('drop')
+    expect(pendingContracts('1.1.0', [drop, expanding], new Set())).toEqual(['drop'])
+    expect(pendingContracts('1.1.0', [drop], new Set([migrationKey('drop', '1.1.0')]))).toEqual([])
+    expect(planContract(['drop'], true).ops.map(op => `${op.name} ${op.undo}`)).toEqual([
+      'backup:contract none',
+      'migrate:drop forward-only',
+    ])
+  })
+
+  it('is known to a plan from the recipes of both versions', () => {
+    const state = (...reads: number[]) => ({ reads, writes: reads.at(-1)! })
+    const node = { migrations: [], restore: undefined, backup: undefined }
+    const outgrows = (next: number[], active: number[]) =>
+      plannedData({ ...node, state: state(...next) }, { ...node, state: state(...active) }).outgrowsActive
+    expect(outgrows([1, 2], [1])).toBe(true)
+    expect(outgrows([1, 2], [1, 2])).toBe(false)
+    expect(plannedData({ ...node, state: state(2) }, undefined).outgrowsActive).toBe(false)
+  })
+})
+
+describe('data between two versions', () => {
+  const backup = { when: 'forward-only', canRestore: true } as const
+  const at = (name: string, more: Partial<PlanInput>) => isDataUnsettled(interruptedAt(name, input.migrations, more))
+
+  it('is data that a backup may be put back over, until requests are let through', () => {
+    expect(at('backup', { backup })).toBe(false)
+    expect(at('migrate:drop', { backup })).toBe(true)
+    expect(at('start', { backup })).toBe(true)
+    expect(at('pass', { backup })).toBe(false)
+  })
+
+  it('is what only the new version can read, until that is the active one', () => {
+    expect(at('stop', {})).toBe(false)
+    expect(at('migrate:drop', {})).toBe(true)
+    expect(at('switch', {})).toBe(true)
+    expect(at('start', {})).toBe(false)
   })
 })
 
@@ -108,6 +210,26 @@ describe('recovery', () => {
     expect(undoOrder(ops, rest).map(op => op.name)).toEqual(['hold', 'stage'])
   })
 
+  it('makes a backup anew that is not needed yet, for the version before may have written since', () => {
+    const grow = { name: 'grow', phase: 'expand', rollback: 'forward-only' } as const
+    const backup = { when: 'forward-only', canRestore: true } as const
+    const both = [grow, ...input.migrations.slice(1)]
+    const beforePass = { ...interruptedAt('migrate:drop', both, { backup }) }
+    const passed = { ...beforePass, ops: [...beforePass.ops.slice(0, -1), { name: 'pass', state: 'intent' as const }] }
+    expect(opsOf(planRecovery(passed, { serves }))).toContain('stop backup migrate:drop')
+  })
+
+  it('puts a backup back only where something behind it may have changed the data', () => {
+    const backup = { when: 'forward-only', canRestore: true } as const
+    const undone = (name: string) => {
+      const transaction = interruptedAt(name, input.migrations, { backup })
+      return undoOrder(journaledOps(transaction), transaction.ops).map(op => op.name)
+    }
+    expect(undone('backup')).toEqual(['stop', 'hold', 'stage'])
+    expect(undone('migrate:drop')).toEqual(['backup', 'stop', 'hold', 'stage'])
+    expect(undone('probe')).toEqual(['start', 'switch', 'backup', 'stop', 'hold', 'stage'])
+  })
+
   it('leaves operations of a later version of this tool alone', () => {
     const planned = [{ name: 'teleport', undo: 'exact' as const }]
     expect(journaledOps({ ...interruptedAt('stop'), planned })).toEqual([])
@@ -119,8 +241,12 @@ function opsOf(plan: ReturnType<typeof planRecovery>): string {
 }
 
 /** A transaction that was killed inside an operation. */
-function interruptedAt(name: string, migrations: PlanInput['migrations'] = []): Transaction {
-  const planned = planChange({ ...input, migrations }).ops
+function interruptedAt(
+  name: string,
+  migrations: PlanInput['migrations'] = [],
+  more: Partial<PlanInput> = {},
+): Transaction {
+  const planned = planChange({ ...input, migrations, ...more }).ops
   const all = planned.map(op => op.name)
   const at = all.indexOf(name)
   return {

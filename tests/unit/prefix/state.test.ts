@@ -43,6 +43,42 @@ describe('replay', () => {
     expect(innocent.releases.has('1.1.0')).toBe(false)
   })
 
+  it('knows the highest epoch that the data may have been written in, once requests reached its version', () => {
+    const writing = (version: string, from: string | undefined, writes: number): JournalEntry[] => {
+      const [begin, ...rest] = committed(version, from)
+      return [{ ...(begin as JournalEntry & { kind: 'begin' }), stateFormat: { reads: [1, 2], writes } }, ...rest]
+    }
+    expect(history(committed('1.0.0')).stateEpoch).toBeUndefined()
+    const upgraded = [writing('1.0.0', undefined, 1), writing('1.1.0', '1.0.0', 2)]
+    expect(history(...upgraded).stateEpoch).toBe(2)
+    expect(history(...upgraded, writing('1.2.0', '1.1.0', 1)).stateEpoch).toBe(2)
+    const open: JournalEntry[] = [...writing('1.1.0', '1.0.0', 2).slice(0, -1)]
+    expect(history(writing('1.0.0', undefined, 1), open).stateEpoch).toBe(1)
+    expect(history(writing('1.0.0', undefined, 1), [...open, { kind: 'intent', op: 'pass' }]).stateEpoch).toBe(2)
+  })
+
+  it('takes a contract for a change of the data alone', () => {
+    const contract: JournalEntry[] = [
+      {
+        kind: 'begin',
+        command: 'migrate',
+        version: '1.1.0',
+        from: '1.1.0',
+        recordDigest: 'sha256:1.1.0',
+        by: 'ada@node',
+        ops: [{ name: 'migrate:drop', undo: 'forward-only' }],
+      },
+      { kind: 'intent', op: 'migrate:drop' },
+      { kind: 'done', op: 'migrate:drop' },
+      { kind: 'commit', version: '1.1.0' },
+    ]
+    const before = history(committed('1.0.0'), committed('1.1.0', '1.0.0'))
+    const state = history(committed('1.0.0'), committed('1.1.0', '1.0.0'), contract)
+    expect(state).toMatchObject({ active: '1.1.0', rollbackFloor: '1.1.0', activations: before.activations })
+    expect(state.releases).toEqual(before.releases)
+    expect(state.migrations).toEqual(new Set([migrationKey('drop', '1.1.0')]))
+  })
+
   it('remembers migrations by version, and the floor of those that are forward-only', () => {
     const migrate = (version: string, from: string | undefined, undo: 'none' | 'forward-only') => {
       const [begin, ...rest] = committed(version, from)
