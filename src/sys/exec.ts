@@ -17,7 +17,7 @@ export interface ExecuteOptions {
   readonly account?: Account | undefined
   /** What starts it, such as `unshare --net --`. */
   readonly within?: readonly string[]
-  /** Leave what it printed out of errors. */
+  /** Leave what it printed out of errors, and hand it back as it is, with its last line break. */
   readonly isOutputSecret?: boolean
 }
 
@@ -57,6 +57,7 @@ export async function tryExecute(
     reject: false,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
     extendEnv: launch.environment === undefined,
+    stripFinalNewline: options.isOutputSecret !== true,
     maxBuffer: 64 * 1024 * 1024,
     forceKillAfterDelay: 2000,
     ...(options.input === undefined ? {} : { input: options.input }),

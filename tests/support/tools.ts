@@ -3,6 +3,7 @@ import path from 'node:path'
 
 /** The Debian package that brings a tool, where it is not called like the tool. */
 const packages: Readonly<Record<string, string>> = {
+  'age-keygen': 'age',
   'apt-cache': 'apt',
   'apt-get': 'apt',
   'apt-ftparchive': 'apt-utils',
@@ -16,6 +17,10 @@ const packages: Readonly<Record<string, string>> = {
   ldd: 'libc-bin',
   md5sum: 'coreutils',
   nsenter: 'util-linux',
+  prlimit: 'util-linux',
+  setpriv: 'util-linux',
+  supervisorctl: 'supervisor',
+  supervisord: 'supervisor',
   'systemd-nspawn': 'systemd-container',
   sha256sum: 'coreutils',
   taskset: 'util-linux',
