@@ -3,6 +3,15 @@ import { ReleaseError } from '../core/error.ts'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
 
+interface ServeCommandOptions extends GlobalOptions {
+  readonly prefix?: string
+  readonly mode?: 'proxy' | 'handover'
+  readonly listen?: string
+  readonly untilInputEnds?: boolean
+  readonly writeUnits?: string
+  readonly withSocket?: boolean
+}
+
 /** `cutover serve`: own the public address of a prefix, run its services and be its gate, until SIGTERM. */
 export function serveCommand(io: Io): Command {
   const command = new Command('serve')
@@ -15,18 +24,25 @@ export function serveCommand(io: Io): Command {
         'handover',
       ]),
     )
+    .option('--write-units <folder>', 'serve nothing, but write systemd units that do, such as to /etc/systemd/system')
+    .option('--with-socket', 'with --write-units: let systemd open the public socket, which then outlives us')
     .option('--until-input-ends', 'end as well when standard input does: with whoever holds its other end')
     .option('--listen <address>', 'HOST:PORT or unix:PATH, instead of what its recipe says; port 0 takes a free one')
   return command.action(async (folder: string | undefined) => {
-    const options = command.optsWithGlobals<
-      GlobalOptions & { prefix?: string; mode?: 'proxy' | 'handover'; listen?: string; untilInputEnds?: boolean }
-    >()
+    const options = command.optsWithGlobals<ServeCommandOptions>()
     process.exitCode = await runCommand(io, 'serve', options, async tools => {
+      const prefix = folder ?? options.prefix ?? io.cwd
+      if (options.writeUnits !== undefined) {
+        const { serveUnits } = await import('../flow/serve-units.ts')
+        const { listen, writeUnits, withSocket = false } = options
+        serveUnits({ prefix, folder: writeUnits, withSocket, listen }, tools)
+        return
+      }
       const signal = options.untilInputEnds === true ? AbortSignal.any([tools.signal, inputEnd()]) : tools.signal
       const { serve } = await import('../flow/serve.ts')
       await serve(
         {
-          prefix: folder ?? options.prefix ?? io.cwd,
+          prefix,
           mode: options.mode,
           listen: options.listen,
           listenDescriptor: inheritedSocket(io.environment),

@@ -10,54 +10,62 @@ import { copyWithLibraries } from '../support/node-base.ts'
 
 const node = '/usr/local/bin/node'
 const repository = '/srv/cutover'
-const prefix = '/srv/site/prefix'
-const instance = instanceName('toy', prefix)
 
 /** Debian, its systemd, and the units of `cutover serve`, which makes more of them. */
 describe.skipIf(!needRoots())('driver systemd', () => {
   let root: DebianRoot
-  beforeAll(() => {
+  let booted: Promise<BootedRoot>
+  beforeAll(async () => {
     root = makeDebian()()
     copyWithLibraries(process.execPath, root.folder, node)
     fs.mkdirSync(path.join(root.folder, repository))
     execFileSync('mount', ['--bind', path.join(import.meta.dirname, '..', '..'), path.join(root.folder, repository)])
-    fs.mkdirSync(path.join(root.folder, path.dirname(prefix)), { recursive: true })
+    for (const mode of ['proxy', 'handover']) fs.mkdirSync(path.join(root.folder, 'srv', mode))
+    booted = root.boot({ until: 'the file is over' })
+    await booted
   })
 
-  describe('with units of its own', () => {
-    driverContract(async () => {
-      const system = await root.boot({ until: 'the file is over' })
-      installUnits(root, system)
-      const unit = `${instance}.service`
-      return {
-        driver: 'systemd',
-        folder: { inside: path.dirname(prefix), outside: path.join(root.folder, path.dirname(prefix)) },
-        node,
-        // No controllers in a container on machines of this kind.
-        hasGroups: false,
-        takesLines: true,
-        serve: async () => {
-          system.run('systemctl', 'restart', unit)
-          return {
-            output: () => system.run('journalctl', '--unit', unit, '--output=cat', '--no-pager'),
-            kill: async () => void system.run('systemctl', 'kill', '--signal=KILL', '--kill-whom=main', unit),
-            end: async () => void system.run('systemctl', 'stop', unit),
-          }
-        },
-        remains: () => system.run('systemctl', 'list-units', '--all', '--plain', '--no-legend', `${instance}-*`).trim(),
-      }
+  for (const mode of ['proxy', 'handover'] as const) {
+    describe(mode, () => {
+      driverContract(async () => {
+        const folder = `/srv/${mode}`
+        const system = await booted
+        const unit = installUnits(root, system, path.join(folder, 'prefix'), mode)
+        return {
+          driver: 'systemd',
+          ...(mode === 'handover' ? { mode } : {}),
+          folder: { inside: folder, outside: path.join(root.folder, folder) },
+          node,
+          // On machines of this kind a container has no controllers.
+          hasGroups: false,
+          takesLines: true,
+          serve: async () => {
+            system.run('systemctl', 'restart', `${unit}.service`)
+            return {
+              output: () => system.run('journalctl', '--unit', unit, '--output=cat', '--no-pager'),
+              kill: async () => void system.run('systemctl', 'kill', '--signal=KILL', '--kill-whom=main', unit),
+              end: async () => void system.run('systemctl', 'stop', `${unit}.service`),
+            }
+          },
+          remains: () => system.run('systemctl', 'list-units', '--all', '--plain', '--no-legend', `${unit}-*`).trim(),
+        }
+      })
     })
-  })
+  }
 })
 
-function installUnits(root: DebianRoot, system: BootedRoot): void {
+/** Install the units of `cutover serve`. Returns what they are called. */
+function installUnits(root: DebianRoot, system: BootedRoot, prefix: string, mode: 'proxy' | 'handover'): string {
   const argv = [node, path.join(repository, 'src/bin/cutover.ts'), 'serve', prefix, '--json']
-  const units = renderServeUnits({ instance, root: prefix, argv, listenStream: undefined })
-  for (const [name, text] of Object.entries(units))
-    fs.writeFileSync(path.join(root.folder, 'etc/systemd/system', name), text)
+  const listenStream = mode === 'handover' ? path.join(prefix, 'run/public.sock') : undefined
+  const instance = instanceName('toy', prefix)
+  const at = (name: string) => path.join(root.folder, 'etc/systemd/system', name)
+  for (const [name, text] of Object.entries(renderServeUnits({ instance, root: prefix, argv, listenStream })))
+    fs.writeFileSync(at(name), text)
   // What is killed stays so until the test says otherwise.
-  const dropIn = path.join(root.folder, 'etc/systemd/system', `${instance}.service.d`)
-  fs.mkdirSync(dropIn)
-  fs.writeFileSync(path.join(dropIn, 'test.conf'), '[Service]\nRestart=no\nEnvironment=CUTOVER_CONTRACT=yes\n')
+  fs.mkdirSync(at(`${instance}.service.d`))
+  const test = '[Service]\nRestart=no\nEnvironment=CUTOVER_CONTRACT=yes\n'
+  fs.writeFileSync(path.join(at(`${instance}.service.d`), 'test.conf'), test)
   system.run('systemctl', 'daemon-reload')
+  return instance
 }

@@ -34,7 +34,9 @@ async function spawnMany(count) {
 
 process.on('SIGTERM', () => {
   console.log('asked to end')
-  if (process.env.STUBBORN !== 'yes') process.exit(0)
+  if (process.env.STUBBORN === 'yes') return
+  server.close(() => process.exit(0))
+  server.closeIdleConnections()
 })
 console.log(`version ${process.env.VERSION} begins`)
 if (process.env.LISTEN_PID === String(process.pid)) server.listen({ fd: 3 })

@@ -24,6 +24,8 @@ export interface DriverUnderTest {
   readonly driver: DriverKind
   /** A folder that everybody may go through, as services see it and as this process does. */
   readonly folder: { readonly inside: string; readonly outside: string }
+  /** How the gate stands in front of the service; a proxy when absent. */
+  readonly mode?: 'handover'
   /** The Node that runs the service. */
   readonly node: string
   /** What is added to each service of the recipe. */
@@ -280,7 +282,7 @@ function recipe(under: DriverUnderTest, environment: Readonly<Record<string, str
         },
       ],
       health: { http: { path: '/state', contains: '"VERSION":"${version}"' }, interval: '20ms', deadline: '10s' },
-      gate: { mode: 'proxy', listen: 'unix:${prefix}/run/public.sock' },
+      gate: { mode: under.mode ?? 'proxy', listen: 'unix:${prefix}/run/public.sock' },
     },
   }
 }

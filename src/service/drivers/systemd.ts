@@ -74,7 +74,7 @@ export class SystemdManager implements ServiceManager {
       throw new ReleaseError(
         'SERVICE_DRIVER_UNSUITABLE',
         `${spec.name} is given the public socket by systemd in mode handover, which takes a socket unit that serves ${root}`,
-        { hint: 'start `cutover serve` by a socket unit (see `cutover serve --print-unit`), or use mode proxy' },
+        { hint: 'start `cutover serve` by a socket unit (see `cutover serve --write-units`), or use mode proxy' },
       )
     }
     return {
