@@ -112,11 +112,18 @@ function leftoverFolder(paths: PrefixPaths): string {
   return path.join(paths.releases, besideReleases.leftover)
 }
 
-/** Remove a release that is not active. Crash: the marker or the journal say that the rest is to be removed. */
+/**
+ * Remove a release that is not active. Post: durable, for the journal says next that it is gone.
+ *
+ * Crash: the marker or the journal say that the rest is to be removed.
+ */
 export function discardRelease(paths: PrefixPaths, version: string): void {
   const release = releasePaths(paths, version)
   removeTree(release.root)
-  attempt(() => fs.rmSync(release.incomplete, { force: true }))
+  attempt(() => {
+    fs.rmSync(release.incomplete, { force: true })
+    syncFolder(paths.releases)
+  })
 }
 
 /**
