@@ -56,14 +56,21 @@ export function openSegmentSource(options: SourceOptions): SegmentSource {
   return new EnvelopeSource(options)
 }
 
+/** An answer to be read: from where, and which segments are in it. */
+interface Answered {
+  readonly opened: OpenedBody
+  readonly start: number
+  readonly segments: readonly Segment[]
+}
+
 /** What a server does with a range; `unknown` until it was asked. */
 type Answering = 'unknown' | 'ranges' | 'whole'
 
 class EnvelopeSource implements SegmentSource {
   readonly #options: SourceOptions
   #answering: Answering = 'unknown'
-  /** Settled when the first answer has begun: nobody else asks before it is known what the server does with ranges. */
-  #first: Promise<void> | undefined
+  /** Settled when an answer has begun that others wait for. */
+  #asking: Promise<void> | undefined
   /** The other bytes than were signed that it has sent. */
   #lie: ReleaseError | undefined
   fetchedBytes = 0
@@ -104,29 +111,40 @@ class EnvelopeSource implements SegmentSource {
   }
 
   async *#fetch(segments: readonly Segment[], reading: Reading): AsyncGenerator<FetchedSegment> {
-    while (this.#first !== undefined) await this.#first
+    while (this.#asking !== undefined) await this.#asking
     if (this.#lie !== undefined) throw this.#lie
     const { whole } = this.#options
     const isComing = whole !== undefined && (whole.isReceiving || whole.receivedBytes >= this.#at(segments[0]!, 'end'))
-    if (isComing) return yield* this.#readKept(segments.slice(0, 1), whole)
-    const [run = []] = planRuns(segments, { gapBytes: usualGapBytes, mostBytes: Number.POSITIVE_INFINITY })
-    const isWholeWanted = whole !== undefined && this.#answering === 'whole'
-    const start = isWholeWanted ? whole.receivedBytes : this.#at(run[0]!) + reading.partialBytes(run[0]!)
-    const opened = await this.#open({ start, end: isWholeWanted ? this.#end : this.#at(run.at(-1)!, 'end') }, reading)
-    if (opened.status === 206 && !isWholeWanted) return yield* this.#readBody(run, { opened, start }, reading)
-    // Who sends it whole need not be asked again: all that is wanted is taken from it.
-    if (whole === undefined) return yield* this.#readBody(segments, { opened, start: 0 }, reading)
-    // Another reader may have come first while the answer was waited for.
-    if (whole.isReceiving) await closeBody(opened)
-    else whole.receive(opened.body, opened.status === 206 ? start : 0, sizeBytes => this.#count(sizeBytes, reading))
-    yield* this.#readKept(segments.slice(0, 1), whole)
+    const answer = isComing ? 'kept' : await this.#ask(segments, reading)
+    if (answer === 'kept') return yield* this.#readKept(segments[0]!, whole!)
+    yield* this.#readBody(answer, reading)
   }
 
-  async *#readBody(
-    segments: readonly Segment[],
-    { opened, start }: { readonly opened: OpenedBody; readonly start: number },
-    reading: Reading,
-  ): AsyncGenerator<FetchedSegment> {
+  /** Ask for the next run, or for the whole where nothing less is to be had; that is received at once, for all. */
+  async #ask(segments: readonly Segment[], reading: Reading): Promise<Answered | 'kept'> {
+    const { whole } = this.#options
+    const [run = []] = planRuns(segments, { gapBytes: usualGapBytes, mostBytes: Number.POSITIVE_INFINITY })
+    const isWhole = whole !== undefined && this.#answering === 'whole'
+    const start = isWhole ? whole.receivedBytes : this.#at(run[0]!) + reading.partialBytes(run[0]!)
+    const asked = Promise.withResolvers<void>()
+    // Nobody else asks while it is not known what the server does with ranges, or when the whole is to come.
+    if (this.#answering !== 'ranges') this.#asking = asked.promise
+    try {
+      const opened = await this.#open({ start, end: isWhole ? this.#end : this.#at(run.at(-1)!, 'end') }, reading)
+      if (this.#answering === 'unknown') this.#answering = opened.status === 206 ? 'ranges' : 'whole'
+      if (opened.status === 206 && !isWhole) return { opened, start, segments: run }
+      // From the whole, all that is wanted is taken.
+      if (whole === undefined) return { opened, start: 0, segments }
+      if (whole.isReceiving) await closeBody(opened)
+      else whole.receive(opened.body, opened.status === 206 ? start : 0, sizeBytes => this.#count(sizeBytes, reading))
+      return 'kept'
+    } finally {
+      if (this.#asking === asked.promise) this.#asking = undefined
+      asked.resolve()
+    }
+  }
+
+  async *#readBody({ opened, start, segments }: Answered, reading: Reading): AsyncGenerator<FetchedSegment> {
     const cursor = new BodyCursor(opened.body, start, sizeBytes => this.#count(sizeBytes, reading))
     try {
       for (const segment of segments) {
@@ -140,35 +158,25 @@ class EnvelopeSource implements SegmentSource {
     }
   }
 
-  async *#readKept(segments: readonly Segment[], whole: WholeFile): AsyncGenerator<FetchedSegment> {
-    for (const segment of segments) {
-      await whole.until(this.#at(segment, 'end'))
-      const bytes = whole.read(this.#at(segment), segment.sizeBytes)
-      if (bytes === undefined) throw this.#shortError(segment)
-      this.#verify(segment, bytes)
-      yield { segment, bytes }
-    }
+  async *#readKept(segment: Segment, whole: WholeFile): AsyncGenerator<FetchedSegment> {
+    await whole.until(this.#at(segment, 'end'))
+    const bytes = whole.read(this.#at(segment), segment.sizeBytes)
+    if (bytes === undefined) throw this.#shortError(segment)
+    this.#verify(segment, bytes)
+    yield { segment, bytes }
   }
 
-  /** Ask for a range. Errors: SEGMENT_MISSING, those of opening it. */
+  /** Errors: SEGMENT_MISSING, those of opening it. */
   async #open(range: { readonly start: number; readonly end: number }, { signal }: Reading): Promise<OpenedBody> {
     const { url, idleTimeoutMs } = this.#options
     const asked = this.#options.open ?? ((options: OpenOptions) => open(url, options))
-    const first = Promise.withResolvers<void>()
-    if (this.#answering === 'unknown') this.#first = first.promise
-    try {
-      const opened = await asked({
-        range,
-        ...(signal === undefined ? {} : { signal }),
-        ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
-      })
-      if (opened === undefined) throw new ReleaseError('SEGMENT_MISSING', `${url} does not exist`, { details: { url } })
-      if (this.#answering === 'unknown') this.#answering = opened.status === 206 ? 'ranges' : 'whole'
-      return opened
-    } finally {
-      if (this.#first === first.promise) this.#first = undefined
-      first.resolve()
-    }
+    const opened = await asked({
+      range,
+      ...(signal === undefined ? {} : { signal }),
+      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    })
+    if (opened !== undefined) return opened
+    throw new ReleaseError('SEGMENT_MISSING', `${url} does not exist`, { details: { url } })
   }
 
   #count(sizeBytes: number, reading: Reading): void {

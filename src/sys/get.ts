@@ -10,7 +10,7 @@ const redirects: readonly number[] = [301, 302, 303, 307, 308]
 /**
  * Open an address with `http:` or `https:` for reading: what sys/http.ts does with those.
  *
- * Redirects are followed, but not from TLS to none; to another origin goes nothing but the range.
+ * Redirects are followed, but not from TLS to none; to another origin goes nothing but the range, and not even back after that.
  * Errors: HTTP_FAILED, HTTP_SLOW, HTTP_REDIRECT, HTTP_ENCODED, PROXY_INVALID. Source: RFC 9110 §14, §15.3.7, §15.4.
  */
 export async function openHttp(url: string, options: OpenOptions): Promise<Opened> {
@@ -18,13 +18,15 @@ export async function openHttp(url: string, options: OpenOptions): Promise<Opene
   const { range, headers, ...waits } = options
   const ranged = range === undefined ? {} : { range: rangeHeader(range) }
   let at = asked
+  let isTrusted = true
   for (let followed = 0; ; followed += 1) {
-    const own = at.origin === asked.origin ? headers : {}
+    const own = isTrusted ? headers : {}
     const answer = await exchange(at, { ...waits, method: 'GET', headers: { ...own, ...ranged } })
     if (!redirects.includes(answer.status)) return await openedAnswer(answer, { place: displayUrl(asked), range })
     await answer.finish()
     if (followed >= mostRedirects) throw redirectError(at, `leads on after ${mostRedirects} redirects`)
     at = nextAddress(at, answer.header('location'))
+    isTrusted &&= at.origin === asked.origin
   }
 }
 
