@@ -27,7 +27,8 @@ export async function finishKilledCuts(
 ): Promise<PendingRelease | undefined> {
   for (const workspace of staleWorkspaces(places.commonFolder)) {
     await endServing(workspace.prefix)
-    await endLeftovers(prefixPaths(workspace.prefix).run)
+    // No other manager: a rehearsal runs everything itself.
+    await endLeftovers(prefixPaths(workspace.prefix).run, async () => {})
     // A test or a build goes on when the cut is killed that had started it.
     await killProcessesOf(workspace.root)
     removeTree(workspace.root)

@@ -128,20 +128,32 @@ function rehearsing(watchMs: number, resolver: Resolver): Resolver {
 }
 
 /**
- * Change a recipe, as written, to what can be tried here: as whoever cuts, with secrets made up, for those of servers are kept from this
- * machine; and watched for another time, for nobody waits for clients, and each cut installs three times.
+ * Change a recipe, as written, to what can be tried here: run by us as whoever cuts, with secrets made up, for those of servers are kept from this
+ * machine; without what only runs in a container, for images are not published yet; and watched for another time, for nobody waits for
+ * clients, and each cut installs three times.
  */
 function rehearsedRecipe(recipe: Json, watchMs: number): Json {
   const { node = {}, ...rest } = recipe as { readonly node?: WrittenNode }
-  const { user: _user, group: _group, secrets, ...others } = node
+  const { user: _user, group: _group, driver: _driver, secrets, services, health, ...others } = node
   const madeUp = secrets?.map(({ command: _command, age: _age, ...secret }) => secret)
-  const health = { ...node.health, watch: `${watchMs}ms` }
-  return { ...rest, node: { ...others, ...(madeUp === undefined ? {} : { secrets: madeUp }), health } } as Json
+  const here = services?.filter(({ command }) => command !== undefined && command.length > 0)
+  const isReachable = services?.length === here?.length || here?.some(({ listens }) => listens === true)
+  return {
+    ...rest,
+    node: {
+      ...others,
+      ...(madeUp === undefined ? {} : { secrets: madeUp }),
+      ...(here === undefined ? {} : { services: here }),
+      health: { ...(isReachable ? health : {}), watch: `${watchMs}ms` },
+    },
+  } as Json
 }
 
 interface WrittenNode {
   readonly user?: string
   readonly group?: string
+  readonly driver?: string
+  readonly services?: readonly { readonly command?: readonly string[]; readonly listens?: boolean }[]
   readonly secrets?: readonly { readonly command?: object; readonly age?: string }[]
   readonly health?: object
 }
