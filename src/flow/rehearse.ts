@@ -129,12 +129,13 @@ function rehearsing(watchMs: number, resolver: Resolver): Resolver {
 
 /**
  * Change a recipe, as written, to what can be tried here: run by us as whoever cuts, with secrets made up, for those of servers are kept from this
- * machine; without what only runs in a container, for images are not published yet; and watched for another time, for nobody waits for
+ * machine; without hooks, for they tell the world; without what only runs in a container, for images are not published yet; and watched for another time, for nobody waits for
  * clients, and each cut installs three times.
  */
 function rehearsedRecipe(recipe: Json, watchMs: number): Json {
   const { node = {}, ...rest } = recipe as { readonly node?: WrittenNode }
-  const { user: _user, group: _group, driver: _driver, secrets, services, health, ...others } = node
+  const { user: _user, group: _group, driver: _driver, hooks: _hooks, ...others } = node
+  const { secrets, services, health } = node
   const madeUp = secrets?.map(({ command: _command, age: _age, ...secret }) => secret)
   const here = services?.filter(({ command }) => command !== undefined && command.length > 0)
   const isReachable = services?.length === here?.length || here?.some(({ listens }) => listens === true)
@@ -153,6 +154,7 @@ interface WrittenNode {
   readonly user?: string
   readonly group?: string
   readonly driver?: string
+  readonly hooks?: readonly object[]
   readonly services?: readonly { readonly command?: readonly string[]; readonly listens?: boolean }[]
   readonly secrets?: readonly { readonly command?: object; readonly age?: string }[]
   readonly health?: object
