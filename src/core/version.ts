@@ -53,13 +53,20 @@ export function newestVersion(
 /**
  * Name the snapshot of a commit: sorts after the release `base` in Debian's order and before the next.
  *
- * Shape: `1.1.5-git20261120.abc1234`, in semver a pre-release of 1.1.5; Debian's `1.1.5~git20261120.abc1234`.
+ * Shape: `1.1.5-git20261120.abc1234`, in semver a pre-release of 1.1.5; Debian's `1.1.5~git20261120.abc1234`. With `until` `second` it is
+ * `1.1.5-git20261120074500.abc1234`: a server that installs one commit after the other must tell which is newer.
  */
-export function snapshotVersion(base: string, commitTimeSeconds: number, commit: string): string {
-  const day = new Date(commitTimeSeconds * 1000).toISOString().slice(0, 10).replaceAll('-', '')
+export function snapshotVersion(
+  base: string,
+  commitTimeSeconds: number,
+  commit: string,
+  until: 'day' | 'second' = 'day',
+): string {
+  const digits = new Date(commitTimeSeconds * 1000).toISOString().replace(/\D/g, '')
+  const time = digits.slice(0, until === 'day' ? 'YYYYMMDD'.length : 'YYYYMMDDhhmmss'.length)
   const short = commit.slice(0, 7)
   // An identifier of digits only may not start with a zero (semver §9).
-  return parseVersion(`${base}-git${day}.${/^\d+$/.test(short) ? 'g' : ''}${short}`)
+  return parseVersion(`${base}-git${time}.${/^\d+$/.test(short) ? 'g' : ''}${short}`)
 }
 
 const pythonPhases: Readonly<Record<string, string>> = { alpha: 'a', beta: 'b', rc: 'rc' }

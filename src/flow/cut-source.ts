@@ -24,8 +24,8 @@ export async function preflight(state: RequestedCut): Promise<Outcome<string>> {
   const { source } = loaded.recipe
   assertBasesLocked(loaded)
   const facts = await readFacts(git, places, { source, outputFolder: state.dist })
-  const { version, snapshot } = options
-  const wanted = planVersion(facts, { version, snapshot, tagPrefix: source.tagPrefix })
+  const { version, snapshot, local } = options
+  const wanted = planVersion(facts, { version, snapshot, local, tagPrefix: source.tagPrefix })
   checkReady(facts, wanted, source)
   if (facts.remote.kind === 'unreachable')
     state.tools.emit({

@@ -40,8 +40,13 @@ export interface InstallRevisionOptions extends Omit<InstallOptions, 'version' |
 export async function installRevision(options: InstallRevisionOptions, tools: FlowTools): Promise<InstallResult> {
   const { revision, source, recipe, cutover, environment, ...others } = options
   const prepare = () => prepareRevision(options, tools)
-  return await install({ ...others, prepare }, tools)
+  const result = await install({ ...others, prepare }, tools)
+  if (result.changed) removeTree(builtReleases(sourceCache(prefixPaths(path.resolve(options.prefix)))))
+  return result
 }
+
+const sourceCache = (paths: PrefixPaths) => path.join(paths.cache, 'source')
+const builtReleases = (cache: string) => path.join(cache, 'dist')
 
 async function prepareRevision(options: InstallRevisionOptions, tools: FlowTools): Promise<PreparedRelease> {
   const paths = prefixPaths(path.resolve(options.prefix))
@@ -53,7 +58,7 @@ async function prepareRevision(options: InstallRevisionOptions, tools: FlowTools
     })
   }
   const { environment } = options
-  const cache = path.join(paths.cache, 'source')
+  const cache = sourceCache(paths)
   const source: RevisionSource = { address: parseSource(address), cache, environment, signal: tools.signal }
   const { waitLockMs: waitMs = 0 } = options
   const lock = { command: `install --rev ${options.revision}`, waitMs, signal: tools.signal }
@@ -62,7 +67,7 @@ async function prepareRevision(options: InstallRevisionOptions, tools: FlowTools
   const installed = installedVersion(paths, commit)
   if (installed !== undefined) {
     tools.emit({ kind: 'note', message: `${commit.slice(0, 12)} was built here before, as ${installed}` })
-    return { version: installed, resolve: resolveFromFolder(path.join(cache, 'dist', installed), tools.signal) }
+    return { version: installed, resolve: resolveFromFolder(path.join(builtReleases(cache), installed), tools.signal) }
   }
   const folder = builtFolder(cache, commit) ?? (await build(options, { source, repository, commit }, tools))
   return { version: path.basename(folder), resolve: resolveFromFolder(folder, tools.signal) }
@@ -75,9 +80,9 @@ function installedVersion(paths: PrefixPaths, commit: string): string | undefine
   return whole.findLast(version => isOf(parseReleaseRecord(readFile(releasePaths(paths, version).record)), commit))
 }
 
-/** What an earlier command built and could not install. */
+/** What an earlier command built and did not install: it was a dry run, or it failed. */
 function builtFolder(cache: string, commit: string): string | undefined {
-  const dist = path.join(cache, 'dist')
+  const dist = builtReleases(cache)
   const folders = listFiles(dist).map(name => path.join(dist, name))
   return folders.find(folder => {
     const record = path.join(folder, 'release.json')
@@ -98,8 +103,8 @@ async function build(
   await checkOutCommit(source, commit, workspace.checkout)
   const release = releaseBeside(cutover)
   const built = await buildCommit({ release, recipe, repository, commit, owner: source.cache, workspace }, tools)
-  const dist = path.join(source.cache, 'dist')
-  // One is enough: what is installed needs none of it.
+  const dist = builtReleases(source.cache)
+  // One is enough.
   removeTree(dist)
   const kept = path.join(dist, path.basename(built))
   adoptRelease(built, kept)
@@ -109,5 +114,5 @@ async function build(
 /** `cutover.js` may be a link in a folder of the PATH; `release.js` lies where it leads. */
 function releaseBeside([interpreter, executable]: InstallRevisionOptions['cutover']): readonly [string, string] {
   const file = fs.realpathSync(executable)
-  return [interpreter, path.join(path.dirname(file), path.basename(file).replace(/^cutover/, 'release'))]
+  return [interpreter, path.join(path.dirname(file), `release${path.extname(file)}`)]
 }

@@ -21,11 +21,18 @@ export interface Wanted {
  */
 export function planVersion(
   facts: Pick<RepositoryFacts, 'head' | 'releases'>,
-  options: { readonly version: string | undefined; readonly snapshot: boolean; readonly tagPrefix: string },
+  options: {
+    readonly version: string | undefined
+    readonly snapshot: boolean
+    /** Name the snapshot for a machine that installs one after the other. */
+    readonly local?: boolean | undefined
+    readonly tagPrefix: string
+  },
 ): Wanted {
   if (options.snapshot) {
     const base = options.version === undefined ? nextPatch(facts.releases) : parseVersion(options.version)
-    const version = snapshotVersion(base, facts.head.timeSeconds, facts.head.commit)
+    const until = options.local === true ? 'second' : 'day'
+    const version = snapshotVersion(base, facts.head.timeSeconds, facts.head.commit, until)
     return { version, tag: undefined, previous: facts.releases.at(-1) }
   }
   if (options.version === undefined) throw new ReleaseError('VERSION_MISSING', 'a release needs a version')

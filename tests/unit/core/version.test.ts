@@ -83,6 +83,9 @@ describe('snapshotVersion', () => {
 
   it('names day and commit, in UTC', () => {
     expect(snapshotVersion('1.1.5', time, 'abc1234def')).toBe('1.1.5-git20261120.abc1234')
+    const earlier = snapshotVersion('1.1.5', time, 'fff1234', 'second')
+    expect(earlier).toMatch(/^1\.1\.5-git20261120\d{6}\.fff1234$/)
+    expect(compareVersions(earlier, snapshotVersion('1.1.5', time + 1, 'aaa1234', 'second'))).toBeLessThan(0)
   })
 
   it('stays a version when the commit has digits only', () => {
