@@ -222,13 +222,8 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
     if (transaction.failure !== undefined || !isDone('switch')) return { kind: 'undo' }
     if (input.serves === 'idle' && isPlanned('probe') && !isDone('probe')) return { kind: 'undo' }
   }
-  const isToBeDone = ({ name, kind }: PlannedOp) => {
-    // To pass is never taken as done: an earlier recovery may have held again after it, and to pass twice costs nothing.
-    if (kind === 'pass' || !isDone(name)) return true
-    // The version before may have written since the backup was made.
-    return name === backupOp && !isDataChanged(ops, transaction.ops)
-  }
-  const pending = ops.filter(isToBeDone)
+  // To pass is never taken as done: an earlier recovery may have held again after it, and to pass twice costs nothing.
+  const pending = ops.filter(planned => planned.kind === 'pass' || !isDone(planned.name))
   if (input.serves === 'idle') return { kind: 'finish', ops: pending.filter(planned => !gateOps.has(planned.kind)) }
   if (input.serves.version === transaction.version && isDone('switch')) {
     return { kind: 'finish', ops: pending.filter(planned => !beforeProbe.has(planned.kind)) }
@@ -282,7 +277,8 @@ export function undoOrder<Op extends PlannedOp>(ops: readonly Op[], progress: re
 export function isDataUnsettled(transaction: Transaction): boolean {
   const ops = journaledOps(transaction)
   const begun = begunOps(transaction.ops)
-  if (ops.some(({ kind, undo }) => kind === 'pass' && undo === 'forward-only')) {
+  const isRestorable = ops.some(({ kind, undo }) => kind === 'backup' && undo === 'exact')
+  if (isRestorable || ops.some(({ kind, undo }) => kind === 'pass' && undo === 'forward-only')) {
     const isChanged = begun.has(backupOp) && isDataChanged(ops, transaction.ops)
     return (isChanged || begun.has('switch')) && !begun.has('pass')
   }

@@ -210,15 +210,6 @@ describe('recovery', () => {
     expect(undoOrder(ops, rest).map(op => op.name)).toEqual(['hold', 'stage'])
   })
 
-  it('makes a backup anew that is not needed yet, for the version before may have written since', () => {
-    const grow = { name: 'grow', phase: 'expand', rollback: 'forward-only' } as const
-    const backup = { when: 'forward-only', canRestore: true } as const
-    const both = [grow, ...input.migrations.slice(1)]
-    const beforePass = { ...interruptedAt('migrate:drop', both, { backup }) }
-    const passed = { ...beforePass, ops: [...beforePass.ops.slice(0, -1), { name: 'pass', state: 'intent' as const }] }
-    expect(opsOf(planRecovery(passed, { serves }))).toContain('stop backup migrate:drop')
-  })
-
   it('puts a backup back only where something behind it may have changed the data', () => {
     const backup = { when: 'forward-only', canRestore: true } as const
     const undone = (name: string) => {
