@@ -45,19 +45,19 @@ const segmentsAhead = 2
 /** Write a tree in this thread. */
 export function openTreeWriter(settings: TreeSettings): TreeWriter {
   const files = new SegmentFiles(settings)
-  const ahead: (() => Promise<void>)[] = []
+  const ahead: Promise<void>[] = []
+  let last = Promise.resolve()
   return {
     place: async locals => placeAll(locals, settings),
     write: async content => {
       const tar = tarOf(content, settings.codec)
+      last = Promise.all([tar, last]).then(([bytes]) => files.write(content, bytes))
       // Awaited in its turn; until then a failure must not count as unhandled.
-      tar.catch(() => undefined)
-      ahead.push(async () => files.write(content, await tar))
-      if (ahead.length > segmentsAhead) await ahead.shift()!()
+      last.catch(() => undefined)
+      ahead.push(last)
+      if (ahead.length > segmentsAhead) await ahead.shift()
     },
-    finish: async () => {
-      for (const write of ahead.splice(0)) await write()
-    },
+    finish: () => last,
     close: async () => files.close(),
   }
 }
