@@ -2,7 +2,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { isErrno, ReleaseError } from '../core/error.ts'
 import { satisfies } from '../core/version-range.ts'
-import { type ExecuteOptions, tryExecute } from '../sys/exec.ts'
+import type { Account } from '../sys/account.ts'
+import { tryExecute } from '../sys/exec.ts'
 import { cleanEnvironment } from './command.ts'
 
 /** An interpreter of this machine. */
@@ -37,24 +38,38 @@ export function chooseInterpreter(name: string, range: string | undefined, found
   })
 }
 
-/** Find an interpreter by its name: those named, then the system's own, for pip and venv belong to it, then those on PATH. */
-export async function findInterpreters(
-  name: InterpreterName,
-  account: ExecuteOptions['account'],
-  first: readonly string[] = [],
-): Promise<readonly Interpreter[]> {
+/** What kind of interpreter is looked for, and who is to run it. */
+export interface InterpreterQuery {
+  readonly name: InterpreterName
+  readonly range: string | undefined
+  /** Undefined: whoever runs us. */
+  readonly account: Account | undefined
+}
+
+/**
+ * Find an interpreter of the machine: the ones named, then the system's own, for pip and venv belong to it, then those on PATH.
+ *
+ * Errors: RUNTIME_MISSING, RUNTIME_VERSION.
+ */
+export async function findInterpreter(query: InterpreterQuery, first: readonly string[]): Promise<Interpreter> {
+  const { name, range } = query
   const folders = ['/usr/bin', ...(process.env['PATH'] ?? '').split(':').filter(path.isAbsolute)]
   const files = [...new Set([...first, ...folders.map(folder => path.join(folder, name))])].filter(isExecutable)
-  const found = await Promise.all(files.map(file => askInterpreter(name, file, account)))
-  return found.filter(interpreter => interpreter !== undefined)
+  const found: Interpreter[] = []
+  for (const file of files) {
+    const asked = await askInterpreter(query, file)
+    if (asked !== undefined) found.push(asked)
+    if (asked !== undefined && (range === undefined || satisfies(asked.version, range))) break
+  }
+  return chooseInterpreter(name, range, found)
 }
 
 /** Ask an interpreter for its version; undefined when that user cannot run it. */
 export async function askInterpreter(
-  name: InterpreterName,
+  { name, account }: Pick<InterpreterQuery, 'name' | 'account'>,
   file: string,
-  account: ExecuteOptions['account'],
 ): Promise<Interpreter | undefined> {
+  if (file === process.execPath && account === undefined) return { file, version: process.versions.node }
   try {
     const { stdout, exitCode } = await tryExecute([file, ...versionArguments[name]], {
       environment: cleanEnvironment,

@@ -33,7 +33,7 @@ export async function checkRuntime(subject: RuntimeSubject): Promise<void> {
 
 async function checkNode({ paths, version, runtime, account }: RuntimeSubject): Promise<void> {
   const file = readLinkIfExists(releasePaths(paths, version).runtime) ?? process.execPath
-  const found = await askInterpreter('node', file, account)
+  const found = await askInterpreter({ name: 'node', account }, file)
   if (found === undefined) throw gone(version, file, `node ${runtime.version ?? ''}`.trim())
   if (runtime.version !== undefined && !satisfies(found.version, runtime.version))
     throw changed(version, `${file} is node ${found.version}`, `node ${runtime.version}`)
@@ -44,7 +44,7 @@ async function checkPython({ paths, version, runtime, account }: RuntimeSubject)
   const settings = readTextIfExists(path.join(release.venv, 'pyvenv.cfg')) ?? ''
   const made = /^version\s*=\s*(\S+)/m.exec(settings)?.[1]
   const base = /^executable\s*=\s*(.+)$/m.exec(settings)?.[1] ?? 'python3'
-  const found = await askInterpreter('python3', release.python, account)
+  const found = await askInterpreter({ name: 'python3', account }, release.python)
   if (made === undefined || found === undefined)
     throw gone(version, base, `python ${made ?? runtime.version ?? ''}`.trim())
   // Packages are in a folder that is named after the minor version: another one finds none of them.

@@ -6,7 +6,7 @@ import { replaceSymlink } from '../sys/files.ts'
 import {
   askInterpreter,
   chooseInterpreter,
-  findInterpreters,
+  findInterpreter,
   type Interpreter,
   type InterpreterName,
 } from './interpreter.ts'
@@ -49,10 +49,8 @@ export async function prepareRuntime(request: RuntimeRequest): Promise<string> {
 /** Find the interpreter of a release: its own, or the first of the machine that will do. For Node, the one that runs us comes before all. */
 async function findRuntime(request: RuntimeRequest, name: InterpreterName): Promise<Interpreter> {
   const { paths, version, runtime, account } = request
-  if (runtime.interpreter !== undefined) {
-    const own = await askInterpreter(name, path.join(releasePaths(paths, version).root, runtime.interpreter), account)
-    return chooseInterpreter(runtime.interpreter, runtime.version, own === undefined ? [] : [own])
-  }
-  const found = await findInterpreters(name, account, name === 'node' ? [process.execPath] : [])
-  return chooseInterpreter(name, runtime.version, found)
+  const query = { name, range: runtime.version, account }
+  if (runtime.interpreter === undefined) return await findInterpreter(query, name === 'node' ? [process.execPath] : [])
+  const own = await askInterpreter(query, path.join(releasePaths(paths, version).root, runtime.interpreter))
+  return chooseInterpreter(runtime.interpreter, runtime.version, own === undefined ? [] : [own])
 }

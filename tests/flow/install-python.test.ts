@@ -1,15 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
-import path from 'node:path'
 import { expect, it } from 'vitest'
 import { install } from '../../src/flow/install.ts'
 import { resolveFromFolder } from '../../src/flow/resolve.ts'
 import { verify } from '../../src/flow/verify.ts'
 import { releasePaths } from '../../src/prefix/layout.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
-import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
 import { toyInstallation } from '../support/toy-release.ts'
+import { madeWheel } from '../support/wheel.ts'
 
 /** Where Debian's python3 has pip and venv as packages of their own, both are needed. */
 const hasPython = needTool('python3', 'pip3')
@@ -55,21 +54,7 @@ const node = (range: string) => ({
 /** Wheels of a package and of what it depends on. */
 function vendor(): Record<string, Buffer> {
   return {
-    'vendor/toy-1.0.0-py3-none-any.whl': wheel('toy', 'Requires-Dist: toy-dep\n'),
-    'vendor/toy_dep-1.0.0-py3-none-any.whl': wheel('toy_dep', ''),
+    'vendor/toy-1.0.0-py3-none-any.whl': madeWheel('toy', 'Requires-Dist: toy-dep\n'),
+    'vendor/toy_dep-1.0.0-py3-none-any.whl': madeWheel('toy_dep', ''),
   }
-}
-
-/** Source: the binary distribution format of packaging.python.org. */
-function wheel(name: string, requires: string): Buffer {
-  const folder = tempFolder()
-  const info = path.join(folder, `${name}-1.0.0.dist-info`)
-  fs.mkdirSync(info)
-  fs.writeFileSync(path.join(folder, `${name}.py`), 'ready = True\n')
-  fs.writeFileSync(path.join(info, 'METADATA'), `Metadata-Version: 2.1\nName: ${name}\nVersion: 1.0.0\n${requires}`)
-  fs.writeFileSync(path.join(info, 'WHEEL'), 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
-  fs.writeFileSync(path.join(info, 'RECORD'), '')
-  const file = path.join(tempFolder(), 'made.whl')
-  execFileSync('python3', ['-m', 'zipfile', '-c', file, `${name}.py`, path.basename(info)], { cwd: folder })
-  return fs.readFileSync(file)
 }

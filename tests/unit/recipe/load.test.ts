@@ -45,8 +45,8 @@ describe('parseRecipe', () => {
   })
 
   it('places a missing key of a list item at the item', () => {
-    expect(problems(`${minimalRecipe}node:\n  services:\n    - name: web\n`)).toEqual([
-      'release.yaml:12:7: node.services[0].command: expected a list, found nothing',
+    expect(problems(`${minimalRecipe}node:\n  files:\n    - mode: "0640"\n`)).toEqual([
+      'release.yaml:12:7: node.files[0].path: expected text, found nothing',
     ])
   })
 
