@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { ReleaseError, toReleaseError } from '../core/error.ts'
-import { makeFolder, removeTree, syncAll, syncFileSystem, syncFolder } from '../sys/files.ts'
+import { makeFolder, removeTree, syncFileSystem, syncFolder } from '../sys/files.ts'
 import { accountOf } from './account.ts'
 import { runNodeCommand } from './command.ts'
 import { commandContext } from './configure.ts'
@@ -34,16 +34,16 @@ export async function backUp(change: FileChange, folder: string): Promise<string
   const incomplete = `${folder}.incomplete`
   const account = accountOf(change.recipe())
   removeTree(incomplete)
-  for (const made of [path.dirname(folder), incomplete]) {
+  // The folder of all backups stays root's: in one of its own, an application could put a link in the place of what is given to it next.
+  for (const [made, uid] of [[path.dirname(folder), 0] as const, [incomplete, account?.uid ?? 0] as const]) {
     makeFolder(made, { mode: 0o750 })
-    if (account !== undefined) fs.chownSync(made, account.uid, account.gid)
+    if (account !== undefined) fs.chownSync(made, uid, account.gid)
   }
   const context = commandContext(change, 'backup')
   const values = { ...context.values, BACKUP_FOLDER: incomplete }
   await runNodeCommand(backup, 'BACKUP_FAILED', { ...context, values })
-  const names = fs.readdirSync(incomplete, { recursive: true, withFileTypes: true })
-  const kept = names.filter(entry => entry.isFile() || entry.isDirectory())
-  await syncAll([incomplete, ...kept.map(entry => path.join(entry.parentPath, entry.name))])
+  // Not file by file: what stands there is the application's, and may be a link or a pipe.
+  await syncFileSystem(incomplete)
   replaceFolder(incomplete, folder)
   pruneBackups(path.dirname(folder), backup.keep)
   return path.relative(change.paths.root, folder)
