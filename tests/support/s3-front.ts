@@ -120,10 +120,11 @@ export class S3Front {
     }
     if (headers['if-match'] !== undefined && headers['if-match'] !== added.etag)
       return failure(412, 'PreconditionFailed')
-    const range = /^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1]
-    if (method === 'HEAD' || range === undefined) return { ...answer, headers: added }
-    const rest = answer.body.subarray(Number(range))
-    const span = `bytes ${range}-${answer.body.byteLength - 1}/${answer.body.byteLength}`
+    const [, start, last = ''] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? []
+    if (method === 'HEAD' || start === undefined) return { ...answer, headers: added }
+    const end = last === '' ? answer.body.byteLength : Math.min(Number(last) + 1, answer.body.byteLength)
+    const rest = answer.body.subarray(Number(start), end)
+    const span = `bytes ${start}-${end - 1}/${answer.body.byteLength}`
     return {
       status: 206,
       headers: { ...added, 'content-length': String(rest.byteLength), 'content-range': span },
