@@ -89,9 +89,13 @@ function listeningAddress(server: http.Server, listening: Listening): Address {
   return { kind: 'unix', path: bound ?? '' }
 }
 
-/** Remove a unix socket that nobody accepts on any more: it outlives its process and is in the way. */
+/**
+ * Remove a unix socket that nobody accepts on any more: it outlives its process and is in the way. What is no socket stays, for a recipe
+ * names the path.
+ */
 export async function removeDeadSocket(path: string): Promise<void> {
-  if (fs.existsSync(path) && !(await accepts({ kind: 'unix', path }, 1000))) fs.rmSync(path, { force: true })
+  const isSocket = fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
+  if (isSocket && !(await accepts({ kind: 'unix', path }, 1000))) fs.rmSync(path, { force: true })
 }
 
 /** Tell why an address cannot be listened on. */

@@ -27,7 +27,7 @@ export async function withSetupRights<T>(
     return await work(account)
   } finally {
     attempt(() => {
-      adopt(root)
+      adopt(root, account)
       for (const { folder, mode } of folders) fs.chmodSync(folder, mode)
     })
   }
@@ -54,17 +54,27 @@ function open(folders: readonly Folder[], { gid }: Account): void {
 }
 
 /** Give to root whatever is another's, without the bits that would lend root's rights to others. */
-function adopt(folder: string): void {
+function adopt(folder: string, account: Account): void {
   fs.lchownSync(folder, 0, 0)
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-    const place = path.join(folder, entry.name)
-    const stat = fs.lstatSync(place)
-    if (stat.uid !== 0 || stat.gid !== 0) {
-      fs.lchownSync(place, 0, 0)
-      if (!stat.isSymbolicLink()) fs.chmodSync(place, stat.mode & 0o755)
-    }
-    if (stat.isDirectory()) adopt(place)
+  for (const { name } of fs.readdirSync(folder, { withFileTypes: true })) {
+    const place = path.join(folder, name)
+    const found = fs.lstatSync(place)
+    if (found.isDirectory() || found.uid !== 0) adoptEntry(place, found, account)
+    if (found.isDirectory() && fs.lstatSync(place).isDirectory()) adopt(place, account)
   }
+}
+
+function adoptEntry(place: string, found: fs.Stats, account: Account): void {
+  if (found.uid !== 0 && found.uid !== account.uid) {
+    // A hard link to what is somebody else's, who would lose it to root.
+    fs.unlinkSync(place)
+    return
+  }
+  fs.lchownSync(place, 0, 0)
+  // Only from now on nobody can put a link in its place.
+  const { mode } = fs.lstatSync(place)
+  const isLink = (mode & fs.constants.S_IFMT) === fs.constants.S_IFLNK
+  if (!isLink && (found.uid !== 0 || found.gid !== 0)) fs.chmodSync(place, mode & 0o755)
 }
 
 function attempt(work: () => void): void {

@@ -1,4 +1,5 @@
 import { ReleaseError } from '../core/error.ts'
+import { isInward } from '../core/loopback.ts'
 import { type Answer, displayUrl, exchange } from './exchange.ts'
 import type { ByteRange, Opened, OpenOptions } from './http.ts'
 import { parseRetryAfter } from './retry.ts'
@@ -99,7 +100,9 @@ function assertRange(answer: Answer, { place, range }: { place: string; range: B
 function nextAddress(base: URL, location: string | undefined): URL {
   const url = location !== undefined && URL.canParse(location, base) ? new URL(location, base) : undefined
   if (url === undefined) throw redirectError(base, 'does not say where to go on')
-  const isAllowed = url.protocol === 'https:' || (url.protocol === 'http:' && base.protocol === 'http:')
+  const isSecure = url.protocol === 'https:' || (url.protocol === 'http:' && base.protocol === 'http:')
+  // A server out there has nothing to ask of services that listen for this machine alone.
+  const isAllowed = isSecure && (!isInward(url.hostname) || isInward(base.hostname))
   if (isAllowed && url.username === '' && url.password === '') return url
   throw redirectError(base, `leads to ${displayUrl(url)}`)
 }
