@@ -1,11 +1,12 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
-import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
+import { parseReleaseRecord } from '../payload/release-record.ts'
+import { builtFrom } from '../prefix/built-here.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { isComplete } from '../prefix/installed.ts'
 import { readJournal } from '../prefix/journal.ts'
-import { type PrefixPaths, prefixPaths, releasePaths } from '../prefix/layout.ts'
+import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { isUsable, replay } from '../prefix/state.ts'
 import { listFiles, readFile, removeTree } from '../sys/files.ts'
 import { takeLock } from '../sys/lock.ts'
@@ -76,8 +77,10 @@ async function prepareRevision(options: InstallRevisionOptions, tools: FlowTools
 /** The version under which a commit is installed that was built here; undefined when it is not. */
 function installedVersion(paths: PrefixPaths, commit: string): string | undefined {
   const state = replay(readJournal(paths.journal))
-  const whole = [...state.releases.keys()].filter(version => isUsable(state, version) && isComplete(paths, version))
-  return whole.findLast(version => isOf(parseReleaseRecord(readFile(releasePaths(paths, version).record)), commit))
+  const whole = [...state.releases.values()].filter(
+    ({ version }) => isUsable(state, version) && isComplete(paths, version),
+  )
+  return whole.findLast(release => builtFrom(paths, release) === commit)?.version
 }
 
 /** What an earlier command built and did not install: it was a dry run, or it failed. */
@@ -86,11 +89,9 @@ function builtFolder(cache: string, commit: string): string | undefined {
   const folders = listFiles(dist).map(name => path.join(dist, name))
   return folders.find(folder => {
     const record = path.join(folder, 'release.json')
-    return fs.existsSync(record) && isOf(parseReleaseRecord(readFile(record)), commit)
+    return fs.existsSync(record) && parseReleaseRecord(readFile(record)).commit === commit
   })
 }
-
-const isOf = (record: ReleaseRecord, commit: string) => record.builtHere === true && record.commit === commit
 
 /** Build outside of the prefix, and keep what was made in its cache until it is installed. */
 async function build(

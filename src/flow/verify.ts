@@ -6,6 +6,7 @@ import { formatBytes } from '../core/quantity.ts'
 import { runSteps, type Step } from '../core/step.ts'
 import { parseVersion } from '../core/version.ts'
 import type { TreeDifference } from '../payload/tree-difference.ts'
+import { builtFrom } from '../prefix/built-here.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
 import { readJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
@@ -124,6 +125,11 @@ async function checkRepository(run: VerifyRun): Promise<Outcome<string>> {
   const { application, repository } = run.identity
   let signed = 0
   for (const version of run.versions) {
+    const commit = builtFrom(run.paths, run.installed.releases.get(version)!)
+    if (commit !== undefined) {
+      run.tools.emit({ kind: 'note', message: `${version} was built here from ${commit}: nobody has signed it` })
+      continue
+    }
     try {
       assertSigned(run, version, (await run.resolver.release(application, version)).recordDigest)
       signed += 1

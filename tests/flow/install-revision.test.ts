@@ -7,6 +7,7 @@ import type { ReleaseError } from '../../src/core/error.ts'
 import { type InstallRevisionOptions, installRevision } from '../../src/flow/install-revision.ts'
 import { rollback } from '../../src/flow/rollback.ts'
 import { upload } from '../../src/flow/upload.ts'
+import { verify } from '../../src/flow/verify.ts'
 import { parseReleaseRecord } from '../../src/payload/release-record.ts'
 import { readIdentity, writeIdentity } from '../../src/prefix/identity.ts'
 import { currentVersion } from '../../src/prefix/installed.ts'
@@ -105,6 +106,14 @@ describe('install --rev', () => {
     const commit = source.git('rev-parse', 'HEAD').trim()
     expect(recordOf(paths, first)).toMatchObject({ commit, builtHere: true })
     expect(await installIn(paths, source, { revision: commit })).toMatchObject({ changed: false, isBuilt: false })
+    // Whoever signs for the others is not asked: its trust is not even set up here.
+    const checking = recordedTools()
+    await verify({ prefix: paths.root }, checking)
+    const note = expect.objectContaining({
+      kind: 'note',
+      message: expect.stringContaining(`built here from ${commit}`),
+    })
+    expect(checking.events).toContainEqual(note)
 
     const next = source.commit('fix: more', { 'server.js': '// nothing\n' })
     const dry = await installIn(paths, source, { revision: 'main', dryRun: true })
