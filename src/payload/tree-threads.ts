@@ -36,6 +36,7 @@ export class TreeThreads implements TreeWriter {
   readonly #lanes: readonly Lane[]
   #last: Lane
   #failure: { readonly reason: unknown } | undefined
+  #closing: Promise<void> | undefined
 
   constructor(threads: number, settings: TreeSettings) {
     this.#lanes = Array.from({ length: threads }, () => ({ pool: new ThreadPool('#tree-thread', 1), given: [] }))
@@ -61,7 +62,12 @@ export class TreeThreads implements TreeWriter {
     if (this.#failure !== undefined) throw this.#failure.reason
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     for (const lane of this.#lanes) this.#give(lane, { kind: 'close' })
     await Promise.allSettled(this.#lanes.flatMap(({ given }) => given))
     await Promise.all(this.#lanes.map(({ pool }) => pool.close()))
