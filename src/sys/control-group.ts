@@ -17,6 +17,16 @@ export interface ControlGroups {
   readonly unheld: readonly (keyof GroupLimits)[]
 }
 
+/** Where control groups are, and which of them we are in, as /proc/self/cgroup says. */
+export interface GroupPlace {
+  readonly root: string
+  readonly membership: string
+}
+
+function thisMachine(): GroupPlace {
+  return { root: '/sys/fs/cgroup', membership: fs.readFileSync('/proc/self/cgroup', 'latin1') }
+}
+
 type Controller = 'memory' | 'pids' | 'cpu'
 
 const controllers = { memoryBytes: 'memory', processes: 'pids', cpu: 'cpu' } as const satisfies Record<
@@ -34,12 +44,12 @@ const cpuPeriodMicroseconds = 100_000
  * only where we are alone in a group, as the unit of a service of its own is: with `Delegate=yes`. What can be had nowhere is named
  * in `unheld`. Source: cgroups(7), the kernel's admin-guide/cgroup-v1 and cgroup-v2, systemd.resource-control(5).
  */
-export function makeControlGroups(name: string, limits: GroupLimits, root = '/sys/fs/cgroup'): ControlGroups {
+export function makeControlGroups(name: string, limits: GroupLimits, place = thisMachine()): ControlGroups {
   const wanted = (Object.keys(controllers) as (keyof GroupLimits)[]).filter(key => limits[key] !== undefined)
   const joinFiles = new Set<string>()
   const unheld: (keyof GroupLimits)[] = []
   for (const key of wanted) {
-    const parent = controllerFolder(controllers[key], root)
+    const parent = controllerFolder(controllers[key], place)
     const file =
       parent === undefined ? undefined : makeGroup(path.join(parent.folder, name), parent.version, key, limits)
     if (file === undefined) unheld.push(key)
@@ -49,9 +59,9 @@ export function makeControlGroups(name: string, limits: GroupLimits, root = '/sy
 }
 
 /** Remove the groups that {@link makeControlGroups} made. A group that still has a process stays. */
-export function removeControlGroups(name: string, root = '/sys/fs/cgroup'): void {
+export function removeControlGroups(name: string, place = thisMachine()): void {
   for (const controller of Object.values(controllers)) {
-    const parent = controllerFolder(controller, root)
+    const parent = controllerFolder(controller, place)
     if (parent !== undefined) ignoring(() => fs.rmdirSync(path.join(parent.folder, name)))
   }
 }
@@ -82,10 +92,9 @@ interface Parent {
   readonly folder: string
 }
 
-function controllerFolder(controller: Controller, root: string): Parent | undefined {
+function controllerFolder(controller: Controller, { root, membership }: GroupPlace): Parent | undefined {
   const own = new Map(
-    fs
-      .readFileSync('/proc/self/cgroup', 'latin1')
+    membership
       .split('\n')
       .map(line => /^\d+:([^:]*):(.*)$/.exec(line))
       .flatMap(match => (match === null ? [] : match[1]!.split(',').map(name => [name, match[2]!] as const))),
