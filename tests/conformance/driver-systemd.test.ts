@@ -38,6 +38,7 @@ describe.skipIf(!needRoots())('driver systemd', () => {
           node,
           // On machines of this kind a container has no controllers.
           hasGroups: false,
+          notifies: true,
           takesLines: true,
           serve: async () => {
             system.run('systemctl', 'restart', `${unit}.service`)

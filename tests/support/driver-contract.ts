@@ -32,6 +32,8 @@ export interface DriverUnderTest {
   readonly service?: object
   /** Whether memory and processes are limited here. */
   readonly hasGroups: boolean
+  /** Whether what comes after a service waits until that says that it is ready. */
+  readonly notifies?: boolean
   /** Whether a variable may hold line ends. */
   readonly takesLines: boolean
   /** Run `cutover serve` on a prefix. */
@@ -109,7 +111,8 @@ export function driverContract(open: () => Promise<DriverUnderTest>): void {
     ])
     const order = () => fs.readFileSync(path.join(prefix.outside, 'shared/data/order'), 'utf8')
     await until(async () => order().includes('worker'))
-    expect(order()).toBe(`before ${nobody}\nafter ${nobody}\nworker ${nobody}\n`)
+    const last = under.notifies ? `worker ${nobody}\nready ${nobody}\n` : `worker ${nobody}\n`
+    expect(order()).toBe(`before ${nobody}\nafter ${nobody}\n${last}`)
     expect(log()).toContain('version 1.0.0 begins')
   })
 
@@ -243,6 +246,9 @@ function driverPrefix(under: DriverUnderTest): DriverPrefix {
 
 function recipe(under: DriverUnderTest, environment: Readonly<Record<string, string>>, before?: readonly string[]) {
   const note = (what: string) => ['/bin/sh', '-c', `echo ${what} $(id -u) >>"$DATA/order"`]
+  // Late, so that who does not wait is before it.
+  const work = 'sleep 0.2; echo worker $(id -u) >>"$DATA/order"'
+  const tell = 'systemd-notify --ready'
   const lines = under.takesLines ? { LINES: 'one\n\n  "two"\\\n$$three\n' } : {}
   return {
     schema: 1,
@@ -276,8 +282,13 @@ function recipe(under: DriverUnderTest, environment: Readonly<Record<string, str
         },
         {
           name: 'worker',
-          command: ['/bin/sh', '-c', 'echo worker $(id -u) >>"$DATA/order"; trap "exit 0" TERM; sleep 600 & wait'],
+          command: [
+            '/bin/sh',
+            '-c',
+            `${work}; ${under.notifies ? `${tell}; ` : ''}trap "exit 0" TERM; sleep 600 & wait`,
+          ],
           stopTimeout: '1s',
+          ...(under.notifies ? { readiness: 'notify', after: [{ run: note('ready') }] } : {}),
           ...under.service,
         },
       ],
