@@ -17,8 +17,23 @@ const pipEnvironment: Readonly<Record<string, string>> = {
   PIP_CONFIG_FILE: '/dev/null',
   PIP_DISABLE_PIP_VERSION_CHECK: '1',
   PIP_NO_INPUT: '1',
+  PIP_ROOT_USER_ACTION: 'ignore',
   PYTHONNOUSERSITE: '1',
 }
+
+/**
+ * Have the pip of an interpreter work in a virtualenv that has none: `-c SCRIPT VENV_PYTHON ARGUMENTS…`.
+ *
+ * What `pip --python` does, without starting a pip first that only starts the other: by the program that pip has for it, where it has one.
+ */
+export const pipInside = `
+import os, sys, pip
+runner = os.path.join(pip.__path__[0], "__pip-runner__.py")
+python, arguments = sys.argv[1], sys.argv[2:]
+if os.path.exists(runner):
+    os.execv(python, [python, "-I", runner, *arguments])
+os.execv(sys.executable, [sys.executable, "-I", "-m", "pip", "--python", python, *arguments])
+`
 
 /**
  * Make a virtualenv at the final path of a release and fill it from the vendor folder, with the bytecode of all of the release's Python.
@@ -38,9 +53,9 @@ export async function buildVirtualenv(request: RuntimeRequest, python: Interpret
     writeFileAtomic(release.requirements, requirements, { mode: 0o644, durable: false })
     writeFileAtomic(release.constraints, constraints, { mode: 0o644, durable: false })
     const vendor = path.join(release.root, runtime.vendor ?? '')
-    const pip = [python.file, '-I', '-m', 'pip', '--python', release.python, 'install'] as const
     const files = ['--requirement', release.requirements, '--constraint', release.constraints]
-    await run(request, [...pip, '--no-index', '--find-links', vendor, '--no-cache-dir', '--require-hashes', ...files])
+    const offline = ['--no-index', '--find-links', vendor, '--no-cache-dir', '--require-hashes', '--quiet']
+    await run(request, [python.file, '-I', '-c', pipInside, release.python, 'install', ...offline, ...files])
   }
   await compile(request, release.python)
   return [`python ${python.version}`, ...packages].join(', ')
@@ -87,7 +102,7 @@ async function run(request: RuntimeRequest, argv: readonly [string, ...string[]]
     signal.throwIfAborted()
     throw new ReleaseError('SETUP_FAILED', toReleaseError(caught).message, {
       cause: caught,
-      hint: 'the vendor folder must hold wheels of every package, dependencies included',
+      hint: 'the machine needs python3-venv and python3-pip, and the vendor folder wheels of every package, dependencies included',
     })
   }
 }

@@ -9,6 +9,7 @@ import { verify } from '../../src/flow/verify.ts'
 import { type PrefixPaths, releasePaths } from '../../src/prefix/layout.ts'
 import { prepareRuntime } from '../../src/prefix/runtime.ts'
 import { checkRuntime } from '../../src/prefix/runtime-check.ts'
+import { pipInside } from '../../src/prefix/virtualenv.ts'
 import { lookUpUser } from '../../src/sys/account.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -65,6 +66,15 @@ describe.skipIf(!hasPython)('a virtualenv', () => {
       'import importlib.util, site, sys; print(importlib.util.find_spec("pip"), site.ENABLE_USER_SITE, [p for p in sys.path if "-packages" in p])'
     const { venv } = releasePaths(paths, '1.0.0')
     expect(run('-c', script)).toMatch(new RegExp(`^None False \\['${venv}/lib/python[\\d.]+/site-packages'\\]$`))
+  })
+
+  it('is filled by a pip of another make as well', () => {
+    const fake = tempFolder()
+    fs.mkdirSync(path.join(fake, 'pip'))
+    fs.writeFileSync(path.join(fake, 'pip/__init__.py'), '')
+    const words = ['-c', pipInside, releasePaths(paths, '1.0.0').python, 'list', '--format=freeze']
+    const listed = execFileSync('/usr/bin/python3', words, { env: { PYTHONPATH: fake }, encoding: 'utf8' })
+    expect(listed).toBe('toy==1.0.0\ntoy_dep==1.0.0\n')
   })
 
   it('is looked at again: gone with its interpreter, or left behind by another one', async () => {
