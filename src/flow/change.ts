@@ -16,7 +16,7 @@ import type { ChangeCommand } from '../prefix/journal-record.ts'
 import { type ChangePlan, journaledOps, type PlannedOp } from '../prefix/plan.ts'
 import { type Failure, migrationOf } from '../prefix/state.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
-import { keepEvidence } from './failure-evidence.ts'
+import { keepEvidence, tellBackups } from './failure-evidence.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
 import { notifyEnd } from './notify.ts'
 import { servingEffects } from './serving-effects.ts'
@@ -167,6 +167,7 @@ export async function takeBack(
   const apply = applyTools(prefix, tools, running.unjournaled ?? new Set())
   const report = await undoTransaction(change.bindBare(all), { code, reason }, apply)
   await change.hooks({ when: 'after', phase: 'rollback', outcome: code })
+  tellBackups(prefix, txn, tools)
   await notifyEnd(prefix, txn, tools)
   if (report.stuckBehind !== undefined) {
     const message = `there is no way back behind ${report.stuckBehind}: ${running.version} stays active although it failed`

@@ -1,9 +1,11 @@
+import path from 'node:path'
 import { type ReleaseError, toReleaseError } from '../core/error.ts'
 import type { ServiceStatus } from '../core/service-status.ts'
 import { type FailureRecord, keepFailure } from '../prefix/failure-record.ts'
 import { redactor } from '../prefix/redact.ts'
 import { readSecrets, type Secrets } from '../prefix/secrets.ts'
-import type { Transaction } from '../prefix/state.ts'
+import { backupOp, type Transaction } from '../prefix/state.ts'
+import { timelineOf } from '../prefix/timeline.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
 import { logTails } from './serving-effects.ts'
@@ -44,6 +46,23 @@ export async function keepEvidence(
   } catch (caught) {
     const { code, message } = toReleaseError(caught)
     tools.emit({ kind: 'warning', code, message: `why ${transaction.version} failed was not written down: ${message}` })
+  }
+}
+
+/**
+ * Tell where the copies are that a failed change made of data which went on being written. Those are never put back by themselves:
+ * whether what was written since may be lost is for people to say.
+ */
+export function tellBackups({ paths, journal }: LockedPrefix, txn: number, { emit }: FlowTools): void {
+  const backups = timelineOf(journal.records, txn).filter(({ step }) => step.startsWith(`${backupOp}:`))
+  for (const { note } of backups) {
+    if (note === undefined) continue
+    const how =
+      'the restore command of the recipe puts it back, with BACKUP_FOLDER set to that folder and nothing running'
+    emit({
+      kind: 'note',
+      message: `the data as it was before its migrations is in ${path.join(paths.root, note)}: ${how}`,
+    })
   }
 }
 

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { ReleaseError, unreachable } from '../core/error.ts'
 import type { ServiceStatus } from '../core/service-status.ts'
 import { type Address, formatAddress } from '../gate/address.ts'
-import type { ControlRequest, ControlResponse, ServeStatus } from '../gate/control.ts'
+import type { ControlRequest, ControlResponse, ControlResult, ServeStatus } from '../gate/control.ts'
 import type { Gate } from '../gate/gate.ts'
 import { Keeper } from '../gate/keeper.ts'
 import { type GateCommand, longestModeMs } from '../gate/machine.ts'
@@ -214,7 +214,7 @@ export class ServeSession {
     const health = await probeRelease(services.release, this.#requireGate().probeAddress(), this.#options.base)
     if (health.ok) return health
     const troubled = services.status().filter(service => service.lastExit !== undefined)
-    return { ok: false, evidence: [health.evidence, ...troubled.map(describeTrouble)].join('; ') }
+    return { ...health, evidence: [health.evidence, ...troubled.map(describeTrouble)].join('; ') }
   }
 
   /**
@@ -261,7 +261,7 @@ export class ServeSession {
     throw new ReleaseError('SERVE_NO_RELEASE', `${this.#options.paths.root} has no release, so nothing is served yet`)
   }
 
-  #done(result?: { readonly ok: boolean; readonly evidence: string }): ControlResponse {
+  #done(result?: ControlResult): ControlResponse {
     return { ok: true, status: this.#status(), ...(result === undefined ? {} : { result }) }
   }
 

@@ -1,6 +1,6 @@
 import { ReleaseError } from '../core/error.ts'
 import type { ControlClient } from '../gate/client.ts'
-import type { ControlRequest, GateCounters, ServeStatus } from '../gate/control.ts'
+import type { ControlRequest, ControlResult, GateCounters, ServeStatus } from '../gate/control.ts'
 import type { GateMode, GateState } from '../gate/machine.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
 import { type Clock, delay } from '../sys/clock.ts'
@@ -15,10 +15,7 @@ export interface HoldFigures {
 }
 
 /** Whether a release is healthy, and what was seen last. */
-export interface Verdict {
-  readonly ok: boolean
-  readonly evidence: string
-}
+export type Verdict = ControlResult
 
 /** What {@link ServingProcess.enterHold} keeps up until {@link ServingProcess.leaveHold}. */
 interface Hold {
@@ -134,23 +131,24 @@ export class ServingProcess {
    * Until it is good for the first time it is asked more often than the recipe says: requests wait for that.
    */
   async awaitHealth(health: NodeRecipe['health'], signal?: AbortSignal): Promise<Verdict> {
-    const endMs = this.#clock.elapsedMs() + health.deadline
+    const { deadline, startup, patience = deadline } = health
+    const endMs = this.#clock.elapsedMs() + deadline
     const restartsBefore = restarts(await this.status())
-    await delay(Math.min(health.startup, health.deadline), signal)
-    // To run a command again and again would keep the version from starting.
-    const isCheap = health.command === undefined
-    const longestMs = isCheap ? Math.min(longestPauseMs, health.interval) : health.interval
-    let pauseMs = isCheap ? Math.min(firstPauseMs, longestMs) : longestMs
+    await delay(Math.min(startup, deadline), signal)
+    const pauses = pausesBetween(health)
+    let sickFromMs: number | undefined
     for (let successes = 0; ; ) {
       const { verdict, status } = await this.#probe(health)
+      const nowMs = this.#clock.elapsedMs()
       successes = verdict.ok ? successes + 1 : 0
+      sickFromMs = verdict.isAnswer === true ? (sickFromMs ?? nowMs) : undefined
       if (successes >= health.successes) return verdict
       if (restarts(status) - restartsBefore >= hopelessRestarts) return verdict
-      if (this.#clock.elapsedMs() >= endMs) {
-        return { ok: false, evidence: `not healthy within ${health.deadline} ms: ${verdict.evidence}` }
+      if (sickFromMs !== undefined && nowMs - sickFromMs >= patience) {
+        return { ok: false, evidence: `not healthy ${patience} ms after its first answer: ${verdict.evidence}` }
       }
-      await delay(verdict.ok ? health.interval : pauseMs, signal)
-      pauseMs = Math.min(pauseMs * 2, longestMs)
+      if (nowMs >= endMs) return { ok: false, evidence: `not healthy within ${deadline} ms: ${verdict.evidence}` }
+      await delay(verdict.ok ? health.interval : pauses.next(), signal)
     }
   }
 
@@ -199,6 +197,19 @@ export class ServingProcess {
     clearInterval(this.#hold.timer)
     await this.#hold.renewal
   }
+}
+
+/** The pauses before a version is asked again that is not healthy yet: short at first. */
+function pausesBetween({ command, interval }: NodeRecipe['health']): { readonly next: () => number } {
+  // To run a command again and again would keep the version from starting.
+  if (command !== undefined) return { next: () => interval }
+  let pauseMs = firstPauseMs
+  const next = () => {
+    const nextMs = Math.min(pauseMs, longestPauseMs, interval)
+    pauseMs *= 2
+    return nextMs
+  }
+  return { next }
 }
 
 /** Whether a person has set the gate to something; that is not for an installer to end. */

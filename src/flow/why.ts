@@ -6,7 +6,7 @@ import { type FailureRecord, readFailure } from '../prefix/failure-record.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { readJournal } from '../prefix/journal.ts'
 import { prefixPaths } from '../prefix/layout.ts'
-import { migrationOf, type PrefixState, replay, type Transaction } from '../prefix/state.ts'
+import { backupOp, migrationOf, type PrefixState, replay, type Transaction } from '../prefix/state.ts'
 import { type TimelineEntry, timelineOf } from '../prefix/timeline.ts'
 import type { FlowTools } from './tools.ts'
 
@@ -174,9 +174,14 @@ function facts({ change, failure, timeline, isAvoided }: WhyResult): readonly (r
     ...printed.slice(-shownLogLines).map(line => ['', line] as const),
     ...(failure?.causes ?? []).map(cause => ['because', cause.split('\n', 1)[0]] as const),
     ['services', services?.join(', ') || undefined],
+    ...backupsOf(timeline).map(place => ['backup', place] as const),
     ['avoided', isAvoided ? 'yes: chosen again only with --retry' : undefined],
   ]
   return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
+}
+
+function backupsOf(timeline: readonly TimelineEntry[]): readonly string[] {
+  return timeline.flatMap(({ step, note }) => (step.split(':', 1)[0] === backupOp && note !== undefined ? [note] : []))
 }
 
 function timeOf(ms: number): string {

@@ -56,13 +56,21 @@ export interface GateCounters {
   readonly heldBytes: number
 }
 
+/** What came of a drain or a probe. */
+export interface ControlResult {
+  readonly ok: boolean
+  readonly evidence: string
+  /** For a probe that was not good: the application said so itself. */
+  readonly isAnswer?: boolean
+}
+
 /** What a serving process answers. */
 export type ControlResponse =
   | {
       readonly ok: true
       readonly status: ServeStatus
       /** For `drain`: whether nothing is in flight any more. For `probe`: whether it is healthy. Both with what was seen. */
-      readonly result?: { readonly ok: boolean; readonly evidence: string }
+      readonly result?: ControlResult
     }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string }
 

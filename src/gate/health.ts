@@ -13,10 +13,11 @@ export interface HttpProbe {
   readonly headers: readonly { readonly name: string; readonly contains: string }[]
 }
 
-/** Whether it is healthy, and what was seen, for people. */
+/** Whether it is healthy, and what was seen, for people. `isAnswer`: it said so itself, instead of saying nothing yet. */
 export interface Health {
   readonly ok: boolean
   readonly evidence: string
+  readonly isAnswer?: boolean
 }
 
 /** A health answer is short; of a longer one only this much is looked at. */
@@ -68,7 +69,7 @@ interface Answer {
 }
 
 function judge(what: string, probe: HttpProbe, { status, headers, text }: Answer): Health {
-  const sick = (why: string): Health => ({ ok: false, evidence: `${what}: ${status}${why}` })
+  const sick = (why: string): Health => ({ ok: false, evidence: `${what}: ${status}${why}`, isAnswer: true })
   const { contains } = probe
   if (status !== probe.status) return sick(`, expected ${probe.status}`)
   for (const header of probe.headers) {

@@ -34,9 +34,9 @@ const copies = {
 }
 const state = (toy: ToyInstallation) => replay(readJournal(toy.paths.journal))
 
-async function put(toy: ToyInstallation, version: string, node: Node, files = {}) {
+async function put(toy: ToyInstallation, version: string, node: Node, files = {}, tools = recordedTools()) {
   const resolve = resolveFromFolder(await toy.cut({ version, node, files }))
-  return await install({ prefix: toy.paths.root, version, resolve }, recordedTools())
+  return await install({ prefix: toy.paths.root, version, resolve }, tools)
 }
 
 /** A prefix with 1.0.0, whose data says so. */
@@ -115,11 +115,18 @@ it('puts data back under a version that was not healthy on it, while clients wai
   }
 })
 
-it('never takes back what clients may have written, and tells of the backup beside it', async () => {
+it('never takes back what clients may have written, and tells of the backup from before it', async () => {
   const toy = await withData()
-  const node = { ...copies, migrations: [migration('grow', 'expand', 'echo more >> ${shared}/data', 'forward-only')] }
-  await put(toy, '1.1.0', node)
-  expect(fs.readFileSync(path.join(toy.paths.shared, 'backups', '1.0.0-2-expand', 'data'), 'utf8')).toBe('of 1.0.0')
+  const grow = migration('grow', 'expand', 'echo more >> ${shared}/data', 'forward-only')
+  const tools = recordedTools()
+  const failing = { ...copies, migrations: [grow, migration('next', 'expand', 'false')] }
+  expect(await codeOfAsync(put(toy, '1.1.0', failing, {}, tools))).toBe('MIGRATION_FAILED')
+  expect(read(toy)).toContain('more')
+  expect(currentVersion(toy.paths)).toBe('1.0.0')
+  expect(tools.events).toContainEqual({ kind: 'note', message: expect.stringContaining('backups/1.0.0-2-expand') })
+  fs.writeFileSync(data(toy), 'of 1.0.0')
+  await put(toy, '1.2.0', { ...copies, migrations: [grow] })
+  expect(fs.readFileSync(path.join(toy.paths.shared, 'backups', '1.0.0-3-expand', 'data'), 'utf8')).toBe('of 1.0.0')
   expect(await codeOfAsync(rollback({ prefix: toy.paths.root }, recordedTools()))).toBe('ROLLBACK_FLOOR')
 })
 

@@ -36,6 +36,11 @@ export const health = z.strictObject({
     .prefault('0s')
     .describe('How long after its start a version is not asked at all; counts into the deadline.'),
   deadline: duration.prefault('30s').describe('How long a start may take to become healthy.'),
+  patience: duration
+    .optional()
+    .describe(
+      'For HTTP: how long a version may answer that it is not healthy before it is given up, while clients wait; the whole deadline when absent.',
+    ),
   watch: duration
     .prefault('2s')
     .describe('How long it must stay healthy after the switch before the installation is final.'),
