@@ -45,7 +45,15 @@ export function resolveFromBundle(options: BundleOptions, signal: AbortSignal): 
       const release = await explained(file, () => repository.release(application, version))
       const bases = new Set(bundled.deltas.map(({ from }) => from))
       const manifest = () => explained(file, release.manifest)
-      return { ...release, manifest, deltas: release.deltas.filter(({ fromVersion }) => bases.has(fromVersion)) }
+      return {
+        ...release,
+        manifest,
+        deltas: release.deltas.filter(({ fromVersion }) => bases.has(fromVersion)),
+        // Goes on counting.
+        get fetchedBytes() {
+          return release.fetchedBytes
+        },
+      }
     },
   }
 }

@@ -6,8 +6,6 @@ import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome } from '../core/outcome.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { known, runSteps, type Step } from '../core/step.ts'
-import { compareVersions, parseVersion } from '../core/version.ts'
-import type { ReleaseRecord } from '../payload/release-record.ts'
 import {
   type BundleFile,
   type BundleSource,
@@ -25,23 +23,17 @@ import { bundleAddress } from '../sys/bundle-file.ts'
 import { open, resolveUrl } from '../sys/http.ts'
 import { type BundleContents, bundleContentsBytes, bundleContentsKey } from '../trust/bundle.ts'
 import { parseFingerprint, pinRoot } from '../trust/client.ts'
-import type { ListedRelease, ReleaseIndex } from '../trust/layout.ts'
-import { newestOffered } from '../trust/release-index.ts'
+import type { ReleaseIndex } from '../trust/layout.ts'
+import { assertDeltas, assertUnderstood, type BundleOrder, type ChosenRelease, chooseListed } from './bundle-choice.ts'
 import { type ApplicationOptions, chooseApplication } from './chosen-application.ts'
 import { resolveFromBundle } from './install-bundle.ts'
 import { type Clone, findClone, isFolder, keysFolder, repositoryPlace } from './publisher.ts'
 import type { FlowTools } from './tools.ts'
 
 /** What to put into a bundle, and where. No keys are needed; where they are, the repository's root must be theirs. */
-export interface RepositoryBundleOptions extends ApplicationOptions {
-  /** The newest that the channel offers, when empty. */
-  readonly versions: readonly string[]
-  /** The most stable one when absent. */
-  readonly channel?: string | undefined
+export interface RepositoryBundleOptions extends ApplicationOptions, BundleOrder {
   /** The file to make, absolute. */
   readonly output: string
-  /** Add the delta packs that lead from these versions. */
-  readonly deltasFrom: readonly string[]
   /** The fingerprint that one of the repository's roots must have. */
   readonly fingerprint?: string | undefined
 }
@@ -58,11 +50,6 @@ export interface BundleResult {
   /** When a server believes it no more: milliseconds since 1970. */
   readonly expiresMs: number
   readonly files: readonly { readonly key: string; readonly sizeBytes: number; readonly digest: Digest }[]
-}
-
-interface ChosenRelease {
-  readonly listed: ListedRelease
-  readonly record: ReleaseRecord
 }
 
 interface BundleState {
@@ -103,8 +90,7 @@ const steps: readonly Step<BundleState, unknown>[] = [
  */
 export async function bundleReleases(options: RepositoryBundleOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
-  if (options.versions.length > 0 && options.channel !== undefined) throw tooManyOrders(options.channel)
-  for (const version of [...options.versions, ...options.deltasFrom]) parseVersion(version)
+  assertUnderstood(options)
   const { cwd, environment, output } = options
   const clone = await findClone(options, tools)
   const place = await repositoryPlace(options, clone)
@@ -168,7 +154,7 @@ async function chooseFiles(state: BundleState): Promise<Outcome<string>> {
   const { options, target } = state
   const source = known(state.source)
   const application = known(state.application)
-  const chosen = chooseListed(known(state.index), options, target)
+  const chosen = chooseListed(known(state.index), options, target.name)
   const releases: ChosenRelease[] = []
   for (const listed of chosen) releases.push({ listed, record: await source.record(application, listed) })
   assertDeltas(releases, options.deltasFrom)
@@ -187,46 +173,6 @@ async function chooseFiles(state: BundleState): Promise<Outcome<string>> {
   state.releases = releases
   state.files = [first, ...sorted([...source.files(), ...payload])]
   return done(`${chosen.map(({ version }) => version).join(', ')}: ${state.files.length} files`)
-}
-
-function assertDeltas(releases: readonly ChosenRelease[], wanted: readonly string[]): void {
-  const there = new Set(releases.flatMap(({ record }) => deltaBases(record)))
-  const missing = wanted.find(from => !there.has(from))
-  if (missing === undefined) return
-  throw new ReleaseError('RELEASE_UNKNOWN', `no delta pack leads from ${missing} to what is chosen`, {
-    hint: there.size === 0 ? 'leave out --delta-from' : `choose one from ${[...there].join(', ')}`,
-    details: { missing, there: [...there] },
-  })
-}
-
-/** Oldest first. */
-function chooseListed(
-  index: ReleaseIndex,
-  { versions, channel }: RepositoryBundleOptions,
-  { name }: TargetReader,
-): readonly ListedRelease[] {
-  if (versions.length > 0) {
-    return [...new Set(versions)].toSorted(compareVersions).map(version => {
-      const listed = index.releases.find(release => release.version === version)
-      if (listed !== undefined) return listed
-      throw new ReleaseError('RELEASE_UNKNOWN', `${name} has no ${index.application} ${version}`, {
-        details: { application: index.application, version },
-      })
-    })
-  }
-  if (channel !== undefined && !Object.hasOwn(index.channels, channel)) {
-    throw new ReleaseError('CHANNEL_UNKNOWN', `${index.application} has no channel ${JSON.stringify(channel)}`, {
-      hint: `choose one of ${Object.keys(index.channels).join(', ')}`,
-      details: { application: index.application, channel },
-    })
-  }
-  const wanted = channel ?? index.defaultChannel
-  const newest = wanted === undefined ? undefined : newestOffered(index, wanted)
-  if (newest !== undefined) return [newest]
-  throw new ReleaseError('RELEASE_UNKNOWN', `${wanted ?? 'no channel'} offers no release of ${index.application}`, {
-    hint: 'name the versions to put into the bundle; `release list` shows all',
-    details: { application: index.application, channel: wanted },
-  })
 }
 
 async function write(state: BundleState): Promise<Outcome<string>> {
@@ -325,10 +271,4 @@ function tellBundle(state: BundleState, startedMs: number): void {
 
 function isoDate(ms: number): string {
   return new Date(ms).toISOString()
-}
-
-function tooManyOrders(channel: string): ReleaseError {
-  return new ReleaseError('USAGE', `versions are named, and the channel ${channel} besides`, {
-    hint: 'name the versions, or the channel whose newest is meant',
-  })
 }

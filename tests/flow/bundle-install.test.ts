@@ -7,7 +7,11 @@ import { digestOf } from '../../src/core/digest.ts'
 import type { ReleaseError } from '../../src/core/error.ts'
 import { init } from '../../src/flow/init.ts'
 import { install } from '../../src/flow/install.ts'
+import { resolveFromBundle } from '../../src/flow/install-bundle.ts'
 import { type BundleResult, bundleReleases } from '../../src/flow/repository-bundle.ts'
+import { resolveFromFolder } from '../../src/flow/resolve.ts'
+import { createDelta } from '../../src/payload/delta/create.ts'
+import { parseReleaseRecord, recordBytes } from '../../src/payload/release-record.ts'
 import { currentVersion } from '../../src/prefix/installed.ts'
 import { type PrefixPaths, prefixPaths } from '../../src/prefix/layout.ts'
 import { listBundle } from '../../src/sys/bundle-file.ts'
@@ -193,7 +197,9 @@ describe('release bundle', () => {
 describe('install --from', () => {
   it('installs the newest without asking anybody, then any other that is in there', async () => {
     const paths = freshPrefix()
-    expect(await installFrom(bundle, paths)).toMatchObject({ version: second, changed: true })
+    const result = await installFrom(bundle, paths)
+    expect(result).toMatchObject({ version: second, changed: true })
+    expect(result.fetchedBytes).toBeGreaterThan(0)
     expect(await installFrom(bundle, paths)).toMatchObject({ version: second, changed: false })
     expect(await codeOfAsync(installFrom(bundle, paths, { version: first }))).toBe('DOWNGRADE')
     const back = { prefix: paths.root, from: bundle, version: first, allowDowngrade: true }
@@ -248,6 +254,45 @@ describe('install --from', () => {
     expect(stateOf(paths)).toEqual(untouched)
   })
 })
+
+describe('a delta pack in a bundle', () => {
+  it('is there when it was asked for, and is what an upgrade takes', async () => {
+    const vendor = await makeRepository(path.join(base, 'deltas'), { applications: ['toy'] })
+    await publish(vendor, first)
+    const folders = [path.join(vendor.distFolder, first), await cutToy(vendor.distFolder, { version: second })] as const
+    await addDelta(folders[0], folders[1])
+    await vendor.upload(second)
+    const place = { repository: vendor.folder, keys: vendor.keys, versions: [first, second] }
+    const [plain, withDelta] = [path.join(base, 'plain.bundle'), path.join(base, 'delta.bundle')]
+    await makeBundle(plain, place)
+    await makeBundle(withDelta, { ...place, deltasFrom: [first] })
+    const paths = prefixPaths(await pinnedPrefix(vendor, path.join(tempFolder(), 'prefix')))
+    const { signal } = new AbortController()
+    const offered = async (file: string) =>
+      (await resolveFromBundle({ file, trustFolder: paths.trust }, signal).release('toy', second)).deltas
+    expect(await offered(plain)).toEqual([])
+    expect(await offered(withDelta)).toMatchObject([{ fromVersion: first }])
+    await installFrom(withDelta, paths, { version: first })
+    expect(await installFrom(withDelta, paths)).toMatchObject({ from: first, version: second, changed: true })
+  })
+})
+
+/** Make a delta pack between two releases of `dist`, and name it in the record of the later. */
+async function addDelta(oldFolder: string, newFolder: string): Promise<void> {
+  const side = async (folder: string) => {
+    const version = path.basename(folder)
+    const release = await resolveFromFolder(folder).release('toy', version)
+    const { manifest } = await release.manifest()
+    return { manifest, source: await release.source(manifest, () => {}) }
+  }
+  const file = path.join(newFolder, `toy-${second}-from-${first}.delta`)
+  const delta = await createDelta({ old: await side(oldFolder), new: await side(newFolder), file })
+  const recordFile = path.join(newFolder, 'release.json')
+  const record = parseReleaseRecord(fs.readFileSync(recordFile))
+  const [component] = record.components
+  const components = [{ ...component!, artifacts: [...component!.artifacts, delta] }]
+  fs.writeFileSync(recordFile, recordBytes({ ...record, components }))
+}
 
 describe('init --from', () => {
   const asked = { cutover: ['/bin/false'] }
