@@ -80,7 +80,7 @@ export function journalLine(record: JournalRecord): Buffer {
  * Read a journal that is stored at `place`.
  *
  * Post: a last line that is not whole is left out, for a write that was interrupted looks like this. Errors: JOURNAL_DAMAGED
- * (such a line has others behind it), JOURNAL_SEQUENCE (a sequence number is missing or repeated), DOCUMENT_NEWER.
+ * (such a line has others behind it, or was never one of ours), JOURNAL_SEQUENCE (a sequence number is missing or repeated), DOCUMENT_NEWER.
  */
 export function parseJournal(bytes: Buffer, place: string): ParsedJournal {
   const records: JournalRecord[] = []
@@ -90,7 +90,7 @@ export function parseJournal(bytes: Buffer, place: string): ParsedJournal {
     const end = newline < 0 ? bytes.byteLength : newline
     const record = newline < 0 ? undefined : parseLine(bytes.toString('utf8', start, end))
     if (record === undefined) {
-      if (end + 1 < bytes.byteLength) throw damaged(place, records.length + 1)
+      if (end + 1 < bytes.byteLength || !isTorn(bytes.subarray(start))) throw damaged(place, records.length + 1)
       break
     }
     checkRecord(record, records.length + 1, place)
@@ -99,6 +99,14 @@ export function parseJournal(bytes: Buffer, place: string): ParsedJournal {
   }
   return { records, sizeBytes: start }
 }
+
+/** Whether bytes can be what is left of a line of ours: it begins like one, or with zeros where the disk had got nothing yet. */
+function isTorn(bytes: Buffer): boolean {
+  const begin = bytes.toString('latin1', 0, 10)
+  return Array.from(begin).every((character, at) => character === '\0' || lineBegin[at]!.test(character))
+}
+
+const lineBegin: readonly RegExp[] = [...Array.from({ length: 8 }, () => /[0-9a-f]/), / /, /\{/]
 
 function parseLine(line: string): JournalRecord | undefined {
   const json = line.slice(9)
@@ -125,7 +133,11 @@ function checksum(json: string): string {
 }
 
 function damaged(place: string, line: number): ReleaseError {
-  return new ReleaseError('JOURNAL_DAMAGED', `${place} is damaged in line ${line}, with more lines behind it`, {
-    details: { path: place, line },
-  })
+  return new ReleaseError(
+    'JOURNAL_DAMAGED',
+    `${place} is damaged in line ${line}, which is no line of ours that was cut off`,
+    {
+      details: { path: place, line },
+    },
+  )
 }

@@ -1,9 +1,10 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
+import type { DatabaseSync } from 'node:sqlite'
+import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { delay } from './clock.ts'
-import { readTextIfExists } from './files.ts'
+import { makeFolder, readTextIfExists, removeTemporaries, writeFileAtomic } from './files.ts'
 import { hasProcess, identifyProcess, isSameProcess, operatingUser, type ProcessIdentity } from './process.ts'
 
 /** Who holds a lock, for the message to whoever waits. */
@@ -34,40 +35,14 @@ export async function takeLock(
   file: string,
   options: { readonly command: string; readonly waitMs?: number; readonly signal?: AbortSignal | undefined },
 ): Promise<Lock> {
-  const { DatabaseSync } = await import('node:sqlite')
-  fs.mkdirSync(path.dirname(file), { recursive: true })
-  const deadlineMs = performance.now() + (options.waitMs ?? 0)
-  const database = openDatabase(() => new DatabaseSync(file))
-  for (;;) {
-    try {
-      database.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE')
-      break
-    } catch (caught) {
-      if (!isBusy(caught)) {
-        database.close()
-        throw new ReleaseError('FILE_IO', `${file} cannot be locked: ${(caught as Error).message}`, {
-          cause: caught,
-          details: { path: file },
-        })
-      }
-      if (performance.now() >= deadlineMs) {
-        database.close()
-        throw lockedError(file)
-      }
-      await delay(50, options.signal).catch(reason => {
-        database.close()
-        throw reason
-      })
-    }
-  }
+  makeFolder(path.dirname(file))
+  const database = await openDatabase(file)
   try {
-    fs.writeFileSync(ownerFile(file), JSON.stringify(thisProcess(options.command)))
+    await begin(database, file, options)
+    tellOwner(file, options.command)
   } catch (caught) {
-    // A full disk must not keep `recover` from running: the record is for people only.
-    if (!isErrno(caught, 'ENOSPC', 'EDQUOT')) {
-      database.close()
-      throw toReleaseError(caught)
-    }
+    database.close()
+    throw caught
   }
   let held = true
   const release = () => {
@@ -79,12 +54,47 @@ export async function takeLock(
   return { release, [Symbol.dispose]: release }
 }
 
+async function openDatabase(file: string): Promise<DatabaseSync> {
+  const sqlite = await import('node:sqlite')
+  try {
+    return new sqlite.DatabaseSync(file)
+  } catch (caught) {
+    throw unusable(file, caught)
+  }
+}
+
+async function begin(
+  database: DatabaseSync,
+  file: string,
+  options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  const deadlineMs = performance.now() + (options.waitMs ?? 0)
+  for (;;) {
+    try {
+      return database.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE')
+    } catch (caught) {
+      if (!isBusy(caught)) throw unusable(file, caught)
+    }
+    if (performance.now() >= deadlineMs) throw lockedError(file)
+    await delay(50, options.signal)
+  }
+}
+
+/** Pre: the lock is held. A full disk must not keep `recover` from running: the record is for people only. */
+function tellOwner(file: string, command: string): void {
+  try {
+    removeTemporaries(ownerFile(file))
+    // Not into what stands there: it may be a link to something else.
+    writeFileAtomic(ownerFile(file), JSON.stringify(thisProcess(command)), { durable: false })
+  } catch (caught) {
+    if (toReleaseError(caught).code !== 'FILE_NO_SPACE') throw caught
+  }
+}
+
 /** Read who last took the lock; undefined when nobody holds it or the record is unreadable. */
 export function lockOwner(file: string): LockOwner | undefined {
-  const text = readTextIfExists(ownerFile(file))
-  if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as LockOwner
+    return JSON.parse(readTextIfExists(ownerFile(file)) ?? '') as LockOwner
   } catch {
     return undefined
   }
@@ -117,12 +127,12 @@ function thisProcess(command: string): LockOwner {
 
 const ownerFile = (file: string) => `${file}.owner`
 
-function openDatabase<T>(open: () => T): T {
-  try {
-    return open()
-  } catch (caught) {
-    throw new ReleaseError('FILE_IO', `a lock cannot be made: ${(caught as Error).message}`, { cause: caught })
-  }
+function unusable(file: string, caught: unknown): ReleaseError {
+  return new ReleaseError('FILE_IO', `${file} cannot be locked: ${(caught as Error).message}`, {
+    hint: 'see what stands there: a lock is an empty file that we made',
+    cause: caught,
+    details: { path: file },
+  })
 }
 
 function isBusy(caught: unknown): boolean {

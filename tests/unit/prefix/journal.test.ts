@@ -38,13 +38,32 @@ describe('journal', () => {
 
   it('cut at any length holds the whole lines before the cut, and goes on from there', () => {
     const { file, bytes, records } = written()
+    const wholeIn = (length: number) => bytes.subarray(0, length).filter(byte => byte === 0x0a).byteLength
     for (let length = 0; length < bytes.byteLength; length += 1) {
+      expect(parseJournal(bytes.subarray(0, length), file).records).toHaveLength(wholeIn(length))
+    }
+    // Each goes to the disk twice.
+    for (let length = 0; length < bytes.byteLength; length += 29) {
       fs.writeFileSync(file, bytes.subarray(0, length))
-      const whole = bytes.subarray(0, length).filter(byte => byte === 0x0a).byteLength
-      expect(readJournal(file)).toHaveLength(whole)
+      const whole = wholeIn(length)
       using journal = openJournal(file, clock)
       expect(journal.append(1, { kind: 'intent', op: 'x' }).seq).toBe(whole + 1)
       expect(readJournal(file).slice(0, whole)).toEqual(JSON.parse(JSON.stringify(records.slice(0, whole))))
+    }
+  })
+
+  it('whose last line came to the disk in part loses that line, and is refused when it was never a line', () => {
+    const { file, bytes, records } = written()
+    const line = journalLine({ ...records[0]!, seq: 5 })
+    const torn = [line.subarray(0, 40), Buffer.alloc(line.byteLength), Buffer.from(line).fill(0, 0, 40)]
+    for (const last of torn) {
+      expect(parseJournal(Buffer.concat([bytes, last]), file)).toMatchObject({ sizeBytes: bytes.byteLength })
+    }
+    for (const foreign of ['nothing of ours', 'nothing of ours\n', '0123456789']) {
+      expect(attempt(() => parseJournal(Buffer.from(foreign), file))).toBe('JOURNAL_DAMAGED')
+      fs.writeFileSync(file, foreign)
+      expect(attempt(() => openJournal(file, clock))).toBe('JOURNAL_DAMAGED')
+      expect(fs.readFileSync(file, 'utf8')).toBe(foreign)
     }
   })
 
