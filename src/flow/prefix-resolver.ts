@@ -26,11 +26,12 @@ export function chooseResolver(choice: ResolverChoice, { signal, emit }: FlowToo
   if (offline === true) return resolveOffline(trustFolder)
   const onFailure = (place: string, error: ReleaseError) =>
     emit({ kind: 'warning', code: error.code, message: `${place} is given up: ${error.message}` })
-  const { mirrors, mirrorOrder, bytesPerSecond } = identity.settings ?? {}
+  const { mirrors, mirrorOrder, bytesPerSecond, leastBytesPerSecond } = identity.settings ?? {}
   const fetching = {
     mirrors,
     mirrorOrder,
     bytesPerSecond,
+    leastBytesPerSecond,
     cacheFolder: paths.cache,
     environment: process.env,
     onFailure,

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { parsePlace } from '../mirror/place.ts'
 import { type PrefixIdentity, readIdentity, writeIdentity } from '../prefix/identity.ts'
 import { prefixPaths } from '../prefix/layout.ts'
 import { changeSettings, settingEntries, settingForms, showSetting } from '../prefix/settings.ts'
@@ -17,7 +18,7 @@ export interface SettingsOptions {
  * List what the operator decided for a prefix, after changing some of it.
  *
  * Post: what is changed counts from the next command on; services learn of variables when they are started again.
- * Errors: PREFIX_UNKNOWN, USAGE (nothing was changed then), LOCKED, FILE_IO. Crash: all of the changes or none.
+ * Errors: PREFIX_UNKNOWN, USAGE, MIRROR_INVALID (nothing was changed then), LOCKED, FILE_IO. Crash: all of the changes or none.
  */
 export async function settings(options: SettingsOptions, tools: FlowTools): Promise<PrefixIdentity> {
   const startedMs = tools.clock.elapsedMs()
@@ -39,6 +40,8 @@ async function change(
   using _lock = await takeLock(paths.lock, { command: 'settings', waitMs: waitLockMs })
   const before = readIdentity(paths)
   const after = changeIdentity(before, changes)
+  // Told now rather than by the next installation.
+  for (const mirror of after.settings?.mirrors ?? []) parsePlace(mirror)
   if (JSON.stringify(before) !== JSON.stringify(after)) writeIdentity(paths, after)
   return after
 }

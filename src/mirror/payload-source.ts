@@ -43,8 +43,22 @@ export function openPayload(places: Places, options: PayloadOptions): SegmentSou
       if (error.code !== 'SEGMENT_MISSING' || !isElsewhere) options.onFailure(location.name, error)
     },
   })
+  const told: SegmentSource = {
+    read: source.read,
+    describe: () => describePlaces(located),
+    get fetchedBytes() {
+      return source.fetchedBytes
+    },
+  }
   const isAllLocal = located.every(({ location }) => location.isLocal)
-  return options.cacheFolder === undefined || isAllLocal ? source : parallelSource(source)
+  return options.cacheFolder === undefined || isAllLocal ? told : parallelSource(told)
+}
+
+/** Name the places that something came from, else the first that would be asked. */
+function describePlaces(located: readonly Located[]): string {
+  const used = located.filter(({ source }) => source.fetchedBytes > 0)
+  const names = (used.length === 0 ? located.slice(0, 1) : used).map(({ location }) => location.mirror.name)
+  return [...new Set(names)].join(' and ')
 }
 
 /** Tell whether two locations are names of one artifact at one place. */

@@ -9,6 +9,8 @@ export interface PrefixSettings {
   readonly mirrorOrder?: 'listed' | 'fastest'
   /** What all fetching together may take. */
   readonly bytesPerSecond?: number
+  /** A place that sends less than this for half a minute is given up; 1 KiB when absent. */
+  readonly leastBytesPerSecond?: number
   /** How many releases stay installed, the active one included. */
   readonly keepReleases?: number
   /** What git clones for `install --rev`. */
@@ -37,6 +39,8 @@ export interface SettingForm {
   /** What a value looks like, for the message that refuses another. */
   readonly expected: string
   readonly isList: boolean
+  /** Stored in bytes, and written with a unit. */
+  readonly isSize?: boolean
   /** Read one value, or one member of a list; undefined when it is none. */
   readonly read: (text: string) => string | number | undefined
   readonly show: (value: string | number) => string
@@ -50,6 +54,13 @@ const text = (expected: string, form: (text: string) => boolean) => ({
 })
 const list = (expected: string, form: (text: string) => boolean) => ({ ...text(expected, form), isList: true })
 const word = (...words: readonly string[]) => text(`one of ${words.join(', ')}`, value => words.includes(value))
+const size = (expected: string) => ({
+  expected,
+  isList: false,
+  isSize: true,
+  read: (value: string) => parseBytes(value),
+  show: (value: string | number) => formatBytes(Number(value)),
+})
 const isAbsoluteFile = (value: string) => value.startsWith('/') && !value.includes('\0')
 const isWebAddress = (value: string) => /^https?:\/\/[^/]/.test(value) && URL.canParse(value)
 const isPlain = (value: string) => value !== '' && !/[\0\n]/.test(value)
@@ -69,10 +80,12 @@ export const settingForms: readonly SettingForm[] = [
   {
     name: 'bytesPerSecond',
     meaning: 'what all fetching together may take',
-    expected: 'a size such as 10MiB',
-    isList: false,
-    read: value => parseBytes(value),
-    show: value => formatBytes(Number(value)),
+    ...size('a size such as 10MiB'),
+  },
+  {
+    name: 'leastBytesPerSecond',
+    meaning: 'what a place must send, or it is given up',
+    ...size('a size such as 512B'),
   },
   {
     name: 'keepReleases',
@@ -164,8 +177,7 @@ export function settingsProblem(stored: unknown): string | undefined {
 }
 
 function isStored(form: SettingForm, member: unknown): boolean {
-  // Sizes are stored in bytes and written with a unit.
-  if (form.name === 'bytesPerSecond') return Number.isSafeInteger(member) && Number(member) > 0
+  if (form.isSize === true) return Number.isSafeInteger(member) && Number(member) > 0
   return (typeof member === 'string' || typeof member === 'number') && form.read(String(member)) === member
 }
 

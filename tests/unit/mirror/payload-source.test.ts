@@ -74,6 +74,7 @@ describe('openPayload', () => {
     const { source, told, places } = open([placeOf('apt', { deb: [new MemoryPlace(debBytes)] }), placeOf('repo', {})])
     await read(source)
     expect([told, source.fetchedBytes, places.fetchedBytes]).toEqual([[], 400_000, 400_000])
+    expect(source.describe()).toBe('apt')
   })
 
   it('asks one place for all that it has before the next, and tells of names that nothing has only at the last', async () => {
@@ -94,6 +95,7 @@ describe('openPayload', () => {
     ])
     await read(source)
     expect([told, other.requests]).toEqual([['mirror/tarball/0 SEGMENT_DIGEST'], []])
+    expect(source.describe()).toBe('mirror and repository')
     expect(places.fetchedBytes).toBe(source.fetchedBytes)
     expect(source.fetchedBytes).toBeGreaterThan(400_000)
   })
