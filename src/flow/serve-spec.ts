@@ -7,6 +7,7 @@ import type { RecipeService } from '../recipe/schema.ts'
 import { containService } from '../service/container.ts'
 import type { ServiceSpec } from '../service/driver.ts'
 import { type ListeningPlaceholders, resolveServices } from '../service/spec.ts'
+import type { Account } from '../sys/account.ts'
 import { makeFolder, readFile } from '../sys/files.ts'
 import { serviceSocketFolder } from './serve-gate.ts'
 import type { ServedRelease } from './serve-release.ts'
@@ -42,7 +43,7 @@ export async function specOf(
   })
   const sockets = serviceSocketFolder(paths)
   makeFolder(sockets)
-  if (account !== undefined) fs.chownSync(sockets, account.uid, account.gid)
+  if (account !== undefined) shareSockets(paths, sockets, account)
   return containService(spec!, service, {
     values,
     secretFiles: node.secrets.filter(secret => secret.as === 'file').map(secret => secret.name),
@@ -52,6 +53,14 @@ export async function specOf(
     socketFolder: sockets,
     releaseImage: () => releaseImage(paths, release.version),
   })
+}
+
+/** Give a service's user its folder below `run/`, with a way there and to nothing else: whoever can open the lock can keep it. */
+function shareSockets({ run, lock }: PrefixPaths, sockets: string, { uid, gid }: Account): void {
+  if (fs.existsSync(lock)) fs.chmodSync(lock, 0o600)
+  fs.chownSync(run, 0, gid)
+  fs.chmodSync(run, 0o710)
+  fs.chownSync(sockets, uid, gid)
 }
 
 /** What a service gets without its recipe's doing: a container nothing of this machine, another user nothing of who we are. */

@@ -2,6 +2,7 @@ import http from 'node:http'
 import { toReleaseError } from '../core/error.ts'
 import { type ExecuteOptions, tryExecute } from '../sys/exec.ts'
 import { type Address, formatAddress } from './address.ts'
+import { connectTarget } from './service-socket.ts'
 import { accepts } from './upstream.ts'
 
 /** What a healthy answer looks like. */
@@ -25,11 +26,10 @@ const lookedAtBytes = 64 * 1024
 
 /** Ask an application for its health over HTTP, once. Post: never rejects. */
 export function probeHttp(address: Address, probe: HttpProbe, timeoutMs: number): Promise<Health> {
-  const target = address.kind === 'unix' ? { socketPath: address.path } : { host: address.host, port: address.port }
   const what = `GET ${probe.path} at ${formatAddress(address)}`
   return new Promise(resolve => {
     const outgoing = http.request({
-      ...target,
+      ...connectTarget(address),
       path: probe.path,
       agent: false,
       headers: { host: 'localhost', 'user-agent': 'cutover-probe', connection: 'close' },

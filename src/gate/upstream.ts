@@ -2,6 +2,7 @@ import { Agent, type ClientRequest } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Address } from './address.ts'
+import { type ConnectTarget, connectTarget } from './service-socket.ts'
 
 /**
  * How long a connection to the application is kept while nobody uses it.
@@ -14,7 +15,8 @@ const idleConnectionMs = 1000
 /** The running application, with connections to it that are used again. */
 export interface Upstream {
   readonly address: Address
-  readonly target: { readonly host: string; readonly port: number } | { readonly socketPath: string }
+  /** Asked for right before each connection: see {@link connectTarget}. */
+  readonly target: ConnectTarget
   readonly agent: Agent
   /** Close connections that nobody uses and keep none from now on; requests in flight go on. */
   readonly retire: () => void
@@ -25,7 +27,9 @@ export function createUpstream(address: Address): Upstream {
   const agent = new PromptAgent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' })
   return {
     address,
-    target: address.kind === 'unix' ? { socketPath: address.path } : { host: address.host, port: address.port },
+    get target() {
+      return connectTarget(address)
+    },
     agent,
     retire: () => agent.retire(),
   }
@@ -56,8 +60,8 @@ class PromptAgent extends Agent {
 /** Tell whether something accepts connections at an address now. Post: resolves within `timeoutMs`, never rejects. */
 export function accepts(address: Address, timeoutMs: number): Promise<boolean> {
   return new Promise(resolve => {
-    const socket =
-      address.kind === 'unix' ? net.connect(address.path) : net.connect({ host: address.host, port: address.port })
+    const target = connectTarget(address)
+    const socket = 'socketPath' in target ? net.connect(target.socketPath) : net.connect(target)
     const finish = (accepted: boolean) => {
       socket.destroy()
       resolve(accepted)
