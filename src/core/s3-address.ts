@@ -18,6 +18,8 @@ export interface S3Address {
 export interface S3AddressProblem {
   readonly name: string
   readonly why: string
+  /** There are credentials in it. */
+  readonly isExposed: boolean
 }
 
 /** Source: Amazon S3 User Guide, "General purpose bucket naming rules"; older buckets have underscores and capitals. */
@@ -30,10 +32,11 @@ const knownSettings: readonly string[] = ['endpoint', 'region', 'path-style']
  * Shape: `s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION&path-style=1`.
  */
 export function readS3Address(place: URL): S3Address | S3AddressProblem {
-  const name = `s3://${place.hostname}${place.pathname.replace(/\/+$/, '')}`
-  const problem = (why: string): S3AddressProblem => ({ name, why })
   const prefix = prefixOf(place)
-  if (place.username !== '' || place.password !== '') return problem('holds credentials, which logs would show')
+  const name = `s3://${place.hostname}${prefix === undefined ? place.pathname : `/${prefix}`}`
+  const isExposed = place.username !== '' || place.password !== ''
+  const problem = (why: string): S3AddressProblem => ({ name, why, isExposed })
+  if (isExposed) return problem('holds credentials, which logs and process lists would show')
   if (place.port + place.hash !== '') return problem('has a port or a fragment; a server is named by endpoint=')
   if (prefix === undefined) return problem('names no bucket and prefix')
   const settings = place.searchParams

@@ -1,5 +1,5 @@
 import { ReleaseError } from '../core/error.ts'
-import { assetName } from '../core/github-asset.ts'
+import { assetName } from '../core/github.ts'
 import { isLoopback } from '../core/loopback.ts'
 import type { Environment } from '../registry/credentials.ts'
 import { type Opened, type OpenOptions, open, readBytes, resolveUrl } from '../sys/http.ts'

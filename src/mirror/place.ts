@@ -1,9 +1,10 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ReleaseError } from '../core/error.ts'
+import { parseGithubRepository } from '../core/github.ts'
 import { isLoopback } from '../core/loopback.ts'
 import { readS3Address, type S3Address } from '../core/s3-address.ts'
-import { parseReference } from '../registry/reference.ts'
+import { parseNamespace } from '../registry/reference.ts'
 
 /** A place that may have files of a release, in one of the forms that {@link parsePlace} reads. `name` is for people. */
 export type Place = { readonly name: string } & (
@@ -69,30 +70,19 @@ function parseS3(text: string): Place {
 }
 
 function parseRegistry(text: string): Place {
-  const named = text.slice(registryPrefix.length).replace(/\/+$/, '')
   try {
-    // As part of a name: alone, one of a single word at Docker Hub would be below `library/`.
-    const { registry, repository } = parseReference(`${named}/component`)
-    const namespace = repository.slice(0, -'/component'.length)
-    // Without a host it would be Docker Hub's, which nobody means who wrote an address.
-    if (namespace !== '' && named.toLowerCase().startsWith(`${registry}/`)) {
-      return { kind: 'registry', name: `${registryPrefix}${registry}/${namespace}`, registry, namespace }
-    }
+    const named = parseNamespace(text.slice(registryPrefix.length).replace(/\/+$/, ''))
+    return { kind: 'registry', name: `${registryPrefix}${named.registry}/${named.namespace}`, ...named }
   } catch (caught) {
     if (!(caught instanceof ReleaseError)) throw caught
     throw invalid(text, caught.message)
   }
-  throw invalid(text, 'expected oci://HOST[:PORT]/NAMESPACE, without a tag')
 }
 
-/** Source: GitHub's rules for names of accounts and repositories. */
 function parseGithub(text: string): Place {
-  const match = /^github:([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))\/([A-Za-z0-9._-]{1,100})$/.exec(text)
-  const [, owner, repository] = match ?? []
-  if (owner === undefined || repository === undefined || /^\.{1,2}$/.test(repository)) {
-    throw invalid(text, 'expected github:OWNER/REPO')
-  }
-  return { kind: 'github', name: text, owner, repository }
+  const repository = parseGithubRepository(text)
+  if (repository === undefined) throw invalid(text, 'expected github:OWNER/REPO')
+  return { kind: 'github', name: text, ...repository }
 }
 
 function invalid(place: string, why: string): ReleaseError {

@@ -46,6 +46,22 @@ export function parseReference(text: string): Reference {
   return { ...name, ...(tag === undefined ? {} : { tag }), digest }
 }
 
+/** The part of a registry that images of several names are below. */
+export interface Namespace {
+  readonly registry: string
+  readonly namespace: string
+}
+
+/** Read `HOST[:PORT]/NAMESPACE`. Errors: REFERENCE_INVALID. */
+export function parseNamespace(text: string): Namespace {
+  // As part of a name: alone, one of a single word at Docker Hub would be below `library/`.
+  const { registry, repository } = parseReference(`${text}/component`)
+  const namespace = repository.slice(0, -'/component'.length)
+  // Without a host it would be Docker Hub's, which nobody means who wrote an address.
+  if (namespace !== '' && text.toLowerCase().startsWith(`${registry}/`)) return { registry, namespace }
+  throw invalid(text, 'expected HOST[:PORT]/NAMESPACE, without a tag')
+}
+
 /** Accept a tag. Errors: REFERENCE_INVALID. */
 export function parseTag(text: string): string {
   if (!tagPattern.test(text)) throw invalid(text, 'a tag has up to 128 letters, digits, `_`, `.` and `-`')

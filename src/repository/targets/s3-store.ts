@@ -1,7 +1,7 @@
 import type * as Sdk from '@aws-sdk/client-s3'
 import { ReleaseError } from '../../core/error.ts'
 import { isLoopback } from '../../core/loopback.ts'
-import { isRelativePath } from '../../core/relative-path.ts'
+import { readS3Address, type S3Address, s3Key } from '../../core/s3-address.ts'
 import { isPassingStatus, longestAttempts } from '../../sys/retry.ts'
 import type { Environment } from './tools.ts'
 
@@ -24,28 +24,21 @@ export class S3Store {
   /** The place without what may be secret. */
   readonly name: string
   readonly bucket: string
-  readonly #prefix: string
+  readonly #address: S3Address
   readonly #configuration: Sdk.S3ClientConfig
   #connection: Promise<S3Connection> | undefined
 
   /** Errors: TARGET_UNKNOWN, TARGET_CREDENTIALS (a password in the address, or requests without TLS). */
   constructor(place: URL, environment: Environment) {
-    this.bucket = place.hostname
-    const prefix = prefixOf(place)
-    this.#prefix = prefix === '' ? '' : `${prefix}/`
-    this.name = `s3://${this.bucket}/${prefix}`
-    if (place.username !== '' || place.password !== '') {
-      throw new ReleaseError(
-        'TARGET_CREDENTIALS',
-        `the address of ${this.name} holds credentials, which logs and process lists would show`,
-      )
-    }
-    this.#configuration = configurationOf(this.name, place, environment)
+    this.#address = addressOf(place)
+    this.name = this.#address.name
+    this.bucket = this.#address.bucket
+    this.#configuration = configurationOf(this.#address, environment)
   }
 
   /** The whole key of an object in the bucket. */
   keyOf(key: string): string {
-    return `${this.#prefix}${key}`
+    return s3Key(this.#address, key)
   }
 
   /** Bucket and key of an object, as every request names it. */
@@ -104,67 +97,33 @@ export async function* toldPieces(name: string, body: AsyncIterable<Uint8Array>)
   }
 }
 
-/** Source: Amazon S3 User Guide, "General purpose bucket naming rules"; older buckets have underscores and capitals. */
-const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/
-
-function prefixOf(place: URL): string {
-  try {
-    const prefix = decodeURIComponent(place.pathname).replace(/^\/+|\/+$/g, '')
-    if (place.port + place.hash !== '')
-      throw strangePlace(place, 'has a port or a fragment; a server is named by endpoint=')
-    if (bucketName.test(place.hostname) && (prefix === '' || isRelativePath(prefix))) return prefix
-  } catch (caught) {
-    if (!(caught instanceof URIError)) throw caught
+function addressOf(place: URL): S3Address {
+  const address = readS3Address(place)
+  if ('why' in address) {
+    const code = address.isExposed ? 'TARGET_CREDENTIALS' : 'TARGET_UNKNOWN'
+    throw new ReleaseError(code, `${address.name} ${address.why}`)
   }
-  throw strangePlace(place, 'names no bucket and prefix')
+  if (address.endpoint?.protocol === 'http:' && !isLoopback(address.endpoint.hostname)) {
+    throw new ReleaseError('TARGET_CREDENTIALS', `the endpoint of ${address.name} would be spoken to without TLS`)
+  }
+  return address
 }
 
-function strangePlace({ hostname, pathname }: URL, why: string): ReleaseError {
-  return new ReleaseError('TARGET_UNKNOWN', `s3://${hostname}${pathname} ${why}`)
-}
-
-const knownSettings: readonly string[] = ['endpoint', 'region', 'path-style']
-
-function configurationOf(name: string, place: URL, environment: Environment): Sdk.S3ClientConfig {
-  const settings = place.searchParams
-  const unknown = [...settings.keys()].find(key => !knownSettings.includes(key))
-  if (unknown !== undefined) {
-    throw new ReleaseError(
-      'TARGET_UNKNOWN',
-      `${name} has the setting ${unknown}, known are ${knownSettings.join(', ')}`,
-    )
-  }
-  const style = settings.get('path-style') ?? '0'
-  if (style !== '0' && style !== '1') {
-    throw new ReleaseError('TARGET_UNKNOWN', `${name} has path-style=${style}, expected 0 or 1`)
-  }
-  const endpoint = endpointOf(name, settings.get('endpoint'))
+function configurationOf(address: S3Address, environment: Environment): Sdk.S3ClientConfig {
+  const { endpoint } = address
   // Servers of one's own have no regions, but signatures name one.
-  const region =
-    settings.get('region') ?? environment['AWS_REGION'] ?? (endpoint === undefined ? undefined : 'us-east-1')
+  const region = address.region ?? environment['AWS_REGION'] ?? (endpoint === undefined ? undefined : 'us-east-1')
   return {
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(endpoint === undefined ? {} : { endpoint: endpoint.href }),
     ...(region === undefined ? {} : { region }),
     ...credentialsOf(environment),
-    forcePathStyle: style === '1',
+    forcePathStyle: address.isPathStyle,
     maxAttempts: longestAttempts,
     // Objects are sent with their own SHA-256 and digested when they are read: no other sums are wanted.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
   }
-}
-
-function endpointOf(name: string, text: string | null): string | undefined {
-  if (text === null) return undefined
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new ReleaseError('TARGET_UNKNOWN', `the endpoint of ${name} is not an address`)
-  }
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    throw new ReleaseError('TARGET_CREDENTIALS', `the endpoint of ${name} would be spoken to without TLS`)
-  }
-  return url.href
 }
 
 /** The first of the SDK's chain, from the environment that the command was given; the rest of it finds its own. */

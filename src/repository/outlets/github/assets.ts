@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { type Digest, digestOf } from '../../../core/digest.ts'
 import { ReleaseError } from '../../../core/error.ts'
-import { assetName } from '../../../core/github-asset.ts'
+import { assetName } from '../../../core/github.ts'
 import { formatBytes } from '../../../core/quantity.ts'
 import type { OutletRelease } from '../outlet.ts'
 
