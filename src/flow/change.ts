@@ -19,6 +19,7 @@ import type { InstalledRecipe } from '../recipe/node.ts'
 import { keepEvidence, tellBackups } from './failure-evidence.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
 import { notifyEnd } from './notify.ts'
+import { endOrphans } from './orphans.ts'
 import { servingEffects } from './serving-effects.ts'
 import type { FlowTools } from './tools.ts'
 
@@ -59,7 +60,7 @@ export function bindChange(
   const gate = servingEffects(prefix.serving, change)
   const effectOf = (op: PlannedOp): OpEffect => {
     if (op.kind === 'migrate') return files.migrate(migrationOf(op.name)!)
-    if (op.kind === 'backup') return files.backup(backupFolder(change, txn, op.name))
+    if (op.kind === 'backup') return restoredAtRest(files.backup(backupFolder(change, txn, op.name)), prefix, tools)
     return { ...files, ...gate }[op.kind]
   }
   const hooks = (place: HookPlace) => runHooks(change, command, place)
@@ -71,6 +72,14 @@ export function bindChange(
     )
   }
   return { files, bind, bindBare, hooks }
+}
+
+function restoredAtRest(backup: OpEffect, prefix: LockedPrefix, { clock }: FlowTools): OpEffect {
+  const revert = async () => {
+    await endOrphans(prefix, clock)
+    await backup.revert()
+  }
+  return { ...backup, revert }
 }
 
 function withHooks(op: InstallOp, hooks: BoundChange['hooks'], assertMay: (() => void) | undefined): InstallOp {

@@ -10,6 +10,7 @@ import { rollback } from '../../src/flow/rollback.ts'
 import { currentVersion } from '../../src/prefix/installed.ts'
 import { readJournal } from '../../src/prefix/journal.ts'
 import { replay } from '../../src/prefix/state.ts'
+import { identifyProcess, isProcessRunning } from '../../src/sys/process.ts'
 import { codeOfAsync } from '../support/codes.ts'
 import { runCutover } from '../support/cutover-cli.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
@@ -201,4 +202,18 @@ describe('cutover migrate', () => {
       'migrate committed',
     ])
   })
+})
+
+it('ends what a killed serving process has left running before it puts data back under it', async () => {
+  const toy = await withData(servedNode(), servedFiles)
+  const serving = await startServing(toy.paths.root)
+  const { services } = (await serving.client.request({ kind: 'status' })).status
+  const orphan = identifyProcess(services[0]!.pid!)!
+  const migrations = [migration('convert', 'short', 'echo half > ${shared}/data; false', 'forward-only')]
+  await serving.end('SIGKILL')
+  expect(isProcessRunning(orphan)).toBe(true)
+  const node = { ...servedNode(), ...copies, migrations }
+  expect(await codeOfAsync(put(toy, '1.1.0', node, servedFiles))).toBe('MIGRATION_FAILED')
+  expect(read(toy)).toBe('of 1.0.0')
+  expect(isProcessRunning(orphan)).toBe(false)
 })
