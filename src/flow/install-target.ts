@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import { ReleaseError } from '../core/error.ts'
 import { compareVersions } from '../core/version.ts'
 import type { ReleaseOrigin } from '../prefix/file-change.ts'
@@ -115,12 +116,16 @@ export function assertSound(paths: PrefixPaths, state: PrefixState): void {
   throw new ReleaseError(
     'PREFIX_DAMAGED',
     `${paths.current} points to ${found ?? 'nothing'}, expected ${state.active ?? 'nothing'} as the journal says`,
-    {
-      hint:
-        state.active === undefined ? `remove ${paths.current}` : `ln -sfn releases/${state.active} ${paths.current}`,
-      details: { path: paths.current, found, expected: state.active },
-    },
+    { hint: howToMend(paths, state), details: { path: paths.current, found, expected: state.active } },
   )
+}
+
+function howToMend({ current, journal }: PrefixPaths, { active, transactions }: PrefixState): string {
+  if (transactions.length === 0) return `the journal is lost: put ${journal} back from a backup`
+  if (active === undefined) return `remove ${current}`
+  const link = `ln -sfn releases/${active} ${current}`
+  // Into a folder that stands there, ln would put the link.
+  return fs.lstatSync(current, { throwIfNoEntry: false })?.isDirectory() ? `move ${current} away, then ${link}` : link
 }
 
 /** Refuse a version that cannot run on the data as it is. Errors: ROLLBACK_FLOOR. */

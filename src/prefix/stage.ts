@@ -50,7 +50,8 @@ export function markRelease(paths: PrefixPaths, version: string, manifest: Paylo
   }
   attempt(() => {
     fs.mkdirSync(paths.releases, { recursive: true })
-    fs.closeSync(fs.openSync(release.incomplete, 'w'))
+    const { O_CREAT, O_WRONLY, O_NOFOLLOW } = fs.constants
+    fs.closeSync(fs.openSync(release.incomplete, O_CREAT | O_WRONLY | O_NOFOLLOW, 0o644))
     syncFolder(paths.releases)
     setAside(paths, version)
   })
