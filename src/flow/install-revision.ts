@@ -35,7 +35,7 @@ export interface InstallRevisionOptions extends Omit<InstallOptions, 'version' |
 /**
  * Build a revision of the application on this server, and install what was made as any other release.
  *
- * Post: a commit that is installed already was not built again. Errors: SOURCE_UNNAMED, SOURCE_ADDRESS, REVISION_UNKNOWN, REVISION_BUILD, GIT_FAILED,
+ * Post: a commit that is installed already was not built again. Errors: REVISION_OWNER, SOURCE_UNNAMED, SOURCE_ADDRESS, REVISION_UNKNOWN, REVISION_BUILD, GIT_FAILED,
  * EXEC_NOT_FOUND (no git, no `release`); those of {@link install}. Crash: in the cache of the prefix at worst; from then on as {@link install}.
  */
 export async function installRevision(options: InstallRevisionOptions, tools: FlowTools): Promise<InstallResult> {
@@ -46,12 +46,23 @@ export async function installRevision(options: InstallRevisionOptions, tools: Fl
   return result
 }
 
+/** Git believes the configuration of what it finds in the cache, and whoever owns the prefix may write there. */
+function assertOwner({ root }: PrefixPaths): void {
+  const { uid } = fs.statSync(root)
+  if (uid === process.geteuid!()) return
+  throw new ReleaseError('REVISION_OWNER', `${root} belongs to user ${uid}, and not to user ${process.geteuid!()}`, {
+    hint: `run it as that user: sudo -u '#${uid}' cutover install --rev …`,
+    details: { path: root, uid },
+  })
+}
+
 const sourceCache = (paths: PrefixPaths) => path.join(paths.cache, 'source')
 const builtReleases = (cache: string) => path.join(cache, 'dist')
 
 async function prepareRevision(options: InstallRevisionOptions, tools: FlowTools): Promise<PreparedRelease> {
   const paths = prefixPaths(path.resolve(options.prefix))
   const { application, repository, settings } = readIdentity(paths)
+  assertOwner(paths)
   const address = options.source ?? settings?.source
   if (address === undefined) {
     throw new ReleaseError('SOURCE_UNNAMED', `${paths.root} is told no git repository of ${application}`, {
@@ -103,7 +114,7 @@ async function build(
   using workspace = openRevisionWorkspace(source.cache)
   await checkOutCommit(source, commit, workspace.checkout)
   const release = releaseBeside(cutover)
-  const built = await buildCommit({ release, recipe, repository, commit, owner: source.cache, workspace }, tools)
+  const built = await buildCommit({ release, recipe, repository, commit, workspace }, tools)
   const dist = builtReleases(source.cache)
   // One is enough.
   removeTree(dist)

@@ -19,8 +19,6 @@ export interface RevisionBuild {
   /** The address of the vendor repository: the only place that dependencies come from. */
   readonly repository: string
   readonly commit: string
-  /** Whoever this folder belongs to builds. */
-  readonly owner: string
   readonly workspace: RevisionWorkspace
 }
 
@@ -31,7 +29,7 @@ const buildTimeoutMs = 2 * 60 * 60_000
  *
  * The build sees nothing of the caller's environment; its package managers are told of the vendor repository and of no other place.
  * Where the repository is on this machine it has no network at all, as far as the system lets us take it away. Root builds nothing
- * itself: the work is done by the owner of the prefix, or by a user that exists for this alone.
+ * itself: the work is done by a user that exists for this alone.
  * Errors: REVISION_BUILD with what failed, EXEC_NOT_FOUND (there is no `release`), EXEC_TIMEOUT.
  */
 export async function buildCommit(build: RevisionBuild, tools: FlowTools): Promise<string> {
@@ -75,11 +73,10 @@ function assertExecutable(release: RevisionBuild['release']): void {
 }
 
 /** Give what the build works on to whoever builds; undefined: to whoever runs us. */
-async function handOver({ owner, workspace }: RevisionBuild): Promise<Account | undefined> {
+async function handOver({ workspace }: RevisionBuild): Promise<Account | undefined> {
   if (process.geteuid!() !== 0) return undefined
   const { checkout, dist, home, temporary } = workspace
-  const { uid, gid } = fs.statSync(owner)
-  const account = uid === 0 ? unusedAccount() : { uid, gid, groups: [gid] }
+  const account = unusedAccount()
   await execute(['chown', '-RhP', `${account.uid}:${account.gid}`, '--', checkout, dist, home, temporary])
   return account
 }

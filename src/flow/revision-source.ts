@@ -67,7 +67,7 @@ export async function findCommit(source: RevisionSource, revision: string): Prom
 }
 
 /**
- * Check a commit out into a folder of its own, as a repository that needs no other and has no remote.
+ * Check a commit out into an empty folder, as a repository that needs no other and has no remote.
  *
  * No hook, no filter and no submodule of it runs: nothing of a commit is executed by looking at it. Pre: {@link findCommit} found it.
  */

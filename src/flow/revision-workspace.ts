@@ -2,15 +2,15 @@ import { hash } from 'node:crypto'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { toReleaseError } from '../core/error.ts'
+import { ReleaseError, toReleaseError } from '../core/error.ts'
 import { makeFolder, removeTree } from '../sys/files.ts'
 
-/** The folders that a revision is built in, outside of the prefix. Absolute; all exist but the checkout. */
+/** The folders that a revision is built in, outside of the prefix, empty. Absolute; nobody else may look into them. */
 export interface RevisionWorkspace extends Disposable {
   readonly checkout: string
   /** Where the release is put, in a folder of its version. */
   readonly dist: string
-  /** The home of the build, empty. */
+  /** The home of the build. */
   readonly home: string
   readonly temporary: string
 }
@@ -32,7 +32,7 @@ export function openRevisionWorkspace(owner: string): RevisionWorkspace {
     // Who builds goes through, and finds what is there for it by name.
     fs.chmodSync(root, 0o711)
     const at = (name: string) => path.join(root, name)
-    for (const name of ['dist', 'home', 'tmp']) fs.mkdirSync(at(name), { mode: 0o755 })
+    for (const name of ['checkout', 'dist', 'home', 'tmp']) fs.mkdirSync(at(name), { mode: 0o700 })
     return {
       checkout: at('checkout'),
       dist: at('dist'),
@@ -45,8 +45,15 @@ export function openRevisionWorkspace(owner: string): RevisionWorkspace {
   }
 }
 
-/** Copy the files of a release that a build has made: what is no plain file is left behind, for a link could lead anywhere. */
+/**
+ * Copy the files of a release that a build has made: what is no plain file is left behind, for a link could lead anywhere.
+ *
+ * Errors: REVISION_BUILD (there is no such folder), FILE_IO, FILE_NO_SPACE.
+ */
 export function adoptRelease(built: string, kept: string): void {
+  if (fs.lstatSync(built, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new ReleaseError('REVISION_BUILD', `the build has left no release in ${built}`, { details: { path: built } })
+  }
   makeFolder(kept)
   try {
     for (const entry of fs.readdirSync(built, { withFileTypes: true })) {

@@ -211,6 +211,15 @@ env >out/deps/env`)
   })
 })
 
+it.skipIf(process.geteuid!() !== 0)(
+  'builds as root in no prefix of another user, who could have put anything there',
+  async () => {
+    const paths = prefixFor(vendor.url)
+    fs.chownSync(paths.root, 65_000, 65_000)
+    expect(await codeOfAsync(installIn(paths, pingRepository(), { revision: 'main' }))).toBe('REVISION_OWNER')
+  },
+)
+
 /** Somebody on this machine whom a build could speak to. */
 async function listen() {
   let count = 0

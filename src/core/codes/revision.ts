@@ -12,6 +12,11 @@ export const revisionCodes = {
     'An address is none that a server clones from.',
     'give an https:, ssh: or file: address or an absolute folder, without a password: those are read from ~/.netrc',
   ),
+  REVISION_OWNER: entry(
+    2,
+    'A prefix belongs to another user than the one who would build for it.',
+    'run the same command as that user: what it put into the prefix is not for root to run git on',
+  ),
   REVISION_UNKNOWN: entry(
     1,
     'A git repository has no such commit, branch or tag, or not any more.',
