@@ -1,120 +1,146 @@
 /*
- * node scripts/bench/install.ts [FOLDER]
+ * node scripts/bench/install.ts [OLD NEW] [RUNS]
  *
- * Install a folder with many files (node_modules of this clone when none is named) into a new prefix, upgrade it by a few changed files,
- * roll it back, and find that there is nothing to do; beside tar and cp doing their share of the same work in the same run.
+ * Install a folder as a release, and upgrade to another one, by what is shipped (the bundled `cutover`), with a delta pack and without;
+ * beside it, in the same run and in turns, whichever of tar, dpkg, casync, zsync and ostree this machine has. Times are medians; `fetched` are
+ * bodies over HTTP from nginx on this machine. Without folders: node_modules of this clone, and a copy with a few changed files.
+ * As root it works on a new ext4, else below TMPDIR, and files are copied rather than linked, for then no other user can be kept from writing to them.
  */
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { formatBytes, formatDuration } from '../../src/core/quantity.ts'
-import { compareBytes } from '../../src/core/relative-path.ts'
-import type { Tree, TreeEntry } from '../../src/core/tree.ts'
-import { install } from '../../src/flow/install.ts'
-import type { InstallResult } from '../../src/flow/install-report.ts'
-import { resolveFromFolder } from '../../src/flow/resolve.ts'
-import { rollback } from '../../src/flow/rollback.ts'
-import { recordedTools } from '../../tests/support/recorded-tools.ts'
-import { cutToyTree, toyInstallation } from '../../tests/support/toy-release.ts'
+import { application, newVersion, oldVersion, publishPair, type ReleasePair } from '../../tests/support/release-pair.ts'
+import { bundle } from '../lib/bundle.ts'
+import { type FileServer, serveFolder } from './lib/file-server.ts'
+import { type Folders, peerCases } from './lib/install-peers.ts'
+import { openScratchDisk } from './lib/scratch-disk.ts'
+
+/** Something that is measured: `prepare` is not. */
+export interface Case {
+  readonly name: string
+  readonly prepare: () => void
+  readonly work: () => void
+}
+
+interface Row {
+  readonly name: string
+  readonly durationsMs: number[]
+  fetchedBytes: number
+}
 
 const repository = path.join(import.meta.dirname, '..', '..')
-const folder = path.resolve(process.argv[2] ?? path.join(repository, 'node_modules'))
 const changedFiles = 20
-const base = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-bench-'))
+const [first, second, third] = process.argv.slice(2)
+const disk = openScratchDisk()
+const away = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-bench-'))
+fs.chmodSync(away, 0o755)
 try {
-  print(await measure())
+  const isPair = second !== undefined
+  const folders = isPair ? { old: path.resolve(first!), next: path.resolve(second) } : changedCopy(away)
+  await measure(folders, Number((isPair ? third : first) ?? 3))
 } finally {
-  fs.rmSync(base, { recursive: true, force: true })
+  disk.close()
+  fs.rmSync(away, { recursive: true, force: true })
 }
 
-async function measure(): Promise<string[][]> {
-  const { paths, dist } = toyInstallation(base)
-  const tree = readTree(folder)
-  await cutToyTree(dist, { version: '1.0.0', tree })
-  await cutToyTree(dist, { version: '1.1.0', tree: change(tree) })
-  const put = (version: string) =>
-    install({ prefix: paths.root, version, resolve: resolveFromFolder(path.join(dist, version)) }, recordedTools())
-  const cutover = path.join(repository, 'src', 'bin', 'cutover.ts')
-  const tarball = path.join(dist, '1.0.0', 'toy-1.0.0.tar.zst')
-  const untar = path.join(base, 'untar')
-  fs.mkdirSync(untar)
-  const rows = [['what', 'time', 'fetched', 'of', 'files written', 'reused']]
-  const add = (what: string, durationMs: number, result?: InstallResult) => {
-    const { fetchedBytes = 0, releaseBytes = 0, writtenFiles = 0, reusedFiles = 0 } = result ?? {}
-    const figures = [formatBytes(fetchedBytes), formatBytes(releaseBytes), String(writtenFiles), String(reusedFiles)]
-    rows.push([what, formatDuration(durationMs), ...(result === undefined ? ['', '', '', ''] : figures)])
+async function measure(folders: Folders, runs: number): Promise<void> {
+  const served = path.join(away, 'served')
+  const node = { runtime: { kind: 'none' }, ...(process.getuid!() === 0 ? { user: 'nobody' } : {}) }
+  const withDelta = await publishPair(path.join(served, 'delta'), folders, node)
+  const without = await publishPair(path.join(served, 'plain'), folders, node, { withDelta: false })
+  await bundle({ cutover: 'src/bin/cutover.ts' }, path.join(away, 'build'))
+  execFileSync('chmod', ['-R', 'a+rX', away])
+  const server = await serveFolder(served, path.join(away, 'nginx'))
+  try {
+    const ours = [...installCases('delta', withDelta, server), ...installCases('plain', without, server)]
+    const cases = [...ours.slice(0, 2), ours[3]!, ...peerCases(folders, { disk: disk.folder, served, away, server })]
+    const rows = cases.map(({ name }): Row => ({ name, durationsMs: [], fetchedBytes: 0 }))
+    for (let round = 0; round < runs; round += 1) {
+      for (const [index, each] of cases.entries()) runOnce(each, rows[index]!, server)
+    }
+    const { tarballBytes, deltaBytes } = withDelta
+    process.stdout.write(
+      `${disk.kind}; medians of ${runs}; the tarball has ${formatBytes(tarballBytes)}, the delta pack ${formatBytes(deltaBytes)}\n\n`,
+    )
+    print(rows)
+  } finally {
+    await server.close()
   }
-  add(
-    'tar xf; sync -f',
-    (
-      await timed(
-        () => run('tar', 'xf', tarball, '-C', untar),
-        () => run('sync', '-f', untar),
-      )
-    ).durationMs,
-  )
-  const fresh = await timed(() => put('1.0.0'))
-  add('install', fresh.durationMs, fresh.result)
-  const copy = await timed(() => run('cp', '-a', untar, `${untar}.copy`))
-  add('cp -a', copy.durationMs)
-  const upgraded = await timed(() => put('1.1.0'))
-  add(`install, ${changedFiles} files changed`, upgraded.durationMs, upgraded.result)
-  add('rollback', (await timed(() => rollback({ prefix: paths.root }, recordedTools()))).durationMs)
-  add('install again', (await timed(() => put('1.1.0'))).durationMs)
-  const again = await timed(() =>
-    run('node', cutover, 'install', '--prefix', paths.root, '--version', '1.1.0', '--quiet'),
-  )
-  add('nothing to do (process)', again.durationMs)
-  add('node --version (process)', (await timed(() => run('node', '--version'))).durationMs)
-  return rows
 }
 
-async function timed<T>(
-  work: () => T | Promise<T>,
-  after: () => void = () => {},
-): Promise<{ durationMs: number; result: T }> {
+/** A first installation and an upgrade, each by the command. */
+function installCases(name: 'delta' | 'plain', pair: ReleasePair, server: FileServer): readonly Case[] {
+  const prefix = path.join(disk.folder, name)
+  const cutover = (...args: string[]) =>
+    run(process.execPath, path.join(away, 'build', 'cutover.js'), ...args, '--quiet')
+  const url = `${server.url}/${name}/repository`
+  const put = (version: string) => cutover('install', '--prefix', prefix, '--version', version)
+  const make = () => {
+    fs.rmSync(prefix, { recursive: true, force: true })
+    cutover(
+      'init',
+      prefix,
+      '--repository',
+      url,
+      '--application',
+      application,
+      '--root-fingerprint',
+      pair.repository.fingerprint,
+    )
+  }
+  const how = name === 'delta' ? 'with a delta pack' : 'without a delta pack'
+  return [
+    { name: 'cutover install', prepare: make, work: () => put(oldVersion) },
+    {
+      name: `cutover install, upgrade ${how}`,
+      prepare: () => {
+        make()
+        put(oldVersion)
+      },
+      work: () => put(newVersion),
+    },
+  ]
+}
+
+function runOnce({ prepare, work }: Case, row: Row, server: FileServer): void {
+  prepare()
+  run('sync')
+  server.sentBytes()
   const startedMs = performance.now()
-  const result = await work()
-  after()
-  return { durationMs: performance.now() - startedMs, result }
+  work()
+  row.durationsMs.push(performance.now() - startedMs)
+  row.fetchedBytes = server.sentBytes()
+}
+
+/** Copy node_modules, with some files changed that are spread over it. */
+function changedCopy(work: string): Folders {
+  const old = path.join(repository, 'node_modules')
+  const next = path.join(work, 'changed')
+  run('cp', '-a', old, next)
+  const files = fs
+    .readdirSync(next, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => path.join(entry.parentPath, entry.name))
+    .filter(file => fs.statSync(file).size < 100_000)
+    .toSorted()
+  const step = Math.max(1, Math.floor(files.length / changedFiles))
+  for (let index = 0; index < files.length; index += step) fs.appendFileSync(files[index]!, '\n')
+  return { old, next }
 }
 
 function run(file: string, ...args: string[]): void {
   execFileSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-/** Describe a folder as a tree at `opt/toy`; links are left out, for they may point anywhere. */
-function readTree(root: string): Tree {
-  const found = fs.readdirSync(root, { recursive: true, withFileTypes: true })
-  const entries = found.flatMap((entry): TreeEntry[] => {
-    const source = path.join(entry.parentPath, entry.name)
-    const name = path.relative(root, source)
-    if (entry.isDirectory()) return [{ type: 'directory', path: name, mode: 0o755 }]
-    if (!entry.isFile()) return []
-    return [{ type: 'file', path: name, mode: 0o644, sizeBytes: fs.statSync(source).size, source }]
-  })
-  return { root: 'opt/toy', entries: entries.sort((a, b) => compareBytes(a.path, b.path)) }
-}
-
-/** Change some files, spread over the tree. */
-function change(tree: Tree): Tree {
-  const files = tree.entries.filter(entry => entry.type === 'file' && entry.sizeBytes < 100_000)
-  const step = Math.max(1, Math.floor(files.length / changedFiles))
-  const changed = new Set(files.filter((_, index) => index % step === 0).slice(0, changedFiles))
-  const entries = tree.entries.map((entry, index) => {
-    if (entry.type !== 'file' || !changed.has(entry)) return entry
-    const source = path.join(base, `changed-${index}`)
-    fs.writeFileSync(source, Buffer.concat([fs.readFileSync(entry.source), Buffer.from('\n')]))
-    return { ...entry, source, sizeBytes: entry.sizeBytes + 1 }
-  })
-  return { ...tree, entries }
-}
-
-function print(rows: readonly (readonly string[])[]): void {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
-  for (const row of rows) {
-    const cells = row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
-    process.stdout.write(`${cells.join('  ')}\n`)
+function print(rows: readonly Row[]): void {
+  const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!
+  const width = Math.max(...rows.map(({ name }) => name.length))
+  for (const { name, durationsMs, fetchedBytes } of rows) {
+    const fetched = fetchedBytes === 0 ? '' : formatBytes(fetchedBytes)
+    process.stdout.write(
+      `${name.padEnd(width)}  ${formatDuration(median(durationsMs)).padStart(8)}  ${fetched.padStart(10)}\n`,
+    )
   }
 }

@@ -18,10 +18,10 @@ export const application = 'bench'
 /** Of the two releases, the one before and the one after. */
 export const [oldVersion, newVersion] = ['1.0.0', '1.1.0'] as const
 
-/** A repository with two releases of a folder, the later one with a delta pack. */
+/** A repository with two releases of a folder, the later one with a delta pack as a rule. */
 export interface ReleasePair {
   readonly repository: MadeRepository
-  /** Of the later release: the tarball, and the delta pack from the one before. Units: bytes. */
+  /** Of the later release: the tarball, and the delta pack from the one before, 0 without one. Units: bytes. */
   readonly tarballBytes: number
   readonly deltaBytes: number
 }
@@ -31,6 +31,7 @@ export async function publishPair(
   base: string,
   folders: { readonly old: string; readonly next: string },
   node: { readonly [key: string]: Json },
+  { withDelta = true }: { readonly withDelta?: boolean } = {},
 ): Promise<ReleasePair> {
   const repository = await makeRepository(base, { applications: [application] })
   const old = await pack(repository.distFolder, {
@@ -48,10 +49,10 @@ export async function publishPair(
     node,
   })
   const file = path.join(repository.distFolder, newVersion, deltaFileName(application, newVersion, oldVersion))
-  const delta = await createDelta({ old: old.side, new: next.side, file })
-  writeRecord(repository.distFolder, newVersion, [...next.artifacts, delta])
+  const deltas = withDelta ? [await createDelta({ old: old.side, new: next.side, file })] : []
+  writeRecord(repository.distFolder, newVersion, [...next.artifacts, ...deltas])
   await repository.upload(newVersion)
-  return { repository, tarballBytes: next.artifacts[0]!.sizeBytes, deltaBytes: delta.sizeBytes }
+  return { repository, tarballBytes: next.artifacts[0].sizeBytes, deltaBytes: deltas[0]?.sizeBytes ?? 0 }
 }
 
 interface Packed {
