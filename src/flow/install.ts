@@ -7,7 +7,7 @@ import { assertNotAvoided, assertReadsState } from '../prefix/admission.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
 import { readJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
-import { keptReleases, prune, sweepRemoved } from '../prefix/prune.ts'
+import { isPruned, keptReleases, prune, sweepRemoved } from '../prefix/prune.ts'
 import { type PrefixState, replay } from '../prefix/state.ts'
 import { delay } from '../sys/clock.ts'
 import { runChange } from './change.ts'
@@ -71,15 +71,18 @@ export async function install(options: InstallOptions, tools: FlowTools): Promis
   const run = beginRun(options, tools)
   const result = await installVersion(run, options, tools)
   // Deleting takes long, and needs no lock.
-  if (result.changed) sweepRemoved(run.paths)
+  if (options.dryRun !== true) sweepRemoved(run.paths)
   return result
 }
 
 async function installVersion(run: InstallRun, options: InstallOptions, tools: FlowTools): Promise<InstallResult> {
   const { paths, identity } = run
+  const isDry = options.dryRun === true
   if (options.version !== undefined) {
     parseVersion(options.version)
-    if (isSettled(paths, replay(readJournal(paths.journal)), options.version)) return tellSettled(run, options.version)
+    const state = replay(readJournal(paths.journal))
+    const isTidy = isPruned(paths, state, { keep: keptReleases(identity) })
+    if (isTidy && isSettled(paths, state, options.version)) return tellSettled(run, options.version)
   }
   const closed = closedWindow(run)
   if (closed !== undefined) return closed
@@ -88,23 +91,27 @@ async function installVersion(run: InstallRun, options: InstallOptions, tools: F
   const waitLockMs = options.waitLockMs ?? 0
   await using prefix = await lockPrefix({ prefix: paths.root, command: 'install', waitLockMs }, tools)
   tools.emit({ kind: 'run-started', command: 'install', subject: identity.application, steps: stepNames })
-  if (options.dryRun !== true) await recoverPrefix(prefix, tools)
+  if (!isDry) await recoverPrefix(prefix, tools)
   const state = prefix.state()
   assertSound(paths, state)
   const version = prepared?.version ?? options.version ?? (await newestVersion(prefix, run))
-  if (isSettled(paths, state, version)) return tellSettled(run, version)
+  const pruneSpare = () => prune(paths, prefix.journal, { keep: keptReleases(identity) })
+  if (isSettled(paths, state, version)) {
+    // What made it active may have been killed before it came to this.
+    if (!isDry) pruneSpare()
+    return tellSettled(run, version)
+  }
   assertAdmitted(run, state, version)
   const target = await resolveStep(run, () => resolveTarget(prefix, version, prepared?.resolve ?? run.resolver, tools))
   // Again, now that it is known how old the metadata is.
   assertAdmitted(run, state, version)
   assertReadsState(state, version, target.recipe().node.state)
   const plan = planTarget(prefix, target, 'install')
-  if (options.dryRun === true) return tellPlan(run, target, plan)
+  if (isDry) return tellPlan(run, target, plan)
   const assertMaySwitch = () => assertOpen(run)
   const change = await runChange(prefix, plan, { command: 'install', ...target, assertMaySwitch }, tools)
   await target.resolved?.forget()
-  const pruned = prune(paths, prefix.journal, { keep: keptReleases(identity) })
-  return tellDone(run, target, { change, prefix, pruned })
+  return tellDone(run, target, { change, prefix, pruned: pruneSpare() })
 }
 
 /** The widest names of steps, for reports to align to. */

@@ -58,6 +58,12 @@ export function prune(paths: PrefixPaths, journal: Journal, policy: PrunePolicy)
   return versions
 }
 
+/** Tell whether there is nothing for {@link prune} to do, nor left to do by one that was killed. */
+export function isPruned(paths: PrefixPaths, state: PrefixState, policy: PrunePolicy): boolean {
+  const isGone = (name: string) => !state.pruned.has(name.replace(/\.incomplete$/, ''))
+  return planPrune(state, policy).length === 0 && listFiles(paths.releases).every(isGone)
+}
+
 /** Rename something beside the releases out of everybody's way; nothing happens when it is not there. Post: durable. */
 export function putAway(paths: PrefixPaths, place: string): void {
   const name = `${besideReleases.removed}${path.basename(place).replace(/^\./, '')}-${randomBytes(4).toString('hex')}`
