@@ -5,6 +5,7 @@ import { parseVersion } from '../core/version.ts'
 import { assertReadsState } from '../prefix/admission.ts'
 import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
+import { assertConfigurable } from '../prefix/preconditions.ts'
 import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
 import { runChange } from './change.ts'
 import { assertAboveFloor, assertSound, planTarget } from './install-target.ts'
@@ -33,7 +34,7 @@ export interface RollbackResult {
  * Switch back to a version that was active before, with the same gate and journal as an installation.
  *
  * Post: the version that was left is not chosen by itself again. Errors: ROLLBACK_NONE, ROLLBACK_FLOOR, STATE_EPOCH, INSTALL_UNHEALTHY, those of
- * taking the lock and recovering. Crash: as in {@link install}.
+ * taking the lock, of recovering and of {@link assertConfigurable}. Crash: as in {@link install}.
  */
 export async function rollback(options: RollbackOptions, tools: FlowTools): Promise<RollbackResult> {
   const startedMs = tools.clock.elapsedMs()
@@ -47,6 +48,8 @@ export async function rollback(options: RollbackOptions, tools: FlowTools): Prom
   assertAboveFloor(state, version)
   const target = targetOf(prefix, version)
   assertReadsState(state, version, target.recipe().node.state)
+  const { paths, identity } = prefix
+  await assertConfigurable({ paths, identity, recipe: target.recipe(), version })
   await runChange(prefix, planTarget(prefix, target, 'rollback'), { command: 'rollback', ...target }, tools)
   return tellDone(prefix, target, { tools, startedMs })
 }

@@ -3,13 +3,17 @@ import { ReleaseError } from '../core/error.ts'
 import { type Address, parseAddress } from '../gate/address.ts'
 import type { Health } from '../gate/health.ts'
 import { probeCommand, probeHttp, probeTcp } from '../gate/health.ts'
+import { accountOf } from '../prefix/account.ts'
+import { commandLaunch } from '../prefix/command.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
-import { requireSecrets } from '../prefix/secrets.ts'
+import { redactor } from '../prefix/redact.ts'
+import { requireSecrets, type Secrets } from '../prefix/secrets.ts'
 import { releaseValues } from '../prefix/values.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
+import type { Account } from '../sys/account.ts'
 
 /** A release of a prefix, as far as running it goes. */
 export interface ServedRelease {
@@ -19,9 +23,16 @@ export interface ServedRelease {
   readonly node: NodeRecipe
   /** Values of placeholders. Hold secrets. */
   readonly values: Readonly<Record<string, string>>
+  readonly secrets: Secrets
+  /** Whom it runs as; undefined: whoever runs us. */
+  readonly account: Account | undefined
 }
 
-/** Read what is needed to run a release. Errors: SERVE_NO_RELEASE, SECRET_MISSING, DOCUMENT_INVALID, RECIPE_INVALID, ENVIRONMENT_UNKNOWN, VARIABLE_INVALID. */
+/**
+ * Read what is needed to run a release.
+ *
+ * Errors: SERVE_NO_RELEASE, SECRET_MISSING, DOCUMENT_INVALID, RECIPE_INVALID, ENVIRONMENT_UNKNOWN, VARIABLE_INVALID, ACCOUNT_*.
+ */
 export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, version: string): ServedRelease {
   if (!isComplete(paths, version)) {
     throw new ReleaseError('SERVE_NO_RELEASE', `${releasePaths(paths, version).root} holds no complete release`, {
@@ -36,6 +47,8 @@ export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, 
     folder: releasePaths(paths, version).root,
     node: recipe.node,
     values: releaseValues({ paths, identity, recipe, version, secrets }),
+    secrets,
+    account: accountOf(recipe),
   }
 }
 
@@ -47,25 +60,34 @@ export function listenText(release: ServedRelease): string {
 /**
  * Ask a running release for its health once, in the way of its recipe. `address` is where the listening service is asked.
  *
- * Post: healthy without a word where the recipe names no way. Errors: RECIPE_PLACEHOLDER, GATE_ADDRESS_INVALID.
+ * Post: what was seen holds no secret; healthy without a word where the recipe names no way. Errors: RECIPE_PLACEHOLDER, GATE_ADDRESS_INVALID.
  */
 export async function probeRelease(
   release: ServedRelease,
   address: Address,
   base: Readonly<Record<string, string>>,
 ): Promise<Health> {
+  const health = await probe(release, address, base)
+  return { ...health, evidence: redactor(release.secrets)(health.evidence) }
+}
+
+async function probe(
+  release: ServedRelease,
+  address: Address,
+  base: Readonly<Record<string, string>>,
+): Promise<Health> {
   const { http, tcp, command, timeout } = release.node.health
-  const fill = (text: string, key: string) => fillPlaceholders(text, release.values, `node.health.${key}`)
+  const { values, secrets, folder, account } = release
+  const fill = (text: string, key: string) => fillPlaceholders(text, values, `node.health.${key}`)
   if (command !== undefined) {
+    const { argv } = commandLaunch(command, { release: folder, values, secrets, step: 'node.health.command' })
     const entries = Object.entries(command.environment).map(([name, text]) => [name, fill(text, 'command')] as const)
-    return probeCommand(
-      commandArgv(command.run, text => fill(text, 'command')),
-      {
-        cwd: path.join(release.folder, command.directory ?? '.'),
-        environment: { ...base, ...Object.fromEntries(entries) },
-        timeoutMs: timeout,
-      },
-    )
+    return probeCommand(argv, {
+      cwd: path.join(folder, command.directory ?? '.'),
+      environment: { ...base, ...Object.fromEntries(entries) },
+      timeoutMs: timeout,
+      account,
+    })
   }
   if (tcp !== undefined) return probeTcp(tcp === 'gate' ? address : parseAddress(fill(tcp, 'tcp')), timeout)
   if (http === undefined) return { ok: true, evidence: 'the recipe names no way to find out' }
@@ -73,11 +95,4 @@ export async function probeRelease(
   const contains = http.contains === undefined ? undefined : fill(http.contains, 'http.contains')
   const headers = http.headers.map(header => ({ ...header, contains: fill(header.contains, 'http.headers') }))
   return probeHttp(address, { path: asked, status, contains, headers }, timeout)
-}
-
-/** A string is the shell's, its `${…}` included; the words of a list are ours. */
-function commandArgv(run: string | readonly string[], fill: (text: string) => string): [string, ...string[]] {
-  if (typeof run === 'string') return ['/bin/sh', '-eu', '-c', run]
-  const [file = '', ...args] = run.map(fill)
-  return [file, ...args]
 }

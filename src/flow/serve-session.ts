@@ -8,7 +8,9 @@ import { Keeper } from '../gate/keeper.ts'
 import { type GateCommand, longestModeMs } from '../gate/machine.ts'
 import { frontSettings } from '../gate/settings.ts'
 import { newTally } from '../gate/tally.ts'
+import { readIdentity } from '../prefix/identity.ts'
 import { currentVersion } from '../prefix/installed.ts'
+import { checkRuntime } from '../prefix/runtime-check.ts'
 import type { DriverPlaces } from '../service/driver.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
@@ -56,7 +58,7 @@ export class ServeSession {
     return this.#inOrder(async () => {
       const version = currentVersion(this.#options.paths)
       if (version !== undefined) {
-        await this.#openFor(readServedRelease(this.#options.paths, this.#options.identity, version))
+        await this.#openFor(this.#read(version))
       } else if (this.#options.listen !== undefined) {
         this.#gate = await openGate(this.#options, this.#keeper.state.mode, undefined)
       }
@@ -78,6 +80,7 @@ export class ServeSession {
       this.#resumeSoon()
       return false
     }
+    await this.#assertRuntime(version)
     const { mode, by } = this.#keeper.state
     if (mode === 'pass') {
       await this.#start(version)
@@ -90,6 +93,12 @@ export class ServeSession {
     await this.#start(version)
     this.#background(() => this.#passOnceHealthy('the installer that held requests has ended'))
     return true
+  }
+
+  /** Tell an upgrade of the machine that took the interpreter away from a service that does not start. Errors: RUNTIME_*. */
+  async #assertRuntime(version: string): Promise<void> {
+    const { node, account } = this.#read(version)
+    await checkRuntime({ paths: this.#options.paths, version, runtime: node.runtime, account })
   }
 
   /** In handover the application would accept in spite of the operator: it waits for the mode's end. */
@@ -192,7 +201,7 @@ export class ServeSession {
   }
 
   async #start(version: string): Promise<void> {
-    const release = readServedRelease(this.#options.paths, this.#options.identity, version)
+    const release = this.#read(version)
     await this.#services?.stop()
     this.#services = undefined
     const gate = await this.#openFor(release)
@@ -248,6 +257,12 @@ export class ServeSession {
         await delay(health.interval)
     }
     await this.#change({ kind: 'pass', reason })
+  }
+
+  /** What a prefix is given in the meantime counts for the next start. */
+  #read(version: string): ServedRelease {
+    const { paths } = this.#options
+    return readServedRelease(paths, readIdentity(paths), version)
   }
 
   async #openFor(release: ServedRelease): Promise<Gate> {

@@ -4,7 +4,7 @@ import { type CommandContext, commandLaunch } from './command.ts'
 import type { FileChange } from './file-change.ts'
 import { releasePaths } from './layout.ts'
 import { executeReaped } from './reaped.ts'
-import { generateSecrets, readStored, storeSecrets, type WantedSecret } from './secrets.ts'
+import { generateSecrets, readSecrets, readStored, storeSecrets, type WantedSecret } from './secrets.ts'
 import { readOverlaid } from './template.ts'
 
 /** The longest secret that is taken; what is passed as a variable may not be longer. Source: execve(2), MAX_ARG_STRLEN. */
@@ -14,7 +14,8 @@ const longestBytes = 64 * 1024
  * Have every secret that a release wants: generate, ask commands, decrypt.
  *
  * Post: they are in files with mode 0600 for {@link readSecrets}. What a command printed replaces what it printed the last time, so that a
- * changed secret counts from this change on. Errors: SECRET_UNAVAILABLE, SECRET_KEY, DOCUMENT_INVALID, RECIPE_PLACEHOLDER; none
+ * changed secret counts from this change on. A release that was there before goes on with what is known where it cannot be had, with a
+ * warning. Errors: SECRET_UNAVAILABLE, SECRET_KEY, DOCUMENT_INVALID, RECIPE_PLACEHOLDER; none
  * holds any of a secret. Crash: run again.
  */
 export async function gatherSecrets(change: FileChange, context: CommandContext): Promise<void> {
@@ -24,11 +25,27 @@ export async function gatherSecrets(change: FileChange, context: CommandContext)
   const asked: Record<string, string> = {}
   const decrypted: Record<string, string> = {}
   for (const secret of wanted) {
-    if (secret.command !== undefined) asked[secret.name] = await ask(secret, secret.command, context)
-    if (secret.age !== undefined) decrypted[secret.name] = await decrypt(change, secret, secret.age)
+    const { name, command, age } = secret
+    if (command !== undefined) asked[name] = await orKnown(change, secret, ask(secret, command, context))
+    if (age !== undefined) decrypted[name] = await orKnown(change, secret, decrypt(change, secret, age))
   }
   if (Object.keys(asked).length > 0) storeSecrets(paths.secrets, { ...readStored(paths.secrets), ...asked })
   if (Object.keys(decrypted).length > 0) storeSecrets(releasePaths(paths, version).secrets, decrypted)
+}
+
+/** A way back must not depend on what provides secrets: a release that is there goes on with what it had. */
+async function orKnown(change: FileChange, secret: WantedSecret, obtained: Promise<string>): Promise<string> {
+  try {
+    return await obtained
+  } catch (caught) {
+    change.signal.throwIfAborted()
+    const error = toReleaseError(caught)
+    const known =
+      change.origin === undefined ? readSecrets(change.paths, change.version, [secret])[secret.name] : undefined
+    if (known === undefined) throw error
+    change.emit({ kind: 'warning', code: error.code, message: `${error.message}; going on with what it was before` })
+    return known
+  }
 }
 
 async function ask(
