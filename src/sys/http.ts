@@ -5,6 +5,7 @@ import { ReleaseError } from '../core/error.ts'
 import { readWhole } from './body.ts'
 import { openIfExists } from './files.ts'
 import type { PaceLimits } from './pace.ts'
+import { isPassingFailure, Perseverance, type RetryTools } from './retry.ts'
 
 /** A stretch of bytes, `end` not included. */
 export interface ByteRange {
@@ -34,6 +35,9 @@ export interface OpenedBody {
 /** What a GET came to: the body, or that there is no such thing (404, 410, ENOENT). Anything else throws. */
 export type Opened = OpenedBody | undefined
 
+/** How often something small is read before it is given up. */
+const attempts = 3
+
 /**
  * Open `http(s):`, `file:` or a file in a bundle (`bundle:`, see bundle-file.ts) for reading, the whole or one range.
  *
@@ -58,6 +62,23 @@ export async function open(url: string, options: OpenOptions = {}): Promise<Open
 export async function readBytes(url: string, maxBytes: number, options: OpenOptions = {}): Promise<Buffer | undefined> {
   const opened = await open(url, options)
   return opened === undefined ? undefined : await readWhole(opened.body, maxBytes, url)
+}
+
+/** Read as {@link readBytes} does, a few times where a failure may pass. */
+export async function readPersistently(
+  url: string,
+  maxBytes: number,
+  { retryTools, ...options }: OpenOptions & { readonly retryTools?: RetryTools | undefined } = {},
+): Promise<Buffer | undefined> {
+  const perseverance = new Perseverance(attempts, retryTools)
+  for (;;) {
+    try {
+      return await readBytes(url, maxBytes, options)
+    } catch (caught) {
+      if (options.signal?.aborted || !isPassingFailure(caught)) throw caught
+      await perseverance.afterFailure(caught, options.signal)
+    }
+  }
 }
 
 /** Put a relative key behind a repository's address, each segment percent-encoded. */

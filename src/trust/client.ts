@@ -4,7 +4,8 @@ import { type Digest, digestOf, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { parseReleaseRecord, type ReleaseRecord } from '../payload/release-record.ts'
 import { readJson, readTextIfExists, writeFileAtomic } from '../sys/files.ts'
-import { readBytes, resolveUrl } from '../sys/http.ts'
+import { readBytes, readPersistently, resolveUrl } from '../sys/http.ts'
+import type { RetryTools } from '../sys/retry.ts'
 import {
   applicationRole,
   type ChannelDocument,
@@ -49,6 +50,8 @@ export function parseFingerprint(text: string): Digest {
 
 /** tuf-js's own limit for root metadata. */
 const maxRootBytes = 512_000
+/** Its limit for roots that follow each other: a server that has one more each time would be asked for ever. */
+const mostRoots = 256
 
 /**
  * Make a repository's root the one that a trust folder believes in.
@@ -116,7 +119,7 @@ export function openRepository(options: OpenOptions): TrustedRepository {
     if (release === undefined) throw unknownRelease(repositoryUrl, listed, version)
     const { digest, sizeBytes } = release.record
     const url = resolveUrl(repositoryUrl, recordKey(application, version, digest))
-    const bytes = await readBytes(url, sizeBytes, signalOf(options))
+    const bytes = await readPersistently(url, sizeBytes, signalOf(options))
     if (bytes === undefined || digestOf(bytes) !== digest) throw otherRecord(url, bytes, digest)
     const parsed = parseReleaseRecord(bytes)
     if (parsed.name !== application || parsed.version !== version) {
@@ -198,6 +201,7 @@ interface OpenOptions {
   /** The longest wait for the next bytes, and for the whole of a file of metadata. */
   readonly idleTimeoutMs?: number
   readonly fileTimeoutMs?: number
+  readonly retryTools?: RetryTools
   /**
    * What the repository's metadata may be without taking away what was known before: `expired`, for nobody may renew it (the default), or
    * `older`, for a bundle stays as it was made; then what was known must not have expired.
@@ -207,7 +211,7 @@ interface OpenOptions {
   readonly onStale?: (error: ReleaseError, knownMs: number) => void
 }
 
-const signalOf = ({ signal }: OpenOptions) => (signal === undefined ? {} : { signal })
+const signalOf = ({ signal, retryTools }: OpenOptions) => ({ ...(signal === undefined ? {} : { signal }), retryTools })
 
 function otherRecord(url: string, bytes: Buffer | undefined, expected: Digest): ReleaseError {
   const found = bytes === undefined ? 'missing' : digestOf(bytes)
@@ -232,11 +236,12 @@ async function findRoot(repositoryUrl: string, fingerprint: string | undefined):
     })
   }
   if (fingerprint === undefined || digestOf(newest) === fingerprint) return newest
-  for (let version = 1; ; version += 1) {
+  for (let version = 1; version <= mostRoots; version += 1) {
     const bytes = await readBytes(resolveUrl(repositoryUrl, `${metadataFolder}/${version}.root.json`), maxRootBytes)
-    if (bytes === undefined) throw pinError({ repositoryUrl, fingerprint }, digestOf(newest))
+    if (bytes === undefined) break
     if (digestOf(bytes) === fingerprint) return bytes
   }
+  throw pinError({ repositoryUrl, fingerprint }, digestOf(newest))
 }
 
 function pinError(options: { repositoryUrl: string; fingerprint?: string }, found: string): ReleaseError {

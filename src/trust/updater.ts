@@ -8,7 +8,8 @@ import { TrustedMetadataStore } from 'tuf-js/dist/store.js'
 import { digestOf, isDigest } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { writeFileAtomic } from '../sys/files.ts'
-import { type OpenOptions, readBytes, resolveUrl } from '../sys/http.ts'
+import { readPersistently, resolveUrl } from '../sys/http.ts'
+import type { RetryTools } from '../sys/retry.ts'
 import { trustError } from './failure.ts'
 import { metadataFolder, targetKey } from './layout.ts'
 import { roleKeys } from './role-keys.ts'
@@ -115,6 +116,7 @@ export interface Patience {
   readonly idleTimeoutMs?: number | undefined
   /** The longest time that one file of metadata, a few megabytes at most, may take. */
   readonly fileTimeoutMs?: number | undefined
+  readonly retryTools?: RetryTools | undefined
 }
 
 const defaultFileTimeoutMs = 600_000
@@ -177,7 +179,7 @@ function createFetcher(witness: Witness, patience: Patience): Fetcher {
 /** Object stores answer 403 for what does not exist, and TUF §5.3.3 reads both as "no newer root". */
 async function readOrForbidden(url: string, maxBytes: number, patience: Patience) {
   try {
-    return await readBytes(url, maxBytes, limitsOf(patience))
+    return await readPersistently(url, maxBytes, limitsOf(patience))
   } catch (caught) {
     if (caught instanceof ReleaseError && caught.details.status === 403) return undefined
     throw caught
@@ -189,7 +191,7 @@ async function fetchTarget(info: TargetFile, repositoryUrl: string, patience: Pa
   if (!isDigest(digest))
     throw new ReleaseError('TRUST_METADATA', `the target ${info.path} is listed without its SHA-256`)
   const url = resolveUrl(repositoryUrl, targetKey(info.path, digest))
-  const bytes = await readBytes(url, info.length, limitsOf(patience))
+  const bytes = await readPersistently(url, info.length, limitsOf(patience))
   if (bytes === undefined) {
     throw new ReleaseError('TRUST_METADATA', `${url} is signed for but does not exist`, { details: { url } })
   }
@@ -205,10 +207,10 @@ async function fetchTarget(info: TargetFile, repositoryUrl: string, patience: Pa
 }
 
 /** A byte now and then is no progress either: each file has its time. */
-function limitsOf({ signal, idleTimeoutMs, fileTimeoutMs = defaultFileTimeoutMs }: Patience): OpenOptions {
+function limitsOf({ signal, idleTimeoutMs, fileTimeoutMs = defaultFileTimeoutMs, retryTools }: Patience) {
   const late = AbortSignal.timeout(fileTimeoutMs)
   const idle = idleTimeoutMs === undefined ? {} : { idleTimeoutMs }
-  return { signal: signal === undefined ? late : AbortSignal.any([signal, late]), ...idle }
+  return { signal: signal === undefined ? late : AbortSignal.any([signal, late]), ...idle, retryTools }
 }
 
 /** Role names come from signed metadata and may hold any character. */

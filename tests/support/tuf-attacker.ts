@@ -261,12 +261,13 @@ export async function siteClient(site: TufSite): Promise<SiteClient> {
   const folder = path.join(tempFolder(), 'trust')
   await pinRoot({ folder, repositoryUrl: site.url })
   site.requests.length = 0
-  const open = (options = {}) => openRepository({ folder, repositoryUrl: site.url, ...options })
+  const retryTools = { wait: async () => {}, random: () => 0 }
+  const open = (options = {}) => openRepository({ folder, repositoryUrl: site.url, retryTools, ...options })
   return {
     folder,
     open,
     refresh: () => open().refresh(),
-    view: () => openView({ folder, repositoryUrl: site.url }),
+    view: () => openView({ folder, repositoryUrl: site.url, retryTools }),
     trusted: () => trustedVersions(folder),
   }
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { open, readBytes, resolveUrl } from '../../../src/sys/http.ts'
+import { open, readBytes, readPersistently, resolveUrl } from '../../../src/sys/http.ts'
 import { codeOfAsync } from '../../support/codes.ts'
 import { tempFolder } from '../../support/temp.ts'
 
@@ -153,4 +153,21 @@ describe('open http:', () => {
 it('resolveUrl encodes each segment', () => {
   expect(resolveUrl('http://x/repo', 'pool/a b/1.0.0+1/#?.deb')).toBe('http://x/repo/pool/a%20b/1.0.0%2B1/%23%3F.deb')
   expect(resolveUrl('file:///srv/', 'a')).toBe('file:///srv/a')
+})
+
+it('readPersistently reads again where a failure may pass, and gives up', async () => {
+  let failures = 0
+  const flaky = http.createServer((_request, response) => {
+    failures += 1
+    response.writeHead(failures % 3 === 0 ? 200 : 503).end('ok')
+  })
+  await new Promise<void>(resolve => flaky.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(flaky.address() as AddressInfo).port}`
+  const retryTools = { wait: async () => {}, random: () => 0 }
+  expect((await readPersistently(url, 10, { retryTools }))?.toString()).toBe('ok')
+  expect(failures).toBe(3)
+  expect(await codeOfAsync(readPersistently(`${base}/error`, 10, { retryTools }))).toBe('HTTP_FAILED')
+  expect(await readPersistently(`${base}/gone`, 10)).toBeUndefined()
+  flaky.closeAllConnections()
+  flaky.close()
 })
