@@ -42,7 +42,8 @@ export async function specOf(
     account,
   })
   const sockets = serviceSocketFolder(paths)
-  makeFolder(sockets)
+  // The service's alone: whoever else got there would go round the gate.
+  makeFolder(sockets, { mode: 0o700 })
   if (account !== undefined) shareSockets(paths, sockets, account)
   return containService(spec!, service, {
     values,

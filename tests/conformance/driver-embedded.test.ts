@@ -6,17 +6,22 @@ import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
 
 describe.skipIf(!(needRoot() && needTool('setpriv', 'prlimit')))('driver embedded', () => {
-  driverContract(async () => {
-    const folder = tempFolder()
-    fs.chmodSync(folder, 0o711)
-    return {
-      driver: 'embedded',
-      folder: { inside: folder, outside: folder },
-      node: process.execPath,
-      hasGroups: hasControlGroups(),
-      takesLines: true,
-      serve: prefix => serveHere(prefix),
-      remains: () => '',
-    }
-  })
+  for (const mode of ['proxy', 'handover'] as const) {
+    describe(mode, () => {
+      driverContract(async () => {
+        const folder = tempFolder()
+        fs.chmodSync(folder, 0o711)
+        return {
+          driver: 'embedded',
+          mode,
+          folder: { inside: folder, outside: folder },
+          node: process.execPath,
+          hasGroups: hasControlGroups(),
+          takesLines: true,
+          serve: prefix => serveHere(prefix),
+          remains: () => '',
+        }
+      })
+    })
+  }
 })

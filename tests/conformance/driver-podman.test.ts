@@ -27,7 +27,10 @@ describe.skipIf(!(needRoot() && needTool('podman', 'conmon', 'ldd', 'tar')))('dr
       driver: 'podman',
       folder: { inside: folder, outside: folder },
       node: '/usr/local/bin/node',
-      service: { container: { image, network: 'none' } },
+      web: { container: { image, network: 'none' } },
+      // Everything of it from a compose file.
+      worker: { command: [], container: { compose: 'compose.yaml', network: 'none' } },
+      files: { 'compose.yaml': compose(image), 'worker.env': 'WHO=worker\n' },
       hasGroups: hasControlGroups(),
       takesLines: false,
       serve: prefix => serveHere(prefix, environment),
@@ -35,6 +38,21 @@ describe.skipIf(!(needRoot() && needTool('podman', 'conmon', 'ldd', 'tar')))('dr
     }
   })
 })
+
+/** A service that says who it is only when its variables, volume and secret are there. */
+function compose(image: string): string {
+  const work = 'read -r found </run/secrets/filed; [ "$found" = "filed secret" ] && echo $$WHO $(id -u) >>/data/order'
+  const service = {
+    image,
+    command: ['/bin/sh', '-c', `${work}; trap "exit 0" TERM; sleep 600 & wait`],
+    env_file: 'worker.env',
+    environment: { DATA: '${DATA}' },
+    volumes: ['${shared}/data:/data'],
+    secrets: ['filed'],
+  }
+  // JSON is YAML.
+  return JSON.stringify({ services: { worker: service }, secrets: { filed: { file: '${shared}/data/filed' } } })
+}
 
 /** Storage of its own, and what works on machines on which the defaults do not. */
 function writeConfiguration(folder: string): Readonly<Record<string, string>> {

@@ -33,7 +33,7 @@ describe.skipIf(!needRoots())('driver systemd', () => {
         const unit = installUnits(root, system, path.join(folder, 'prefix'), mode)
         return {
           driver: 'systemd',
-          ...(mode === 'handover' ? { mode } : {}),
+          mode,
           folder: { inside: folder, outside: path.join(root.folder, folder) },
           node,
           // On machines of this kind a container has no controllers.

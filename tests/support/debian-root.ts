@@ -51,15 +51,24 @@ export function needRoots(): boolean {
 /**
  * Make a minimal Debian of this machine's release or another, with systemd, from the mirror that this machine's apt is configured with.
  *
- * It takes some ten seconds and lies in memory; what is returned makes a copy-on-write view of it for a test.
+ * It lies in memory; what is returned makes a copy-on-write view of it for a test. Making one takes some ten seconds, so that it is kept
+ * for a week, where other tools keep what they can do again.
  */
 export function makeDebian(release: string = codename()): () => DebianRoot {
   const folder = tempFolder()
   mount(['-t', 'tmpfs', '-o', 'size=1g,mode=0755', 'debian'], folder)
   const base = path.join(folder, 'base')
-  const options = ['--quiet', '--variant=apt', '--include=systemd,systemd-sysv,dbus', '--dpkgopt=force-unsafe-io']
-  const from = release === codename() ? sources() : [`deb [signed-by=${keyring}] ${mirror()} ${release} main`]
-  execFileSync('mmdebstrap', [...options, release, base, ...from], { stdio: 'pipe' })
+  fs.mkdirSync(base)
+  execFileSync('tar', [
+    '--extract',
+    '--file',
+    keptDebian(release),
+    '--numeric-owner',
+    '--xattrs',
+    '--xattrs-include=*',
+    '-C',
+    base,
+  ])
   let count = 0
   return () => {
     const parts = ['upper', 'work', 'root'].map(name => path.join(folder, `case-${count}`, name))
@@ -74,6 +83,24 @@ export function makeDebian(release: string = codename()): () => DebianRoot {
       boot: options => boot(root, options === undefined ? onTestFinished : atEnd),
     }
   }
+}
+
+const keptMs = 7 * 24 * 60 * 60 * 1000
+
+/** Find or make the archive of a Debian. */
+function keptDebian(release: string): string {
+  const folder = path.join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'debian')
+  const file = path.join(folder, `${release}.tar`)
+  const age = Date.now() - (fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0)
+  if (age >= 0 && age < keptMs) return file
+  fs.mkdirSync(folder, { recursive: true })
+  const options = ['--quiet', '--variant=apt', '--include=systemd,systemd-sysv,dbus', '--dpkgopt=force-unsafe-io']
+  const from = release === codename() ? sources() : [`deb [signed-by=${keyring}] ${mirror()} ${release} main`]
+  // Whole or not at all: another test may make it at the same time, or be ended while it does.
+  const temporary = path.join(folder, `${release}-${process.pid}.tar`)
+  execFileSync('mmdebstrap', [...options, release, temporary, ...from], { stdio: 'pipe' })
+  fs.renameSync(temporary, file)
+  return file
 }
 
 function mount(what: readonly string[], folder: string): void {
