@@ -123,7 +123,7 @@ async function meant({ repository, application, from }: InitOptions): Promise<Me
   const [place, name] = [repository ?? contents?.repository, application ?? contents?.application]
   if (place !== undefined && name !== undefined) return { repository: repositoryUrl(place), application: name }
   throw new ReleaseError('USAGE', `${place === undefined ? '--repository' : '--application'} is missing`, {
-    hint: 'give --repository URL and --application NAME, or --from FILE with a bundle that names them',
+    hint: 'give --repository URL and --application NAME, or --from FILE with a bundle that names them; cutover init --help has more',
   })
 }
 
