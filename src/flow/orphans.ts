@@ -3,8 +3,9 @@ import { connectControl } from '../gate/client.ts'
 import { controlSocket } from '../gate/control.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
-import { instanceName, openManager } from '../service/drivers.ts'
+import { openManager } from '../service/drivers.ts'
 import { endLeftovers } from '../service/leftovers.ts'
+import { instanceName } from '../service/names.ts'
 import type { Clock } from '../sys/clock.ts'
 
 /**

@@ -1,4 +1,3 @@
-import { digestOf, hexOf } from '../core/digest.ts'
 import type { DriverKind, DriverPlaces, ServiceDriver, ServiceHooks } from './driver.ts'
 import { EmbeddedDriver } from './drivers/embedded.ts'
 import { PodmanManager } from './drivers/podman.ts'
@@ -23,13 +22,4 @@ export function openManager(kind: ManagerKind, places: DriverPlaces): ServiceMan
     case 'podman':
       return new PodmanManager(places)
   }
-}
-
-/**
- * Name a prefix among all of the machine, for units, programs and containers.
- *
- * Shape: `cutover-APPLICATION-` and eight digits that follow from the path, for an application may be in several prefixes.
- */
-export function instanceName(application: string, root: string): string {
-  return `cutover-${application}-${hexOf(digestOf(root)).slice(0, 8)}`
 }

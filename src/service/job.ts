@@ -31,7 +31,9 @@ export async function runJob(job: ServiceJob, places: DriverPlaces, signal: Abor
   rememberProcess(places.runFolder, { ...job.spec, name: key }, started.process.pid)
   try {
     const problem = await endOf(started.process, job.timeoutMs, signal)
-    if (problem !== undefined) throw jobFailed(job, problem, readLastLines(logFile, logLines))
+    if (problem === undefined) return
+    await started.remove()
+    throw jobFailed(job, problem, readLastLines(logFile, logLines))
   } finally {
     started.done()
     forgetService(places.runFolder, key)
@@ -42,13 +44,18 @@ async function startJob({ spec }: ServiceJob, places: DriverPlaces, logFile: str
   const { cwd, container } = spec
   if (container === undefined) {
     const process = await startProcess({ ...launchService(spec), cwd, logFile, listenDescriptor: undefined })
-    return { process, done: () => {} }
+    return { process, done: () => {}, remove: async () => {} }
   }
-  const { argv, done } = prepareContainer(places, { ...spec, name: `${spec.name}.job` }, { kind: 'job', port: '' })
+  // No service has an underscore in its name.
+  const { argv, done, remove } = prepareContainer(
+    places,
+    { ...spec, name: `${spec.name}_job` },
+    { kind: 'job', port: '' },
+  )
   const environment = Object.fromEntries(
     Object.entries(places.environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   )
-  return { process: await startProcess({ argv, environment, cwd, logFile, listenDescriptor: undefined }), done }
+  return { process: await startProcess({ argv, environment, cwd, logFile, listenDescriptor: undefined }), done, remove }
 }
 
 /** Wait for a job. Post: undefined when all is well, else what is not. */

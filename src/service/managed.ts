@@ -5,7 +5,7 @@ import { appendLogLine } from '../sys/log-file.ts'
 import { identifyProcess, isProcessRunning, type ProcessIdentity } from '../sys/process.ts'
 import type { DriverPlaces, PreparedService, ServiceDriver, ServiceHooks } from './driver.ts'
 import { forgetService, type ManagerKind, rememberManaged, type StoppingService } from './leftovers.ts'
-import { keepLogSmall, logFileOf } from './log.ts'
+import { beginLog, keepLogSmall, logFileOf } from './log.ts'
 import { failuresInARow, restartPauseMs } from './restart.ts'
 
 /** What a manager says of a service. */
@@ -65,7 +65,8 @@ export class ManagedService implements ServiceDriver {
     try {
       await this.#startOnce()
     } catch (caught) {
-      await this.#giveUp()
+      await this.#giveUp().catch(why => this.#note(toReleaseError(why)))
+      this.#state = 'stopped'
       throw caught
     }
     this.#life = this.#live()
@@ -98,6 +99,7 @@ export class ManagedService implements ServiceDriver {
     const { name, stopSignal, stopTimeoutMs } = prepared.spec
     this.#stoppingService = { name, stopSignal, stopTimeoutMs }
     // Before the start, so that there is no moment in which it runs and is not found again.
+    beginLog(logFileOf(this.#places, name))
     rememberManaged(this.#places.runFolder, this.#stoppingService, this.#manager.kind)
     await this.#manager.start(prepared)
     this.#see(await this.#manager.observe(name))
@@ -107,7 +109,6 @@ export class ManagedService implements ServiceDriver {
   /** What could not be started must not be tried by the manager for ever, behind our back. */
   async #giveUp(): Promise<void> {
     this.#endLogKeeping()
-    this.#state = 'stopped'
     if (this.#stoppingService === undefined) return
     await this.#manager.stop(this.#stoppingService)
     forgetService(this.#places.runFolder, this.#service.name)

@@ -6,6 +6,7 @@ import type { DriverPlaces, PreparedService, ServiceSpec } from '../driver.ts'
 import type { StoppingService } from '../leftovers.ts'
 import { logFileOf } from '../log.ts'
 import type { Observed, ServiceManager } from '../managed.ts'
+import { managedName } from '../names.ts'
 import { parseContainerState } from '../parse-podman.ts'
 import { renderPodmanEnvironment, renderPodmanRun } from '../render-podman.ts'
 
@@ -39,7 +40,7 @@ export class PodmanManager implements ServiceManager {
       const said = error.message.split('\n').slice(1)
       throw new ReleaseError('SERVICE_START_FAILED', [`podman cannot start ${spec.name}`, ...said].join('\n'), {
         cause: error,
-        details: { container: containerName(this.#places, spec.name), image: spec.container?.image },
+        details: { container: managedName(this.#places.instance, spec.name), image: spec.container?.image },
       })
     } finally {
       done()
@@ -47,7 +48,7 @@ export class PodmanManager implements ServiceManager {
   }
 
   async stop({ name, stopTimeoutMs }: StoppingService): Promise<void> {
-    const container = containerName(this.#places, name)
+    const container = managedName(this.#places.instance, name)
     const timeoutMs = stopTimeoutMs + graceMs
     const seconds = Math.max(1, Math.ceil(stopTimeoutMs / 1000))
     await this.#podman(['rm', '--force', '--ignore', `--time=${seconds}`, container], timeoutMs)
@@ -60,18 +61,18 @@ export class PodmanManager implements ServiceManager {
       'inspect',
       '--type=container',
       '--format={{json .State}}',
-      containerName(this.#places, name),
+      managedName(this.#places.instance, name),
     ] as const
     const { exitCode, stdout, stderr } = await tryExecute(argv, { timeoutMs: graceMs })
     if (exitCode === 0) return parseContainerState(stdout)
-    const exists = await tryExecute(['podman', 'container', 'exists', containerName(this.#places, name)], {
+    const exists = await tryExecute(['podman', 'container', 'exists', managedName(this.#places.instance, name)], {
       timeoutMs: graceMs,
     })
     // Source: podman-container-exists(1): 1 is for one that does not exist.
     if (exists.exitCode === 1) return { kind: 'stopped' }
     throw new ReleaseError(
       'SERVICE_MANAGER_FAILED',
-      `podman cannot inspect ${containerName(this.#places, name)}: ${stderr.trim()}`,
+      `podman cannot inspect ${managedName(this.#places.instance, name)}: ${stderr.trim()}`,
     )
   }
 
@@ -85,10 +86,13 @@ export class PodmanManager implements ServiceManager {
   }
 }
 
-/** The words that start a container; `done` takes away what was needed for that. */
+/** The words that start a container. */
 export interface PreparedContainer {
   readonly argv: readonly [string, ...string[]]
+  /** Take away what was needed to start it. */
   readonly done: () => void
+  /** Remove the container: podman's own end is not its. */
+  readonly remove: () => Promise<void>
 }
 
 /**
@@ -109,7 +113,7 @@ export function prepareContainer(
     )
   const environmentFile = environmentFileOf(places, spec.name)
   const run = renderPodmanRun(spec, container, {
-    container: containerName(places, spec.name),
+    container: managedName(places.instance, spec.name),
     instance: places.instance,
     environmentFile,
     logFile: logFileOf(places, spec.name),
@@ -117,11 +121,12 @@ export function prepareContainer(
     kind,
   })
   writeFileAtomic(environmentFile, renderPodmanEnvironment(spec.environment), { mode: 0o600, durable: false })
-  return { argv: ['podman', ...run], done: () => removeFile(environmentFile) }
-}
-
-function containerName({ instance }: DriverPlaces, name: string): string {
-  return `${instance}-${name}`
+  const remove = ['podman', 'rm', '--force', '--ignore', '--time=1', managedName(places.instance, spec.name)] as const
+  return {
+    argv: ['podman', ...run],
+    done: () => removeFile(environmentFile),
+    remove: async () => void (await tryExecute(remove, { timeoutMs: graceMs })),
+  }
 }
 
 function environmentFileOf({ runFolder }: DriverPlaces, name: string): string {

@@ -9,6 +9,7 @@ import { launchService } from '../launch.ts'
 import type { StoppingService } from '../leftovers.ts'
 import { logFileOf } from '../log.ts'
 import type { Observed, ServiceManager } from '../managed.ts'
+import { managedName } from '../names.ts'
 import { parseProcessInfo, parseSupervisorConfiguration, type SupervisorPlaces } from '../parse-supervisor.ts'
 import { renderProgram, renderProgramScript } from '../render-supervisor.ts'
 
@@ -82,7 +83,7 @@ export class SupervisorManager implements ServiceManager {
   }
 
   #program(name: string): string {
-    return `${this.#places.instance}-${name}`
+    return managedName(this.#places.instance, name)
   }
 
   #programFile(program: string): string {

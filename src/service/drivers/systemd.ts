@@ -8,6 +8,7 @@ import type { DriverPlaces, PreparedService } from '../driver.ts'
 import type { StoppingService } from '../leftovers.ts'
 import { logFileOf } from '../log.ts'
 import type { Observed, ServiceManager } from '../managed.ts'
+import { managedName } from '../names.ts'
 import { parseUnitState } from '../parse-systemd.ts'
 import { renderEnvironmentFile, renderServiceUnit } from '../render-systemd.ts'
 
@@ -88,7 +89,7 @@ export class SystemdManager implements ServiceManager {
   }
 
   #unit(name: string): string {
-    return `${this.#places.instance}-${name}.service`
+    return `${managedName(this.#places.instance, name)}.service`
   }
 
   #environmentFile(name: string): string {
