@@ -4,8 +4,9 @@ import { compareVersions, parseVersion } from '../core/version.ts'
 import { avoidedFor } from '../prefix/admission.ts'
 import { type FailureRecord, readFailure } from '../prefix/failure-record.ts'
 import { readIdentity } from '../prefix/identity.ts'
+import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { readJournal } from '../prefix/journal.ts'
-import { prefixPaths } from '../prefix/layout.ts'
+import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { backupOp, migrationOf, type PrefixState, replay, type Transaction } from '../prefix/state.ts'
 import { type TimelineEntry, timelineOf } from '../prefix/timeline.ts'
 import type { FlowTools } from './tools.ts'
@@ -20,14 +21,15 @@ export interface WhyOptions {
 /**
  * What `cutover why` tells; the `result` of its last event.
  *
- * `failed`: it was taken back, or could not be. `left`: somebody rolled back from it. `floor`: the data is past it. `fine`: nothing is
- * held against it. `never`: it was never tried here, or nothing ever failed.
+ * `failed`: it was taken back, or could not be. `left`: somebody rolled back from it. `floor`: a migration has changed the data for good.
+ * `epoch`: it cannot read what a later version wrote. `fine`: nothing is held against it. `never`: it was never tried here, or nothing ever
+ * failed.
  */
 export interface WhyResult {
   readonly application: string
   readonly version: string | undefined
   readonly active: string | undefined
-  readonly answer: 'failed' | 'left' | 'floor' | 'fine' | 'never'
+  readonly answer: 'failed' | 'left' | 'floor' | 'epoch' | 'fine' | 'never'
   /** The change that the answer is about. */
   readonly change: Transaction | undefined
   /** What was known when it failed; undefined where it was not written down, or is long gone. */
@@ -36,6 +38,7 @@ export interface WhyResult {
   /** Whether an installation chooses it only with `--retry`. */
   readonly isAvoided: boolean
   readonly rollbackFloor: string | undefined
+  readonly stateEpoch: number | undefined
 }
 
 /** Tell why a version was taken back, or is not chosen any more. Errors: PREFIX_UNKNOWN, JOURNAL_*, VERSION_INVALID, DOCUMENT_*. */
@@ -46,7 +49,7 @@ export async function why(options: WhyOptions, tools: FlowTools): Promise<WhyRes
   const records = readJournal(paths.journal)
   const state = replay(records)
   const asked = options.version === undefined ? undefined : parseVersion(options.version)
-  const { answer, change } = asked === undefined ? lastTrouble(state) : troubleOf(state, asked)
+  const { answer, change } = asked === undefined ? lastTrouble(state) : troubleOf(paths, state, asked)
   const version = asked ?? (answer === 'left' ? change?.from : change?.version)
   const result: WhyResult = {
     application,
@@ -58,6 +61,7 @@ export async function why(options: WhyOptions, tools: FlowTools): Promise<WhyRes
     timeline: change === undefined ? [] : timelineOf(records, change.txn),
     isAvoided: version !== undefined && state.avoided.has(version),
     rollbackFloor: state.rollbackFloor,
+    stateEpoch: state.stateEpoch,
   }
   if (answer === 'failed') tellFailure(result, tools)
   const durationMs = tools.clock.elapsedMs() - startedMs
@@ -77,7 +81,7 @@ function isRollback({ command, outcome }: Transaction): boolean {
   return command === 'rollback' && outcome === 'committed'
 }
 
-function troubleOf(state: PrefixState, version: string): Trouble {
+function troubleOf(paths: PrefixPaths, state: PrefixState, version: string): Trouble {
   const avoided = avoidedFor(state, version)
   if (avoided !== undefined) return { answer: avoided.failure === undefined ? 'left' : 'failed', change: avoided }
   const { rollbackFloor, transactions } = state
@@ -86,7 +90,15 @@ function troubleOf(state: PrefixState, version: string): Trouble {
   }
   const change = transactions.findLast(each => each.version === version)
   if (change === undefined) return { answer: 'never', change }
+  if (!canReadState(paths, state, version)) return { answer: 'epoch', change }
   return { answer: change.failure === undefined ? 'fine' : 'failed', change }
+}
+
+/** Only what is still here can say what it reads. */
+function canReadState(paths: PrefixPaths, { stateEpoch }: PrefixState, version: string): boolean {
+  if (stateEpoch === undefined || !isComplete(paths, version)) return true
+  const format = readInstalledRecipe(paths, version).node.state
+  return format === undefined || format.reads.includes(stateEpoch)
 }
 
 function hasRaisedFloor({ version, planned, ops }: Transaction, floor: string): boolean {
@@ -108,6 +120,8 @@ function headline(result: WhyResult): string {
       return `${version} was rolled back from by ${change!.by} at ${timeOf(change!.beganAtMs)}; ${active} is active`
     case 'floor':
       return `${version} cannot run on the data any more: ${floorText(change)} of ${rollbackFloor} has changed it`
+    case 'epoch':
+      return `${version} cannot read the data, which is of epoch ${result.stateEpoch} since a later version ran here`
     case 'fine':
       return `nothing is held against ${application} ${version}${version === active ? ', which is active' : ''}`
     case 'never':

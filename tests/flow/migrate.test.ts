@@ -7,6 +7,7 @@ import { migrate } from '../../src/flow/migrate.ts'
 import { recover } from '../../src/flow/recover.ts'
 import { resolveFromFolder } from '../../src/flow/resolve.ts'
 import { rollback } from '../../src/flow/rollback.ts'
+import { why } from '../../src/flow/why.ts'
 import { currentVersion } from '../../src/prefix/installed.ts'
 import { readJournal } from '../../src/prefix/journal.ts'
 import { replay } from '../../src/prefix/state.ts'
@@ -141,6 +142,8 @@ describe('formats of the data', () => {
     expect(await codeOfAsync(rollback({ prefix: toy.paths.root }, recordedTools()))).toBe('STATE_EPOCH')
     expect(await codeOfAsync(put(toy, '1.2.0', format([3], 3)))).toBe('STATE_EPOCH')
     expect(readJournal(toy.paths.journal)).toHaveLength(before)
+    const told = await why({ prefix: toy.paths.root, version: '1.0.0' }, recordedTools())
+    expect(told).toMatchObject({ answer: 'epoch', stateEpoch: 2 })
     await put(toy, '1.2.0', format([2, 3], 3))
     expect(currentVersion(toy.paths)).toBe('1.2.0')
   })
