@@ -38,7 +38,8 @@ it('tells in one screen what was seen, what the service wrote last and how long 
         stopTimeout: '5s',
       },
     ]
-    const node = { ...servedNode({ deadline: '200ms' }), services, secrets }
+    const { health } = servedNode({ deadline: '20s' })
+    const node = { ...servedNode(), health: { ...(health as object), patience: '50ms' }, services, secrets }
     expect(await codeOfAsync(put(toy, '1.1.0', node, servedFiles))).toBe('INSTALL_UNHEALTHY')
   } finally {
     await serving.end('SIGTERM')
