@@ -10,6 +10,7 @@ import { assertConfigurable } from '../prefix/preconditions.ts'
 import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
 import { type InstalledRecipe, parseNodeRecipe } from '../recipe/node.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
+import { manifestFromDelta } from './manifest-from-delta.ts'
 import type { Resolver } from './resolve.ts'
 import type { ResolvedRelease } from './resolved-release.ts'
 import type { FlowTools } from './tools.ts'
@@ -50,7 +51,9 @@ export async function resolveTarget(
     return { version, from, recordDigest: known.recordDigest, recipe: () => recipe, ...fetchesNothing }
   }
   const resolved = await resolver.release(identity.application, version)
-  const { manifest, manifestBytes } = await resolved.manifest()
+  const locals = localVersions(paths, state).map(local => openLocalRelease(paths, local))
+  const made = await manifestFromDelta(resolved, locals, { paths, version, signal: tools.signal })
+  const { manifest, manifestBytes } = made ?? (await resolved.manifest())
   const recipe = parseNodeRecipe(manifest.recipe)
   // Told now rather than by setup, when everything has been fetched.
   await assertConfigurable({ paths, identity, recipe, version })
@@ -58,7 +61,6 @@ export async function resolveTarget(
     tools.emit({ kind: 'warning', code: error.code, message: `${place} is given up: ${error.message}` }),
   )
   const documents = { recordBytes: resolved.recordBytes, manifestBytes, manifest }
-  const locals = localVersions(paths, state).map(local => openLocalRelease(paths, local))
   return {
     version,
     from,

@@ -31,7 +31,7 @@ export interface FileFigures {
   writtenFiles: number
   /** Of these, from a delta pack. */
   patchedFiles: number
-  /** What came of a delta pack. */
+  /** Of the delta pack that was of use. */
   deltaBytes: number
 }
 
@@ -121,9 +121,8 @@ export class Staging {
   async #patch({ delta, reused }: StagingPlan): Promise<ReadonlySet<string>> {
     if (delta === undefined) return new Set()
     const present = new Set(reused.map(({ file }) => file.path))
-    const { manifest } = this.#origin.documents
-    const { files, fetchedBytes } = await applyPack(this.#change, manifest, { delta, present })
-    this.figures.deltaBytes = fetchedBytes
+    const files = await applyPack(this.#change, this.#origin.documents, { delta, present })
+    if (files.size > 0) this.figures.deltaBytes = delta.offered.sizeBytes
     this.figures.patchedFiles = files.size
     return files
   }

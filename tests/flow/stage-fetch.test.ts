@@ -22,7 +22,8 @@ const large = Object.fromEntries(
   Array.from({ length: 5 }, (_, index) => [`data/${index}`, noise(5_000_000, index + 1)]),
 )
 const text = (what: string) => `${what}\n`.repeat(2000)
-const oldFiles = { ...large, 'bin/run.sh': text('run'), 'etc/settings': text('old') }
+const many = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`lib/${index}`, `${index}`]))
+const oldFiles = { ...large, ...many, 'bin/run.sh': text('run'), 'etc/settings': text('old') }
 const nextFiles = { ...oldFiles, 'etc/settings': `${text('old')}more` }
 
 const base = tempFolder()
@@ -47,12 +48,14 @@ beforeAll(async () => {
 })
 
 describe('an upgrade', () => {
-  it('fetches the delta pack and no segment', async () => {
+  it('fetches the delta pack, no segment and no manifest', async () => {
     const prefix = await prefixWith(oldVersion)
     const { bytes, done } = await counted(() => put(prefix, newVersion))
     expect(bytesOf(bytes, '.delta')).toBe(pair.deltaBytes)
     expect(bytesOf(bytes, '.tar.zst')).toBe(0)
-    expect(done.result).toMatchObject({ writtenFiles: 1, reusedFiles: 6 })
+    // It is in the pack.
+    expect(bytesOf(bytes, '.manifest.zst')).toBe(0)
+    expect(done.result).toMatchObject({ writtenFiles: 1, reusedFiles: 66 })
     await expectWhole(prefix, newVersion)
   })
 
@@ -78,7 +81,7 @@ describe('an upgrade', () => {
       expect(bytesOf(bytes, '.tar.zst')).toBeLessThan(11_000_000)
       await expectWhole(prefix, newVersion)
       const links = Object.fromEntries(
-        Object.keys(nextFiles).map(name => [
+        [...Object.keys(large), 'bin/run.sh', 'etc/settings'].map(name => [
           name,
           fs.statSync(path.join(releasePaths(prefixPaths(prefix), newVersion).root, name)).nlink,
         ]),

@@ -10,6 +10,7 @@ import type { SegmentSource } from '../source.ts'
 import { alignPieces } from './align.ts'
 import { compressPiece } from './codec.ts'
 import { type DeltaIndex, type DeltaPiece, deltaHead, deltaMediaType } from './format.ts'
+import { makeManifestPatch } from './manifest-patch.ts'
 import { type PlannedPiece, planPieces } from './pieces.ts'
 import { type DeltaPlan, planDelta } from './plan.ts'
 import { type FileRange, readDictionary, readRanges } from './ranges.ts'
@@ -177,6 +178,7 @@ function compressPlanned(piece: PlannedPiece, { newFile, oldFile }: StoredFiles)
 
 function indexOf(plan: DeltaPlan, pieces: readonly DeltaPiece[], options: CreateDeltaOptions): DeltaIndex {
   const digestOfManifest = (manifest: PayloadManifest): Digest => digestOf(manifestBytes(manifest))
+  const patch = makeManifestPatch(options.old.manifest, options.new.manifest)
   return {
     schema: 1,
     name: options.new.manifest.name,
@@ -189,6 +191,7 @@ function indexOf(plan: DeltaPlan, pieces: readonly DeltaPiece[], options: Create
     copies: plan.copies,
     files: plan.files.map(({ file }) => file.path),
     pieces,
+    ...(patch === undefined ? {} : { manifest: patch }),
   }
 }
 

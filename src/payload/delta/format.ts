@@ -50,6 +50,8 @@ export interface DeltaIndex {
   readonly copies: readonly { readonly path: string; readonly base: number }[]
   readonly files: readonly string[]
   readonly pieces: readonly DeltaPiece[]
+  /** What makes the later manifest of the earlier one, so that it need not be fetched: see manifest-patch.ts. */
+  readonly manifest?: string
 }
 
 /** What a delta pack is published as. */

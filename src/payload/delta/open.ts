@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import zlib from 'node:zlib'
-import { digestOf, isDigest } from '../../core/digest.ts'
+import { type Digest, digestOf, isDigest } from '../../core/digest.ts'
 import { ReleaseError, toReleaseError } from '../../core/error.ts'
 import { isRelativePath } from '../../core/relative-path.ts'
 import { isVersion } from '../../core/version.ts'
@@ -66,15 +66,18 @@ export function readDelta(from: string | Uint8Array): Delta {
 }
 
 /**
- * Open a delta pack that leads to a release.
+ * Open a delta pack that leads to a release. `found` is the digest of its manifest as canonical JSON, for who has it.
  *
  * Post: it writes nothing but files of the manifest, each once, and holds as many bytes as they have, in no more pieces than they need.
  * Errors: those of {@link readDelta}; DELTA_INVALID also when it was made for another manifest.
  */
-export function openDelta(from: string | Uint8Array, manifest: PayloadManifest): OpenedDelta {
+export function openDelta(
+  from: string | Uint8Array,
+  manifest: PayloadManifest,
+  found: Digest = digestOf(manifestBytes(manifest)),
+): OpenedDelta {
   const delta = readDelta(from)
   const { index } = delta
-  const found = digestOf(manifestBytes(manifest))
   if (index.toManifest !== found) throw invalid(`leads to the manifest ${index.toManifest}, expected ${found}`)
   const byPath = new Map(manifest.files.filter(isPayloadFile).map(file => [file.path, file]))
   const take = (path: string): PayloadFile => {
@@ -114,6 +117,7 @@ function parseIndex(compressed: Buffer): DeltaIndex {
   }
   for (const path of fields.texts('files')) if (!isRelativePath(path)) throw fields.error('names an unsafe path')
   for (const [piece] of fields.objects('pieces')) checkPiece(piece, bases)
+  fields.optionalText('manifest')
   return value as DeltaIndex
 }
 
