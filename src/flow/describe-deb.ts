@@ -13,6 +13,7 @@ import { linkProblem } from '../payload/entry.ts'
 import type { RecipeComponent } from '../recipe/components.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { Recipe, RecipeDeb } from '../recipe/schema.ts'
+import { defaultVariables } from '../recipe/variable.ts'
 import { renderUnits } from '../service/unit.ts'
 import { readChangelog } from '../source/changelog-entries.ts'
 
@@ -106,7 +107,12 @@ function generatedUnits({ unit, user }: RecipeDeb, { recipe, version, environmen
     summary: recipe.summary,
     services: recipe.node.services,
     root: `/${recipe.payload.root}`,
-    variables: { ...recipe.environments[environment]?.variables, version, environment },
+    variables: {
+      ...defaultVariables(recipe.node.variables),
+      ...recipe.environments[environment]?.variables,
+      version,
+      environment,
+    },
     runtime: recipe.node.runtime.kind === 'node' ? '/usr/bin/node' : '',
     user: user?.name,
   })

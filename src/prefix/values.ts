@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { ReleaseError } from '../core/error.ts'
 import { pythonVersion } from '../core/version.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
-import { variableProblem } from '../recipe/variable.ts'
+import { defaultVariables, variableProblem } from '../recipe/variable.ts'
 import type { PrefixIdentity } from './identity.ts'
 import { type PrefixPaths, releasePaths } from './layout.ts'
 import { secretFile } from './secret-files.ts'
@@ -50,10 +50,7 @@ export function environmentVariables(
   const environment = recipe.environments[identity.environment]
   if (environment === undefined) throw unknownEnvironment(identity.environment, recipe, version)
   const declared = recipe.node.variables
-  const defaults = Object.entries(declared).flatMap(([name, variable]) =>
-    variable.default === undefined ? [] : [[name, variable.default] as const],
-  )
-  const variables = { ...Object.fromEntries(defaults), ...environment.variables, ...identity.variables }
+  const variables = { ...defaultVariables(declared), ...environment.variables, ...identity.variables }
   const problems = Object.entries(declared).flatMap(([name, variable]) => {
     const problem = variableProblem(variable, variables[name])
     return problem === undefined ? [] : [{ name, problem }]

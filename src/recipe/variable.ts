@@ -3,6 +3,14 @@ import type { NodeRecipe } from './schema.ts'
 /** A variable as a recipe declares it. */
 export type DeclaredVariable = NodeRecipe['variables'][string]
 
+/** The values of declared variables that nobody has given one. */
+export function defaultVariables(declared: NodeRecipe['variables']): Readonly<Record<string, string>> {
+  const given = Object.entries(declared).flatMap(([name, variable]) =>
+    variable.default === undefined ? [] : [[name, variable.default] as const],
+  )
+  return Object.fromEntries(given)
+}
+
 /** Say what is wrong with the value of a declared variable, or undefined. Pure. */
 export function variableProblem(
   { type, description }: DeclaredVariable,

@@ -7,7 +7,9 @@ import { describe, expect, it } from 'vitest'
 import { ReleaseError } from '../../src/core/error.ts'
 import { install } from '../../src/flow/install.ts'
 import { resolveFromFolder } from '../../src/flow/resolve.ts'
+import { probeRelease, readServedRelease } from '../../src/flow/serve-release.ts'
 import { verify } from '../../src/flow/verify.ts'
+import { readIdentity } from '../../src/prefix/identity.ts'
 import { releasePaths } from '../../src/prefix/layout.ts'
 import { lookUpUser } from '../../src/sys/account.ts'
 import { findIsolation } from '../../src/sys/isolation.ts'
@@ -106,6 +108,15 @@ describe.skipIf(!isRoot || nobody === undefined)('installed by root, run as a us
     const closed = await failure(toy, { version: '1.0.2', node: { user: 'nobody' } })
     expect(closed.code).toBe('ACCOUNT_DENIED')
     expect(fs.readdirSync(toy.paths.releases)).toEqual([])
+  })
+
+  it('asks for health as the user, and shows no secret that it is told', async () => {
+    const toy = reachableToy()
+    const command = { run: 'id -u; echo "$TOKEN"', environment: { TOKEN: '${KEY}' } }
+    await put(toy, { version: '1.0.0', node: { user: 'nobody', secrets: [{ name: 'KEY' }], health: { command } } })
+    const release = readServedRelease(toy.paths, readIdentity(toy.paths), '1.0.0')
+    const health = await probeRelease(release, { kind: 'tcp', host: '127.0.0.1', port: 9 }, {})
+    expect(health).toEqual({ ok: true, evidence: `exit code 0: ${nobody!.uid}\n***` })
   })
 
   it('lets nothing that an application’s environment names be loaded with root’s rights', async () => {

@@ -119,9 +119,15 @@ it('asks commands for secrets before anything is shared, takes up changed ones, 
   const failed = await failure(toy, { version: '1.2.1', node: loud })
   expect(failed.code).toBe('SECRET_UNAVAILABLE')
 
+  fs.rmSync(vault)
+  const tools = recordedTools()
+  await rollback({ prefix: toy.paths.root }, tools)
+  expect(tools.events).toContainEqual(expect.objectContaining({ kind: 'warning', code: 'SECRET_UNAVAILABLE' }))
+  expect(readStored(toy.paths.secrets)['DATABASE']).toBe(next)
+
   const argv = fs.readFileSync(path.join(toy.paths.shared, 'argv'), 'utf8').replaceAll('\0', ' ')
   expect(argv).toContain('cat /proc/')
-  const told = `${events}${later}${argv}${fs.readFileSync(toy.paths.journal, 'utf8')}${errorText(empty)}${errorText(failed)}`
+  const told = `${events}${later}${JSON.stringify(tools.events)}${argv}${fs.readFileSync(toy.paths.journal, 'utf8')}${errorText(empty)}${errorText(failed)}`
   const { KEY: key } = readStored(toy.paths.secrets)
   for (const secret of [external, 'second line of it', next, key]) expect(told).not.toContain(secret)
 })

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -11,6 +12,7 @@ import { prepareRuntime } from '../../src/prefix/runtime.ts'
 import { checkRuntime } from '../../src/prefix/runtime-check.ts'
 import { pipInside } from '../../src/prefix/virtualenv.ts'
 import { lookUpUser } from '../../src/sys/account.ts'
+import { startCutover } from '../support/cutover-cli.ts'
 import { recordedTools } from '../support/recorded-tools.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
@@ -100,10 +102,24 @@ describe.skipIf(!hasPython)('a virtualenv', () => {
     fs.rmSync(release.python)
     fs.symlinkSync('/nonexistent/python3', release.python)
     await expect(checkRuntime(subject)).rejects.toMatchObject({ code: 'RUNTIME_MISSING' })
+    expect(await serveOnce(paths.root)).toContain('RUNTIME_MISSING')
     fs.rmSync(release.python)
     fs.symlinkSync(target, release.python)
   })
 })
+
+/** Serve the prefix until its release was started, or was not; what was told by then. */
+async function serveOnce(prefix: string): Promise<string> {
+  const child = startCutover(['serve', prefix, '--listen', '127.0.0.1:0', '--json'])
+  const closed = once(child, 'close')
+  let told = ''
+  for await (const piece of child.stdout) {
+    told += piece
+    if (/"step-(done|skipped)","step":"start"/.test(told)) child.kill()
+  }
+  await closed
+  return told
+}
 
 it.skipIf(!hasPython)('installs no file of the vendor folder that is not as the manifest has it', async () => {
   const { paths } = toyInstallation()

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { expect, it } from 'vitest'
 import type { PrefixIdentity } from '../../../src/prefix/identity.ts'
 import { prefixPaths, releasePaths } from '../../../src/prefix/layout.ts'
-import { releaseValues } from '../../../src/prefix/values.ts'
+import { environmentVariables, releaseValues } from '../../../src/prefix/values.ts'
 import { parseNodeRecipe } from '../../../src/recipe/node.ts'
 import { tempFolder } from '../../support/temp.ts'
 
@@ -64,5 +64,27 @@ it('refuses an environment that the release does not have', () => {
   const options = { paths: prefixPaths('/srv'), recipe: recipe('none'), version: '1.1.4', secrets: {} }
   expect(() => releaseValues({ ...options, identity: { ...identity, environment: 'staging' } })).toThrow(
     expect.objectContaining({ code: 'ENVIRONMENT_UNKNOWN' }),
+  )
+})
+
+it('takes a declared variable from the prefix, else from the environment, else from its default', () => {
+  const declared = { type: 'port', default: '1' } as const
+  const node = { variables: { A_PORT: declared, B_PORT: declared, C_PORT: declared, HOST: { type: 'host' } } } as const
+  const environments = { production: { variables: { B_PORT: '2', C_PORT: '2' } } }
+  const parsed = parseNodeRecipe({ schema: 1, name: 'toy', node, environments })
+  const given = (variables: Readonly<Record<string, string>>) =>
+    environmentVariables({ environment: 'production', variables }, parsed, '1.0.0')
+  expect(given({ C_PORT: '3', HOST: 'a.example', OTHER: 'x' })).toEqual({
+    A_PORT: '1',
+    B_PORT: '2',
+    C_PORT: '3',
+    HOST: 'a.example',
+    OTHER: 'x',
+  })
+  expect(() => given({ C_PORT: 'x' })).toThrow(
+    expect.objectContaining({
+      code: 'VARIABLE_INVALID',
+      details: expect.objectContaining({ variables: ['C_PORT', 'HOST'] }),
+    }),
   )
 })
