@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -132,30 +134,28 @@ describe.skipIf(!needTool('nginx'))('nginx over a repository', () => {
     expect(proxy.cuts()).toBe(3)
   })
 
-  it('has delta packs, which a run that was stopped leaves for the next one', async () => {
-    proxy.cutNext(Array.from({ length: 20 }, () => ({ direction: 'down', afterBytes: 200_000 }) as const))
-    const cacheFolder = tempFolder()
-    const fetching = { cacheFolder }
-    const trustFolder = tempFolder()
+  it('has delta packs, of which a run that was killed leaves what it had for the next one', async () => {
+    const [trustFolder, cacheFolder, folder] = [tempFolder(), tempFolder(), tempFolder()]
     const repositoryUrl = `http://127.0.0.1:${ports.ranged}`
     await pinRoot({ folder: trustFolder, repositoryUrl })
-    const resolver = resolveFromRepository({ trustFolder, repositoryUrl, fetching }, signal)
-    const stop = new AbortController()
-    const [first] = (await resolver.release('app', '1.0.0')).deltas
-    const limited = resolveFromRepository(
-      { trustFolder, repositoryUrl, fetching: { ...fetching, bytesPerSecond: 2_000_000 } },
-      signal,
-    )
-    const [slow] = (await limited.release('app', '1.0.0')).deltas
-    const part = () => fs.readdirSync(cacheFolder).map(name => fs.statSync(path.join(cacheFolder, name)).size)
-    const stopped = slow!.fetch(path.join(cacheFolder, 'never'), stop.signal)
-    await expect.poll(() => part()[0] ?? 0, { interval: 10 }).toBeGreaterThan(100_000)
-    stop.abort(new Error('enough'))
-    await expect(stopped).rejects.toThrow('enough')
-    const [keptBytes] = part()
-    const file = path.join(tempFolder(), 'delta')
-    expect(await first!.fetch(file, signal)).toBe(first!.sizeBytes - keptBytes!)
+    const order = { trustFolder, repositoryUrl, cacheFolder, file: path.join(folder, 'never') }
+    const script = path.join(import.meta.dirname, '../support/fetch-victim.ts')
+    const victim = spawn(process.execPath, [script, JSON.stringify(order)], { stdio: 'ignore' })
+    const ended = once(victim, 'close')
+    const keptBytes = () =>
+      fs.readdirSync(cacheFolder).map(name => fs.statSync(path.join(cacheFolder, name)).size)[0] ?? 0
+    await expect.poll(keptBytes, { interval: 10, timeout: 10_000 }).toBeGreaterThan(100_000)
+    victim.kill('SIGKILL')
+    await ended
+    const kept = keptBytes()
+    const resolver = resolveFromRepository({ trustFolder, repositoryUrl, fetching: { cacheFolder } }, signal)
+    const opened = await resolver.release('app', '1.0.0')
+    const [delta] = opened.deltas
+    const file = path.join(folder, 'delta')
+    expect(await delta!.fetch(file, signal)).toBe(delta!.sizeBytes - kept)
     expect(digestOf(fs.readFileSync(file))).toBe(artifactOf('delta').digest)
+    await opened.forget()
+    expect([keptBytes(), fs.existsSync(file)]).toEqual([0, true])
   })
 
   it('stands behind mirrors: one that lies is told and left, one that breaks off is followed where it stopped', async () => {
