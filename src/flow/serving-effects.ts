@@ -11,6 +11,7 @@ import type { PrefixPaths } from '../prefix/layout.ts'
 import { redactor } from '../prefix/redact.ts'
 import { readSecrets } from '../prefix/secrets.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
+import type { RecipeService } from '../recipe/schema.ts'
 import { readLastLines } from '../sys/log-file.ts'
 import type { ServingProcess, Verdict } from './serving.ts'
 
@@ -101,7 +102,7 @@ const idleEffects = {
 
 async function start(serving: ServingProcess, change: ServingChange): Promise<void> {
   try {
-    await serving.start(change.version)
+    await serving.start(change.version, startTimeoutMs(change.recipe().node.services))
   } catch (caught) {
     const error = toReleaseError(caught)
     if (error.code === 'GATE_UNREACHABLE') throw error
@@ -113,7 +114,7 @@ async function start(serving: ServingProcess, change: ServingChange): Promise<vo
 async function startAgain(serving: ServingProcess, change: ServingChange): Promise<void> {
   const { from, paths, emit } = change
   if (from === undefined || (await serving.isRunning(from))) return
-  await serving.start(from)
+  await serving.start(from, startTimeoutMs(readInstalledRecipe(paths, from).node.services))
   const verdict = await serving.awaitHealth(readInstalledRecipe(paths, from).node.health)
   if (verdict.ok) return
   emit({ kind: 'warning', code: 'INSTALL_UNHEALTHY', message: `${from} runs again, but: ${verdict.evidence}` })
@@ -170,6 +171,16 @@ function lastLines(file: string, lines: number): readonly string[] {
     if (isErrno(caught)) return [caught.message]
     throw caught
   }
+}
+
+/** What a start may take that is not stuck: processes are started at once, but for what runs around them. */
+function startTimeoutMs(services: readonly RecipeService[]): number {
+  const each = services.map(({ before, after, readiness, container }) => {
+    const jobs = [...before, ...after].reduce((sum, job) => sum + job.timeout, 0)
+    // As long as systemd waits for a word, and as an image may take to be pulled.
+    return jobs + (readiness === 'notify' ? 90_000 : 0) + (container === undefined ? 0 : 600_000)
+  })
+  return each.reduce((sum, ms) => sum + ms, 60_000)
 }
 
 function stopTimeouts(paths: PrefixPaths, version: string | undefined): readonly number[] {

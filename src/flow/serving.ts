@@ -115,8 +115,8 @@ export class ServingProcess {
   }
 
   /** Start the services of a release. Post: they run; their health is another matter. */
-  async start(version: string): Promise<void> {
-    await this.#client.request({ kind: 'start', version }, { timeoutMs: 60_000 })
+  async start(version: string, timeoutMs: number): Promise<void> {
+    await this.#client.request({ kind: 'start', version }, { timeoutMs })
   }
 
   /** Tell whether the services of a version run. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
+import net from 'node:net'
 
 /* A service that tells what it was given, and misbehaves when asked to. On SOCKET, PORT or descriptor 3. */
 
@@ -32,11 +33,22 @@ async function spawnMany(count) {
   return started.filter(each => each).length
 }
 
+const connections = new Set()
+server.on('connection', socket => {
+  connections.add(socket)
+  socket.once('close', () => connections.delete(socket))
+})
+
 process.on('SIGTERM', () => {
   console.log('asked to end')
   if (process.env.STUBBORN === 'yes') return
-  server.close(() => process.exit(0))
-  server.closeIdleConnections()
+  // Not http's own close, which cuts connections whose request is still on its way.
+  net.Server.prototype.close.call(server)
+  const end = () => connections.size === 0 && process.exit(0)
+  for (const socket of connections) socket.once('close', end)
+  end()
+  // Who says nothing for this long may be cut.
+  setTimeout(() => process.exit(0), 500)
 })
 console.log(`version ${process.env.VERSION} begins`)
 if (process.env.LISTEN_PID === String(process.pid)) server.listen({ fd: 3 })

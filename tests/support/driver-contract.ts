@@ -156,7 +156,8 @@ export function driverContract(open: () => Promise<DriverUnderTest>): void {
     let isOver = false
     const seen: string[] = []
     const asking = (async () => {
-      while (!isOver) seen.push((await state()).environment['VERSION']!)
+      const version = async () => (await state()).environment['VERSION']!
+      while (!isOver) seen.push(await version().catch(caught => `failed: ${caught}`))
     })()
     await change('2.0.0')
     await until(async () => seen.at(-1) === '2.0.0')
