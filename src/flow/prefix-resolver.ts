@@ -35,6 +35,7 @@ export function chooseResolver(choice: ResolverChoice, { signal, emit }: FlowToo
     cacheFolder: paths.cache,
     environment: process.env,
     onFailure,
+    onWarning: (code: string, message: string) => emit({ kind: 'warning', code, message }),
   }
   return resolveFromRepository({ trustFolder, repositoryUrl: identity.repository, onStale, fetching }, signal)
 }

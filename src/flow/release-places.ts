@@ -1,8 +1,8 @@
 import { pathToFileURL } from 'node:url'
-import { ReleaseError } from '../core/error.ts'
 import type { Fetching } from '../mirror/fetching.ts'
 import type { Mirror, WantedArtifact } from '../mirror/mirror.ts'
 import type { Places } from '../mirror/places.ts'
+import type { MirrorTools } from '../mirror/registry.ts'
 import type { ReleaseRecord } from '../payload/release-record.ts'
 
 /**
@@ -18,8 +18,8 @@ export async function openPlaces(
   const [{ openMirror }, { Places }] = await Promise.all([import('../mirror/open.ts'), import('../mirror/places.ts')])
   const { bytesPerSecond, leastBytesPerSecond, onFailure } = fetching
   const mirrors = await openMirrors(fetching, record, signal)
-  const tools = { environment: fetching.environment ?? {}, warn: () => {}, signal }
-  const repository = await openMirror({ kind: 'copy', name: repositoryUrl, url: repositoryUrl }, tools)
+  const place = { kind: 'copy', name: repositoryUrl, url: repositoryUrl } as const
+  const repository = await openMirror(place, toolsOf(fetching, signal))
   const { RateLimit } = await import('../sys/rate-limit.ts')
   const { usualPace } = await import('../sys/pace.ts')
   return new Places({
@@ -48,15 +48,15 @@ async function openMirrors(fetching: Fetching, record: ReleaseRecord, signal: Ab
     import('../mirror/open.ts'),
     import('../mirror/place.ts'),
   ])
-  const warn = (code: string, message: string) => {
-    // The only warnings of places are those of credentials that others may read.
-    if (code === 'REGISTRY_CREDENTIALS') fetching.onFailure?.('a mirror', new ReleaseError(code, message))
-  }
-  const tools = { environment: fetching.environment ?? {}, warn, signal }
+  const tools = toolsOf(fetching, signal)
   const mirrors = await Promise.all([...new Set(names)].map(name => openMirror(parsePlace(name), tools)))
   if (fetching.mirrorOrder !== 'fastest' || mirrors.length < 2) return mirrors
   const { fastestFirst } = await import('../mirror/fastest.ts')
   return await fastestFirst(mirrors, neededAnyway(record), { signal })
+}
+
+function toolsOf({ environment = {}, onWarning = () => {} }: Fetching, signal: AbortSignal): MirrorTools {
+  return { environment, warn: onWarning, signal }
 }
 
 /** Of what a place has of these, something is fetched in every case. */

@@ -17,4 +17,6 @@ export interface Fetching {
   readonly environment?: Environment | undefined
   /** Told of each place that is given up, with why. A mirror that sent wrong bytes is told with SEGMENT_DIGEST, and not asked again. */
   readonly onFailure?: ((place: string, error: ReleaseError) => void) | undefined
+  /** Told what is not as it should be, such as credentials that others may read. */
+  readonly onWarning?: ((code: string, message: string) => void) | undefined
 }

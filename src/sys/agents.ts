@@ -36,7 +36,10 @@ export function agentFor(url: URL): http.Agent {
 export function createAgents(environment: ProxyEnvironment, connectTimeoutMs = usualConnectTimeoutMs): Agents {
   assertProxies(environment)
   const options = { keepAlive: true, proxyEnv: environment }
-  return { plain: new PatientAgent(options, connectTimeoutMs), secure: new PatientTlsAgent(options, connectTimeoutMs) }
+  return {
+    plain: patient(new http.Agent(options), connectTimeoutMs),
+    secure: patient(new https.Agent(options), connectTimeoutMs),
+  }
 }
 
 function proxied(environment: ProxyEnvironment): Agents {
@@ -49,30 +52,10 @@ function proxied(environment: ProxyEnvironment): Agents {
   return known.agents
 }
 
-class PatientAgent extends http.Agent {
-  readonly #timeoutMs: number
-
-  constructor(options: http.AgentOptions, timeoutMs: number) {
-    super(options)
-    this.#timeoutMs = timeoutMs
-  }
-
-  override createConnection(...parameters: Parameters<http.Agent['createConnection']>): Duplex | null | undefined {
-    return limited(super.createConnection(...parameters), this.#timeoutMs)
-  }
-}
-
-class PatientTlsAgent extends https.Agent {
-  readonly #timeoutMs: number
-
-  constructor(options: https.AgentOptions, timeoutMs: number) {
-    super(options)
-    this.#timeoutMs = timeoutMs
-  }
-
-  override createConnection(...parameters: Parameters<https.Agent['createConnection']>): Duplex | null | undefined {
-    return limited(super.createConnection(...parameters), this.#timeoutMs)
-  }
+function patient<A extends http.Agent>(agent: A, timeoutMs: number): A {
+  const create = agent.createConnection.bind(agent)
+  agent.createConnection = (...parameters) => limited(create(...parameters), timeoutMs)
+  return agent
 }
 
 /** Give a connection up that does not come about: some networks drop what they do not want, and say nothing. */
