@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration } from '../core/quantity.ts'
 import { type Downtime, downtimeOf } from '../prefix/downtime.ts'
-import type { ChangePlan } from '../prefix/plan.ts'
+import { type ChangePlan, pendingContracts } from '../prefix/plan.ts'
 import { planStaging, type StagingFigures } from '../prefix/staging-plan.ts'
 import type { BoundChange } from './change.ts'
 import type { InstallTarget } from './install-target.ts'
@@ -31,6 +31,8 @@ export interface InstallResult {
 export interface InstallPlan {
   readonly operations: readonly string[]
   readonly downtime: Downtime
+  /** Migrations that `cutover migrate --contract` is for afterwards. */
+  readonly contracts: readonly string[]
   /** Undefined when the files are here. */
   readonly staging: StagingFigures | undefined
 }
@@ -59,7 +61,7 @@ export function tellDeferred(run: ToldRun, active: string | undefined, untilMs: 
 const noticed: Readonly<Record<Downtime, string>> = {
   none: 'nothing',
   held: 'requests wait while the services change',
-  migrated: 'requests wait while migrations run and the services change',
+  migrated: 'requests wait while data is migrated and the services change',
 }
 
 /** Tell what a dry run would do: what is fetched, which operations, what clients notice. */
@@ -67,7 +69,12 @@ export function tellPlan(run: ToldRun, target: InstallTarget, planned: ChangePla
   const { origin } = target
   const staging =
     origin === undefined ? undefined : planStaging({ ...origin, manifest: origin.documents.manifest }).figures
-  const plan: InstallPlan = { operations: planned.ops.map(op => op.name), downtime: downtimeOf(planned), staging }
+  const plan: InstallPlan = {
+    operations: planned.ops.map(op => op.name),
+    downtime: downtimeOf(planned),
+    contracts: pendingContracts(target.version, target.recipe().node.migrations, new Set()),
+    staging,
+  }
   run.tools.emit({
     kind: 'table',
     title: `${run.application} ${target.from ?? 'nothing'} → ${target.version}, if it were not a dry run`,
@@ -77,7 +84,11 @@ export function tellPlan(run: ToldRun, target: InstallTarget, planned: ChangePla
       ...planned.skipped.map(skipped => [skipped.name, '', skipped.reason]),
     ],
   })
-  const rows = [...(staging === undefined ? [] : stagingRows(staging)), ['clients notice', noticed[plan.downtime]]]
+  const rows = [
+    ...(staging === undefined ? [] : stagingRows(staging)),
+    ['clients notice', noticed[plan.downtime]],
+    ...(plan.contracts.length === 0 ? [] : [['left for migrate --contract', plan.contracts.join(', ')]]),
+  ]
   run.tools.emit({ kind: 'table', title: 'what it takes', columns: ['', ''], rows })
   return tell(run, { ...resultOf(run, target), plan }, 'nothing was changed')
 }

@@ -1,10 +1,13 @@
 import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
 import { connectControl } from '../gate/client.ts'
 import { controlSocket, type ServeStatus } from '../gate/control.ts'
+import { builtFrom } from '../prefix/built-here.ts'
 import { readIdentity } from '../prefix/identity.ts'
-import { isComplete } from '../prefix/installed.ts'
+import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { readJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
+import { pendingContracts } from '../prefix/plan.ts'
 import { type InstalledRelease, type PrefixState, previousVersion, replay } from '../prefix/state.ts'
 import { lockHolder } from '../sys/lock.ts'
 import type { FlowTools } from './tools.ts'
@@ -29,6 +32,10 @@ export interface StatusResult {
       }
     | undefined
   readonly releases: readonly InstalledRelease[]
+  /** Migrations of the active version that `cutover migrate --contract` is for. */
+  readonly contracts: readonly string[]
+  /** The commit that the active version was built from here; undefined for one that was published. */
+  readonly builtFrom: string | undefined
   /** Undefined when nothing serves the prefix. */
   readonly serving: ServeStatus | undefined
 }
@@ -51,6 +58,8 @@ export async function status(options: { readonly prefix: string }, tools: FlowTo
     rollbackFloor: state.rollbackFloor,
     unfinished: unfinished(paths, state),
     releases: [...state.releases.values()],
+    contracts: contracts(paths, state),
+    builtFrom: commitOf(paths, state),
     serving,
   }
   tellStatus(result, version => isComplete(paths, version), tools)
@@ -58,6 +67,22 @@ export async function status(options: { readonly prefix: string }, tools: FlowTo
   const message = headline(result)
   tools.emit({ kind: 'run-done', command: 'status', changed: false, durationMs, message, result })
   return result
+}
+
+function contracts(paths: PrefixPaths, { active, migrations }: PrefixState): readonly string[] {
+  if (active === undefined || !isComplete(paths, active)) return []
+  try {
+    return pendingContracts(active, readInstalledRecipe(paths, active).node.migrations, migrations)
+  } catch (caught) {
+    // A damaged recipe is what `verify` tells; the rest of the status is as good without it.
+    if (caught instanceof ReleaseError) return []
+    throw caught
+  }
+}
+
+function commitOf(paths: PrefixPaths, { active, releases }: PrefixState): string | undefined {
+  const release = active === undefined ? undefined : releases.get(active)
+  return release === undefined ? undefined : builtFrom(paths, release)
 }
 
 function unfinished(paths: PrefixPaths, state: PrefixState): StatusResult['unfinished'] {
@@ -78,6 +103,10 @@ function tellStatus(result: StatusResult, isWhole: (version: string) => boolean,
       new Date(installedAtMs).toISOString(),
     ]),
   })
+  if (result.contracts.length > 0) {
+    const message = `${result.contracts.join(', ')} still to be run: cutover migrate --contract, once there is no way back needed`
+    tools.emit({ kind: 'note', message })
+  }
   const { serving } = result
   if (serving === undefined) return
   tools.emit({
@@ -94,8 +123,10 @@ function tellStatus(result: StatusResult, isWhole: (version: string) => boolean,
   })
 }
 
-function headline({ application, active, unfinished: left, serving }: StatusResult): string {
-  const what = active === undefined ? `no version of ${application} is active` : `${application} ${active} is active`
+function headline({ application, active, builtFrom: commit, unfinished: left, serving }: StatusResult): string {
+  const built = commit === undefined ? '' : ` (built here from ${commit.slice(0, 12)})`
+  const what =
+    active === undefined ? `no version of ${application} is active` : `${application} ${active} is active${built}`
   const how = serving === undefined ? 'nothing serves it' : `gate ${serving.gate.mode}`
   return `${what}, ${how}${left === undefined ? '' : `; ${leftText(left)}`}`
 }

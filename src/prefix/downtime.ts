@@ -3,8 +3,8 @@ import type { ChangePlan } from './plan.ts'
 /**
  * What clients notice of a change.
  *
- * `none`: nothing that serves is stopped. `held`: requests wait while the services change. `migrated`: they also wait for migrations, which may
- * take up to their time limits; who waits too long is sent away for a while.
+ * `none`: nothing that serves is stopped. `held`: requests wait while the services change. `migrated`: they also wait while data is copied or changed, which
+ * may take up to the time limits of the recipe; who waits too long is sent away for a while.
  */
 export type Downtime = 'none' | 'held' | 'migrated'
 
@@ -13,5 +13,6 @@ export function downtimeOf(plan: ChangePlan): Downtime {
   const names = plan.ops.map(op => op.kind)
   const hold = names.indexOf('hold')
   if (hold < 0) return 'none'
-  return names.slice(hold, names.indexOf('pass')).includes('migrate') ? 'migrated' : 'held'
+  const inside = names.slice(hold, names.indexOf('pass'))
+  return inside.includes('migrate') || inside.includes('backup') ? 'migrated' : 'held'
 }

@@ -154,7 +154,7 @@ export const prefixCodes = {
   WINDOW_CLOSED: entry(
     1,
     'The maintenance window closed before the version could be switched to.',
-    'run the same command again when it is open: what was fetched is kept',
+    'run the same command again when it is open, earlier in it or with a wider one',
     true,
   ),
   VERIFY_NONE: entry(1, 'There is no such installed version to verify.', 'install a version first'),

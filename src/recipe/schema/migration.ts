@@ -106,6 +106,6 @@ export const data = {
     .array(hook)
     .default([])
     .describe(
-      'Commands before and after the phases of a change. They find CUTOVER_WHEN, CUTOVER_PHASE, CUTOVER_COMMAND, CUTOVER_VERSION, CUTOVER_FROM and CUTOVER_OUTCOME (`done`, or at a rollback the code of the error) in their environment, and may run again when a change is recovered.',
+      'Commands before and after the phases of a change. They find CUTOVER_WHEN, CUTOVER_PHASE, CUTOVER_COMMAND, CUTOVER_VERSION, CUTOVER_FROM and CUTOVER_OUTCOME (`done`, or at a rollback the code of the error) in their environment, and may run again when a change is recovered. A rehearsal runs none.',
     ),
 } as const
