@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
+import type { Account } from '../sys/account.ts'
 import { findIsolation } from '../sys/isolation.ts'
 import { accountOf } from './account.ts'
 import { type CommandContext, runNodeCommand } from './command.ts'
@@ -21,27 +22,50 @@ import { releaseValues } from './values.ts'
  * Errors: RUNTIME_*, SETUP_FAILED, MANIFEST_INVALID.
  */
 export async function setUp(change: FileChange): Promise<string> {
-  const { paths, version, signal, emit } = change
+  const { paths, version } = change
   const recipe = change.recipe()
   const { runtime, setup, secrets } = recipe.node
   const manifest = stagedManifest(change)
+  const account = accountOf(recipe)
   generateSecrets(paths, secrets)
-  return await withSetupRights({ paths, version, manifest }, accountOf(recipe), async account => {
-    const closed = await findIsolation({ network: 'none' })
-    const open = setup.some(command => command.network) ? await findIsolation({ network: 'open' }) : closed
-    const isTold = !closed.network && setup.some(command => !command.network)
-    if (isTold) emit({ kind: 'note', message: 'this machine cannot keep the network from setup commands' })
-    const { values } = commandContext(change, 'setup')
-    const { within } = closed
-    const prepared = await prepareRuntime({ paths, version, runtime, manifest, values, account, within, signal })
-    // The values name the interpreter only now that it was chosen.
-    const context = { ...commandContext(change, 'setup'), account, umask: 0o022 }
-    for (const command of setup) {
-      const walls = command.network ? open : closed
-      await runNodeCommand(command, 'SETUP_FAILED', { ...context, within: walls.within })
-    }
-    return setup.length === 0 ? prepared : `${prepared}, ${setup.length} commands`
-  })
+  // To open and close all folders takes its time, which a release that runs nothing need not.
+  if (setup.length === 0 && runtime.kind !== 'python' && runtime.interpreter === undefined)
+    return await runSetup(change, { manifest, account, closed: [], open: [] })
+  const walls = await findWalls(change)
+  return await withSetupRights({ paths, version, manifest }, account, user =>
+    runSetup(change, { manifest, account: user, ...walls }),
+  )
+}
+
+/** What setup commands are started by: those without a network, those with. */
+interface Walls {
+  readonly closed: readonly string[]
+  readonly open: readonly string[]
+}
+
+async function findWalls({ recipe, emit }: FileChange): Promise<Walls> {
+  const { setup } = recipe().node
+  const closed = await findIsolation({ network: 'none' })
+  const open = setup.some(command => command.network) ? await findIsolation({ network: 'open' }) : closed
+  if (!closed.network && setup.some(command => !command.network))
+    emit({ kind: 'note', message: 'this machine cannot keep the network from setup commands' })
+  return { closed: closed.within, open: open.within }
+}
+
+async function runSetup(
+  change: FileChange,
+  run: Walls & { readonly manifest: PayloadManifest; readonly account: Account | undefined },
+): Promise<string> {
+  const { paths, version, signal } = change
+  const { runtime, setup } = change.recipe().node
+  const { manifest, account, closed, open } = run
+  const { values } = commandContext(change, 'setup')
+  const prepared = await prepareRuntime({ paths, version, runtime, manifest, values, account, within: closed, signal })
+  // The values name the interpreter only now that it was chosen.
+  const context = { ...commandContext(change, 'setup'), account, umask: 0o022 }
+  for (const command of setup)
+    await runNodeCommand(command, 'SETUP_FAILED', { ...context, within: command.network ? open : closed })
+  return setup.length === 0 ? prepared : `${prepared}, ${setup.length} commands`
 }
 
 /** The payload of a release that is being staged. Errors: MANIFEST_INVALID (it holds a file that configuration is written to). */
