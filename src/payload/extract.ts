@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import path from 'node:path'
 import { digestOf } from '../core/digest.ts'
 import { isErrno, ReleaseError } from '../core/error.ts'
 import { type FileRange, readRanges } from './delta/ranges.ts'
@@ -43,7 +42,7 @@ export async function extractPayload(options: WriteFilesOptions): Promise<void> 
 /** Make all folders of a payload, writable for us until {@link sealFolders}. Errors: FILE_IO (also when something else stands there). */
 export function writeFolders(manifest: PayloadManifest, folder: string): void {
   for (const entry of manifest.files) {
-    if (entry.type === 'directory') attemptFile(() => makeFolder(path.join(folder, entry.path), entry.mode | 0o700))
+    if (entry.type === 'directory') attemptFile(() => makeFolder(`${folder}/${entry.path}`, entry.mode | 0o700))
   }
 }
 
@@ -79,7 +78,7 @@ export function treeSettings({ codec, sourceDateEpoch }: PayloadManifest, folder
 /** Make all symbolic links of a payload, replacing what a killed run left. */
 export function writeLinks(manifest: PayloadManifest, folder: string): void {
   for (const entry of manifest.files) {
-    if (entry.type === 'symlink') attemptFile(() => makeLink(path.join(folder, entry.path), entry.linkTarget))
+    if (entry.type === 'symlink') attemptFile(() => makeLink(`${folder}/${entry.path}`, entry.linkTarget))
   }
 }
 
@@ -89,7 +88,7 @@ export function sealFolders(manifest: PayloadManifest, folder: string): void {
   for (const entry of manifest.files.toReversed()) {
     if (entry.type !== 'directory') continue
     const made = (entry.mode | 0o700) & ~mask
-    if (made !== entry.mode) attemptFile(() => fs.chmodSync(path.join(folder, entry.path), entry.mode))
+    if (made !== entry.mode) attemptFile(() => fs.chmodSync(`${folder}/${entry.path}`, entry.mode))
   }
 }
 

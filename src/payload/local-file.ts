@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import path from 'node:path'
 import { type Digest, Digester, digestOf } from '../core/digest.ts'
 import { isErrno, toReleaseError } from '../core/error.ts'
 import type { PayloadFile } from './payload-file.ts'
@@ -37,7 +36,7 @@ const readFlags = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants
  * cannot be linked (another mode or owner, another file system, too many names) is copied. Errors: FILE_IO, FILE_NO_SPACE.
  */
 export function placeLocalFile(local: LocalFile, options: PlacingOptions): PlacingWay | undefined {
-  const to = path.join(options.folder, local.file.path)
+  const to = `${options.folder}/${local.file.path}`
   try {
     if (local.way === 'link' && linkVerified(local, to)) return 'link'
     if (local.way === 'move') return moveVerified(local, to, options) ? 'move' : undefined

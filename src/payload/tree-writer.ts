@@ -1,4 +1,3 @@
-import path from 'node:path'
 import { decompressSegment } from './decode.ts'
 import { attemptFile, FileWriter } from './file-writer.ts'
 import { type LocalFile, placeLocalFile } from './local-file.ts'
@@ -100,7 +99,7 @@ export class SegmentFiles {
   }
 
   #write(file: PayloadFile, content: Buffer, isLast: boolean): void {
-    this.#open ??= new FileWriter(file, path.join(this.#settings.folder, file.path), this.#settings)
+    this.#open ??= new FileWriter(file, `${this.#settings.folder}/${file.path}`, this.#settings)
     this.#open.write(content, isLast)
     if (isLast) this.#open = undefined
   }

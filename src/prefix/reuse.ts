@@ -1,4 +1,3 @@
-import path from 'node:path'
 import type { Digest } from '../core/digest.ts'
 import type { LocalFile } from '../payload/local-file.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
@@ -17,24 +16,34 @@ export interface ReusableFile {
 
 /** Find for each file of a manifest a local one with the same digest. Pure. The first release that has it is taken. */
 export function planReuse(manifest: PayloadManifest, locals: readonly LocalRelease[]): readonly ReusableFile[] {
-  const missing = new Map<Digest, PayloadFile[]>()
-  for (const file of manifest.files.filter(isPayloadFile)) {
-    const alike = missing.get(file.digest)
-    if (alike === undefined) missing.set(file.digest, [file])
-    else alike.push(file)
-  }
+  const files = manifest.files.filter(isPayloadFile)
   const found = new Map<PayloadFile, ReusableFile>()
-  for (const { root, manifest: local, isLeftover = false } of locals) {
-    for (const { path: name, digest } of local?.files.filter(isPayloadFile) ?? []) {
-      const alike = missing.get(digest) ?? []
-      // One file cannot be moved to several places.
-      const isMoved = isLeftover && alike.length === 1
-      for (const file of alike) found.set(file, { file, from: path.join(root, name), isLeftover: isMoved })
-      missing.delete(digest)
-    }
-    if (missing.size === 0) break
+  let missing: readonly PayloadFile[] = files
+  for (const local of locals) {
+    if (missing.length === 0) break
+    const pathOf = pathsByDigest(local.manifest)
+    // One file cannot be moved to several places.
+    const wantedOften = local.isLeftover === true ? repeatedDigests(missing) : undefined
+    missing = missing.filter(file => {
+      const name = pathOf.get(file.digest)
+      if (name === undefined) return true
+      found.set(file, { file, from: `${local.root}/${name}`, isLeftover: wantedOften?.has(file.digest) === false })
+      return false
+    })
   }
-  return manifest.files.filter(isPayloadFile).flatMap(file => found.get(file) ?? [])
+  return files.flatMap(file => found.get(file) ?? [])
+}
+
+function pathsByDigest(manifest: PayloadManifest | undefined): ReadonlyMap<Digest, string> {
+  const paths = new Map<Digest, string>()
+  for (const entry of manifest?.files ?? []) if (entry.type === 'file') paths.set(entry.digest, entry.path)
+  return paths
+}
+
+function repeatedDigests(files: readonly PayloadFile[]): ReadonlySet<Digest> {
+  const [once, often] = [new Set<Digest>(), new Set<Digest>()]
+  for (const { digest } of files) (once.has(digest) ? often : once).add(digest)
+  return often
 }
 
 /** Who the files of a release belong to, as far as that decides how they are shared. */

@@ -146,7 +146,7 @@ export async function sealRelease(paths: PrefixPaths, version: string, manifest:
 }
 
 async function assertUnchanged(root: string, version: string, manifest: PayloadManifest): Promise<void> {
-  const changed = manifest.files.find(entry => !hasShape(path.join(root, entry.path), entry))
+  const changed = manifest.files.find(entry => !hasShape(`${root}/${entry.path}`, entry))
   if (changed === undefined) return
   throw new ReleaseError('RELEASE_CHANGED', `${changed.path} of ${version} is not as it was written`, {
     hint: 'setup commands may add files to a release, not change those of the payload: correct the recipe',

@@ -53,7 +53,12 @@ export function patchManifest(index: DeltaIndex, old: PayloadManifest): PatchedM
 /** A manifest without what follows from the rest. */
 interface Outline {
   readonly segments: readonly Omit<Segment, 'index' | 'offset' | 'tarOffset'>[]
-  readonly files: readonly { readonly type: string; readonly sizeBytes: number; readonly tarOffset: number }[]
+  readonly files: readonly {
+    readonly type: string
+    readonly digest: string
+    readonly sizeBytes: number
+    readonly tarOffset: number
+  }[]
 }
 
 function outlineBytes(manifest: PayloadManifest): Buffer {
@@ -116,7 +121,9 @@ function fromOutline(outline: Outline): object {
     if (file.type !== 'file') return file
     const start = end + file.tarOffset
     end = start + file.sizeBytes
-    return { ...file, tarOffset: start, ...segmentsOfContent(segments, start, file.sizeBytes) }
+    // In the order of canonical JSON, which is written faster so.
+    const { digest, ...rest } = file
+    return { digest, ...segmentsOfContent(segments, start, file.sizeBytes), ...rest, tarOffset: start }
   })
   return { ...outline, segments, files }
 }
