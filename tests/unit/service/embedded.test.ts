@@ -15,7 +15,7 @@ function driver(script: string, argv0 = '/bin/sh') {
       prepare: async () => {
         told.push('prepare')
         return {
-          spec: serviceSpec({ argv: [argv0, '-c', script], cwd: folder, stopTimeoutMs: 100 }),
+          spec: serviceSpec({ argv: [argv0, '-c', script], cwd: folder, stopTimeoutMs: 10_000 }),
           listenDescriptor: undefined,
           port: '',
           socket: '',
