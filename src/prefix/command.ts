@@ -44,7 +44,7 @@ export const cleanEnvironment: Readonly<Record<string, string>> = {
  *
  * A list has its placeholders filled in, but for secrets, which every user of the machine could read there; a string is the shell's.
  * Both find all values, secrets included, as variables in an otherwise clean environment. Secrets are taken out of what is printed.
- * Errors: `code` with what went wrong; RECIPE_PLACEHOLDER.
+ * Errors: `code` with what went wrong; EXEC_EXHAUSTED; RECIPE_PLACEHOLDER.
  */
 export async function runNodeCommand(command: NodeCommand, code: CommandCode, context: CommandContext): Promise<void> {
   const redact = redactor(context.secrets)
@@ -63,7 +63,10 @@ export async function runNodeCommand(command: NodeCommand, code: CommandCode, co
     })
   } catch (caught) {
     context.signal.throwIfAborted()
-    throw commandError(toReleaseError(caught), code, context, redact)
+    const error = toReleaseError(caught)
+    // The machine's trouble, for which no release is to blame.
+    if (error.code === 'EXEC_EXHAUSTED') throw error
+    throw commandError(error, code, context, redact)
   }
 }
 

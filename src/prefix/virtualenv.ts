@@ -100,7 +100,10 @@ async function run(request: RuntimeRequest, argv: readonly [string, ...string[]]
     await executeReaped(root, argv, { ...options, signal, timeoutMs })
   } catch (caught) {
     signal.throwIfAborted()
-    throw new ReleaseError('SETUP_FAILED', toReleaseError(caught).message, {
+    const error = toReleaseError(caught)
+    // The machine's trouble, for which no release is to blame.
+    if (error.code === 'EXEC_EXHAUSTED') throw error
+    throw new ReleaseError('SETUP_FAILED', error.message, {
       cause: caught,
       hint: 'the machine needs python3-venv and python3-pip, and the vendor folder wheels of every package, dependencies included',
     })

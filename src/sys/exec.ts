@@ -32,7 +32,7 @@ export interface Executed {
  * Run a command to its end and hand back what it printed.
  *
  * Pre: `argv` holds no secrets (they are visible to every user of the machine): pass those by file or environment.
- * Errors: EXEC_NOT_FOUND, EXEC_TIMEOUT, EXEC_FAILED (exit code not 0, or a signal) with the last lines of its output.
+ * Errors: EXEC_NOT_FOUND, EXEC_EXHAUSTED, EXEC_TIMEOUT, EXEC_FAILED (exit code not 0, or a signal) with the last lines of its output.
  */
 export async function execute(argv: readonly [string, ...string[]], options: ExecuteOptions = {}): Promise<Executed> {
   const result = await tryExecute(argv, options)
@@ -45,7 +45,7 @@ export async function execute(argv: readonly [string, ...string[]], options: Exe
   return result
 }
 
-/** Run a command and hand back its exit code as well, whatever it is. Errors: EXEC_NOT_FOUND, EXEC_TIMEOUT, EXEC_FAILED (killed by a signal). */
+/** Run a command and hand back its exit code as well, whatever it is. Errors: EXEC_NOT_FOUND, EXEC_EXHAUSTED, EXEC_TIMEOUT, EXEC_FAILED (killed by a signal). */
 export async function tryExecute(
   argv: readonly [string, ...string[]],
   options: ExecuteOptions = {},
@@ -90,6 +90,11 @@ export async function tryExecute(
       throw new ReleaseError('EXEC_NOT_FOUND', `${launch.argv[0]} was not found`, {
         details: { command: launch.argv[0] },
       })
+    if (exhaustion.has(result.code ?? '')) {
+      throw new ReleaseError('EXEC_EXHAUSTED', `${describe(argv)} could not be started: ${result.code}`, {
+        details: { command: describe(argv), errno: result.code },
+      })
+    }
     const how =
       result.signal === undefined ? (result.shortMessage ?? 'could not be started') : `was ended by ${result.signal}`
     throw new ReleaseError('EXEC_FAILED', `${describe(argv)} ${how}${shown}`, {
@@ -104,6 +109,9 @@ export async function tryExecute(
     })
   return executed
 }
+
+/** What keeps any command from being started, and is no fault of this one. */
+const exhaustion: ReadonlySet<string> = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM'])
 
 /** The program to start and its environment: undefined inherits ours. */
 function launched(argv: readonly [string, ...string[]], options: ExecuteOptions) {

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { ReleaseError, toReleaseError } from '../core/error.ts'
+import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import { delay } from './clock.ts'
 import { makeFolder, readTextIfExists, removeTemporaries, writeFileAtomic } from './files.ts'
 import { hasProcess, identifyProcess, isSameProcess, operatingUser, type ProcessIdentity } from './process.ts'
@@ -48,7 +48,7 @@ export async function takeLock(
   const release = () => {
     if (!held) return
     held = false
-    fs.rmSync(ownerFile(file), { force: true })
+    forgetOwner(file)
     database.close()
   }
   return { release, [Symbol.dispose]: release }
@@ -77,6 +77,15 @@ async function begin(
     }
     if (performance.now() >= deadlineMs) throw lockedError(file)
     await delay(50, options.signal)
+  }
+}
+
+/** What was done under the lock is done, also when the record of it cannot be removed: it says nothing once its process is gone. */
+function forgetOwner(file: string): void {
+  try {
+    fs.rmSync(ownerFile(file), { force: true })
+  } catch (caught) {
+    if (!isErrno(caught)) throw caught
   }
 }
 

@@ -14,6 +14,10 @@ export type Disturbance =
   | { readonly kind: 'kill'; readonly at: KillPoint }
   /** The operation fails with this error instead of being done. */
   | { readonly kind: 'fail'; readonly at: KillPoint; readonly errno: string }
+  /** The system itself refuses the n-th call of a name in each thread. Needs strace. */
+  | { readonly kind: 'refuse'; readonly call: string; readonly nth: number; readonly errno: string }
+  /** It has so few descriptors. */
+  | { readonly kind: 'descriptors'; readonly count: number }
 
 /** How a command ended, and the code of the error that it told. */
 export interface ToldEnd extends CommandEnd {
@@ -34,28 +38,52 @@ export async function builtCutover(): Promise<BuiltCutover> {
   const folder = path.join(tempFolder(), 'built')
   await bundle({ cutover: source }, folder)
   const program = path.join(folder, 'cutover.js')
-  const start = (args: readonly string[], environment: Readonly<Record<string, string>> = {}) => {
-    const hooks = Object.keys(environment).length === 0 ? [] : ['--import', hook]
+  const start = (args: readonly string[], { before, hooks, environment }: Starting) => {
+    const argv = [...before, process.execPath, ...hooks, program, ...args, '--json']
     const env = { ...process.env, ...environment }
-    return spawn(process.execPath, [...hooks, program, ...args, '--json'], { stdio: ['ignore', 'pipe', 'pipe'], env })
+    return spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env })
   }
   return {
     program,
-    start: (args, disturbance) => start(args, environmentOf(disturbance)),
-    run: (args, disturbance) => ended(start(args, environmentOf(disturbance))),
+    start: (args, disturbance) => start(args, startingOf(disturbance)),
+    run: (args, disturbance) => ended(start(args, startingOf(disturbance))),
     record: async args => {
       const file = path.join(tempFolder(), 'operations')
-      const end = await ended(start(args, { OPERATIONS: file }))
+      const end = await ended(start(args, hooked({ OPERATIONS: file })))
       return { ...end, points: pointsOf(fs.readFileSync(file, 'utf8')) }
     },
   }
 }
 
-function environmentOf(disturbance: Disturbance | undefined): Readonly<Record<string, string>> {
-  if (disturbance === undefined) return {}
-  const { step, operation } = disturbance.at
-  if (disturbance.kind === 'kill') return { KILL_AT: `${step}:${operation}` }
-  return { FAIL_AT: `${step}:${operation}:${disturbance.errno}` }
+interface Starting {
+  readonly before: readonly string[]
+  readonly hooks: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+const hooked = (environment: Readonly<Record<string, string>>): Starting => ({
+  before: [],
+  hooks: ['--import', hook],
+  environment,
+})
+
+function startingOf(disturbance: Disturbance | undefined): Starting {
+  const plain = { before: [], hooks: [], environment: {} }
+  switch (disturbance?.kind) {
+    case undefined:
+      return plain
+    case 'kill':
+      return hooked({ KILL_AT: `${disturbance.at.step}:${disturbance.at.operation}` })
+    case 'fail':
+      return hooked({ FAIL_AT: `${disturbance.at.step}:${disturbance.at.operation}:${disturbance.errno}` })
+    case 'refuse': {
+      const { call, nth, errno } = disturbance
+      const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:error=${errno}:when=${nth}`]
+      return { ...plain, before: ['strace', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', ...inject] }
+    }
+    case 'descriptors':
+      return { ...plain, before: ['sh', '-c', `ulimit -n ${disturbance.count}; exec "$@"`, 'sh'] }
+  }
 }
 
 /** Wait for the end of a command that writes events. */

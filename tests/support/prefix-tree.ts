@@ -33,7 +33,7 @@ export function prefixTree(paths: PrefixPaths): PrefixTree {
 }
 
 /** The journal and the evidence of failures tell what was done, not only what came of it; the lock's files come and go with its holders. */
-const ofThisRun = /^(journal\/(journal\.ndjson|failures.*)|run\/lock.*|run\/log\/.*)$/
+const ofThisRun = /^(journal\/(journal\.ndjson|failures.*)|releases\/\.leftover.*|run\/lock.*|run\/log\/.*)$/
 
 function describe(place: string, hide: (content: Buffer) => Buffer): string {
   const { mode, uid, gid } = fs.lstatSync(place)
@@ -44,8 +44,8 @@ function describe(place: string, hide: (content: Buffer) => Buffer): string {
     case fs.constants.S_IFLNK:
       return `link to ${fs.readlinkSync(place)}`
     case fs.constants.S_IFREG:
-      // Python notes in it when the source was written.
-      if (place.endsWith('.pyc')) return `compiled ${about}`
+      // Python notes in it when the source was written; the list of what setup added has its digests.
+      if (place.endsWith('.pyc') || place.endsWith('/.cutover/additions.json')) return `of its time ${about}`
       return `file ${about} ${digestOf(hide(fs.readFileSync(place)))}`
     default:
       return `other ${about}`

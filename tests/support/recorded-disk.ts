@@ -107,8 +107,7 @@ class Recorder {
   }
 
   take(call: Syscall): void {
-    const handler = handlers[call.name]
-    if (handler !== undefined) handler(this, call)
+    if (call.result >= 0) handlers[call.name]?.(this, call)
   }
 
   open({ args, result, resultPath }: Syscall, place: string, flags: string, mode: string | undefined): void {

@@ -4,12 +4,12 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { tempFolder } from './temp.ts'
 
-/** A system call that succeeded, of any process of a command, in the order in which they ended. */
+/** A system call of any process of a command, in the order in which they ended. */
 export interface Syscall {
   readonly pid: number
   readonly name: string
   readonly args: readonly string[]
-  /** The value it returned, without what strace knows of it. */
+  /** The value it returned; -1 when it failed. */
   readonly result: number
   /** What strace says of the value: the path of a descriptor. */
   readonly resultPath: string | undefined
@@ -40,7 +40,7 @@ export async function traceCommand(
   return parseTrace(fs.readFileSync(file, 'latin1'))
 }
 
-/** Read what `strace -f -y -xx` wrote: calls that failed are left out, those of threads that interleave are joined. */
+/** Read what `strace -f -y -xx` wrote: those of threads that interleave are joined. */
 export function parseTrace(text: string): readonly Syscall[] {
   const begun = new Map<string, string>()
   return text.split('\n').flatMap(line => {
@@ -51,7 +51,7 @@ export function parseTrace(text: string): readonly Syscall[] {
     }
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest)
     const whole = resumed === null ? rest : `${begun.get(pid) ?? ''}${resumed[1]}`
-    const call = /^(\w+)\((.*)\) += (\d+)(?:<(.*)>)?(?: .*)?$/.exec(whole)
+    const call = /^(\w+)\((.*)\) += (-?\d+)(?:<(.*)>)?(?: .*)?$/.exec(whole)
     if (call === null) return []
     const [, name = '', args = '', result, resultPath] = call
     const where = resultPath === undefined ? undefined : decode(resultPath)
@@ -84,6 +84,11 @@ export function bytesOf(argument: string): Buffer {
 
 /** The path in quotes. */
 export const textOf = (argument: string): string => bytesOf(argument).toString()
+
+/** The paths that an argument names, in quotes or behind a descriptor. */
+export function pathsIn(argument: string): readonly string[] {
+  return [textOf(argument), descriptorOf(argument).path].filter(place => place !== '')
+}
 
 /** The number of a descriptor, and the path that it leads to; a descriptor's own path has no quotes. */
 export function descriptorOf(argument: string): { readonly number: number; readonly path: string } {

@@ -31,6 +31,12 @@ export const generalCodes = {
     'look at the errno and the path; nothing half-made is left in place',
   ),
   FILE_NO_SPACE: entry(1, 'A file system or quota is full.', 'make room and run the same command again', true),
+  EXEC_EXHAUSTED: entry(
+    1,
+    'The machine has no descriptors, processes or memory left to start a command with.',
+    'find out who uses them all, or raise the limits (ulimit -a), then run the same command again',
+    true,
+  ),
   EXEC_FAILED: entry(
     1,
     'A command ended with a failure.',

@@ -1,0 +1,144 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { currentVersion, isComplete } from '../../src/prefix/installed.ts'
+import { readJournal } from '../../src/prefix/journal.ts'
+import { type PrefixPaths, prefixPaths } from '../../src/prefix/layout.ts'
+import { replay } from '../../src/prefix/state.ts'
+import { publishToy, repeatable } from '../support/crash-releases.ts'
+import { isLong, type KillPoint, sample } from '../support/kill-points.ts'
+import { type BuiltCutover, builtCutover, type ToldEnd } from '../support/killed-cutover.ts'
+import { startLoad } from '../support/load.ts'
+import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
+import { tempFolder } from '../support/temp.ts'
+import { type Serving, startServing, until } from '../support/toy-prefix.ts'
+
+/** How many kills each test makes; every one upgrades to a version of its own. */
+const kills = isLong ? 60 : 9
+const unhealthy = '9.0.0'
+
+let cutover: BuiltCutover
+let cases = 0
+
+beforeAll(async () => {
+  cutover = await builtCutover()
+})
+
+afterAll(() => {
+  console.log(`kill -9: ${cases} commands on a served node killed and run again, no request failed`)
+  expect(cases).toBeGreaterThan(kills)
+})
+
+describe('a command on a prefix that is served under load', () => {
+  let repository: MadeRepository
+
+  beforeAll(async () => {
+    repository = await makeRepository(tempFolder(), { applications: ['toy'] })
+    for (let patch = 0; patch <= kills + 1; patch += 1) {
+      await publishToy(repository, `1.0.${patch}`, { migrations: [repeatable('short')] })
+    }
+    await publishToy(repository, unhealthy, { toy: { toy: 'unhealthy', deadline: '100ms' } })
+  })
+
+  it('is killed, run again, and costs no request: an upgrade', async () => {
+    await underLoad(repository, async ({ paths, serving, install }) => {
+      const recorded = await cutover.record(install('1.0.1'))
+      const points = chosen(recorded.points, step => servingSteps.has(step))
+      for (const [index, at] of points.entries()) {
+        const version = `1.0.${index + 2}`
+        const what = `${at.step} ${at.operation}, ${at.what}`
+        const first = await cutover.run(install(version), { kind: 'kill', at })
+        expectWhole(paths)
+        expectEnd(await cutover.run(install(version)), undefined)
+        await expectServed({ paths, serving }, version, what)
+        count(first)
+      }
+    })
+  })
+
+  it('is killed, run again, and costs no request: an upgrade that is taken back', async () => {
+    await underLoad(repository, async ({ paths, serving, install }) => {
+      const args = [...install(unhealthy), '--retry']
+      const recorded = await cutover.record(args)
+      expectEnd(recorded, 'INSTALL_UNHEALTHY')
+      for (const at of chosen(recorded.points, step => step.startsWith('undo '))) {
+        const what = `${at.step} ${at.operation}, ${at.what}`
+        const first = await cutover.run(args, { kind: 'kill', at })
+        expectWhole(paths)
+        expectEnd(await cutover.run(args), 'INSTALL_UNHEALTHY')
+        await expectServed({ paths, serving }, '1.0.0', what)
+        count(first)
+      }
+    })
+  })
+})
+
+/** What is done while requests wait, or to bring a version before them. */
+const servingSteps: ReadonlySet<string> = new Set([
+  'hold',
+  'drain',
+  'stop',
+  'backup',
+  'migrate:short',
+  'switch',
+  'start',
+  'probe',
+  'pass',
+  'watch',
+])
+
+function chosen(points: readonly KillPoint[], isWanted: (step: string) => boolean): readonly KillPoint[] {
+  const wanted = points.filter(({ step }) => isWanted(step))
+  expect(wanted.length).toBeGreaterThan(8)
+  return sample(wanted, kills).slice(0, kills)
+}
+
+interface Served {
+  readonly paths: PrefixPaths
+  readonly serving: Serving
+}
+
+interface Run extends Served {
+  readonly install: (version: string) => readonly string[]
+}
+
+/** Serve 1.0.0 to clients while something is done, and see that none of them met a failure. */
+async function underLoad(repository: MadeRepository, act: (run: Run) => Promise<void>): Promise<void> {
+  const paths = prefixPaths(path.join(tempFolder(), 'prefix'))
+  const install = (version: string) => ['install', '--version', version, '--prefix', paths.root]
+  const init = ['init', paths.root, '--repository', repository.url, '--application', 'toy']
+  for (const args of [init, install('1.0.0')]) expectEnd(await cutover.run(args), undefined)
+  const serving = await startServing(paths.root)
+  try {
+    await until(async () => (await serving.client.request({ kind: 'probe' })).result?.ok)
+    const load = startLoad(serving.url, 4)
+    await act({ paths, serving, install })
+    const report = await load.stop()
+    expect(report.failures).toEqual([])
+    expect(report.answered).toBeGreaterThan(100)
+  } finally {
+    expect(await serving.end('SIGTERM')).toBe(0)
+  }
+}
+
+function expectEnd(end: ToldEnd, code: string | undefined): void {
+  expect(end, `${end.stdout}${end.stderr}`).toMatchObject({ signal: null, code })
+}
+
+function expectWhole(paths: PrefixPaths): void {
+  const version = currentVersion(paths)!
+  expect(isComplete(paths, version)).toBe(true)
+  expect(fs.readFileSync(path.join(paths.current, 'version.txt'), 'utf8')).toBe(version)
+}
+
+async function expectServed({ paths, serving }: Served, version: string, what: string): Promise<void> {
+  expect(currentVersion(paths), what).toBe(version)
+  expect(replay(readJournal(paths.journal)), what).toMatchObject({ active: version, unfinished: undefined })
+  const { status } = await serving.client.request({ kind: 'status' })
+  expect(status, what).toMatchObject({ version, gate: { mode: 'pass' } })
+}
+
+/** How often a step asks for something depends on how long it waits: now and then one ends before its last operation of the recording. */
+function count(killed: ToldEnd): void {
+  if (killed.signal === 'SIGKILL') cases += 1
+}
