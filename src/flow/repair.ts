@@ -1,7 +1,7 @@
 import { digestOf } from '../core/digest.ts'
 import { ReleaseError } from '../core/error.ts'
 import { openLocalRelease } from '../prefix/local-release.ts'
-import { type MendReport, mendDocuments, mendRelease } from '../prefix/mend.ts'
+import { type MendReport, mendDocuments, mendRelease, removeMending } from '../prefix/mend.ts'
 import { isUsable } from '../prefix/state.ts'
 import type { CheckedRelease } from '../prefix/verify-release.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
@@ -32,6 +32,7 @@ export interface RepairOptions {
 
 /** Begin to mend. Pre: nothing of the prefix is unfinished. */
 export function openRepair(prefix: LockedPrefix, options: RepairOptions, tools: FlowTools): Repair {
+  removeMending(prefix.paths)
   const stamp = new Date(tools.clock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, '')
   return { mend: (found, check) => new ReleaseRepair({ prefix, options, tools, stamp }, found).run(check) }
 }

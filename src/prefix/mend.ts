@@ -8,7 +8,7 @@ import { isPayloadFile, type PayloadFile } from '../payload/payload-file.ts'
 import type { SegmentSource } from '../payload/source.ts'
 import type { TreeDifference } from '../payload/tree-difference.ts'
 import { fileDifferences } from '../payload/verify-file.ts'
-import { makeFolder, removeTree, syncAll, writeFileAtomic } from '../sys/files.ts'
+import { listFiles, makeFolder, removeTree, syncAll, writeFileAtomic } from '../sys/files.ts'
 import { besideReleases, type PrefixPaths, releasePaths } from './layout.ts'
 import type { LocalRelease } from './local-release.ts'
 import { Quarantine } from './quarantine.ts'
@@ -47,7 +47,7 @@ export interface MendReport {
  * A file is made anew beside the release, verified and durable, and renamed over the one that differs: so a process that has the old one
  * open keeps it, whoever opens it next finds the new one, and another release that shares the old one by a hard link is not written to.
  * Pre: the lock is held. Post: what setup has added is left as it is.
- * Crash: each path is as it was or as it is to be; the folder beside the release goes with the next {@link mendRelease}.
+ * Crash: each path is as it was or as it is to be; the folder beside the release goes with {@link removeMending}.
  * Errors: those of the source, FILE_IO, FILE_NO_SPACE, the signal's reason.
  */
 export async function mendRelease(paths: PrefixPaths, options: MendOptions): Promise<MendReport> {
@@ -72,6 +72,12 @@ export async function mendRelease(paths: PrefixPaths, options: MendOptions): Pro
   } finally {
     removeTree(scratch)
   }
+}
+
+/** Remove what killed calls of {@link mendRelease} left beside the releases. Pre: the lock is held. */
+export function removeMending(paths: PrefixPaths): void {
+  const names = listFiles(paths.releases).filter(name => name.startsWith(besideReleases.mending))
+  for (const name of names) removeTree(path.join(paths.releases, name))
 }
 
 /** Write the documents of a release again, each in one step. Pre: they are those that the journal's digest leads to. */
