@@ -318,7 +318,7 @@ describe('the commands of a prefix', () => {
 
   it('a prefix that another command works on', async () => {
     using _lock = await takeLock(operator.at('prefix/run/lock'), { command: 'install' })
-    const held = { code: 'LOCKED', exitCode: 5, message: new RegExp(`install \\(pid ${process.pid} `) }
+    const held = { code: 'LOCKED', exitCode: 5, message: new RegExp(`install \\(by \\S+, pid ${process.pid} `) }
     for (const name of ['install', 'rollback', 'recover']) {
       const which = name === 'install' ? ['--version', '1.1.0'] : []
       expectTold(await operator.run('prefix', `bin/${name}`, ...which, '--wait-lock', '0s'), held)
