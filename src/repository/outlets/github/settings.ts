@@ -1,6 +1,6 @@
 import { ReleaseError } from '../../../core/error.ts'
-import type { Environment } from '../../../registry/credentials.ts'
 import { isLoopback } from '../../../core/loopback.ts'
+import type { Environment } from '../../../registry/credentials.ts'
 import { readSecret } from '../../../sys/secret-file.ts'
 
 /** How GitHub is spoken to. */
