@@ -1,6 +1,7 @@
 import { ReleaseError } from '../core/error.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { sealFolders, treeSettings, writeFiles, writeFolders, writeLinks } from '../payload/extract.ts'
+import type { LocalFile } from '../payload/local-file.ts'
 import { isPayloadFile } from '../payload/payload-file.ts'
 import { openWriterFor } from '../payload/tree-threads.ts'
 import type { TreeWriter } from '../payload/tree-writer.ts'
@@ -39,7 +40,7 @@ export interface FileFigures {
 export class Staging {
   readonly #change: FileChange
   readonly figures: FileFigures = { reusedFiles: 0, writtenFiles: 0, patchedFiles: 0, deltaBytes: 0 }
-  #begun: { readonly plan: StagingPlan; readonly writer: TreeWriter } | undefined
+  #begun: { readonly plan: StagingPlan; readonly ways: readonly LocalFile[]; readonly writer: TreeWriter } | undefined
   /** What is there of an unfinished release saves the next run from fetching it: so after a kill, and when fetching broke off. */
   #isWorthKeeping = true
 
@@ -47,40 +48,43 @@ export class Staging {
     this.#change = change
   }
 
+  /** Make the folder of the release, once it is known what will be in it and that there is room for that. */
   async begin(): Promise<string> {
     return await this.#interruptible(async () => {
       const { paths, version } = this.#change
-      const { manifest } = this.#origin.documents
+      const { documents, locals, deltas } = this.#origin
+      const { manifest } = documents
       makeFolder(paths.releases)
       markRelease(paths, version, manifest)
-      const sources = this.#sources()
-      const plan = planStaging(sources)
+      const plan = planStaging({ manifest, locals: [...locals, ...leftovers(paths)], deltas })
       const ways = chooseWays(plan.reused, manifest, { isGuarded: this.#isGuarded() })
       const placed = new Set(ways.filter(({ way }) => way !== 'copy').map(({ file }) => file.path))
       assertSpace(paths.releases, neededSpace(manifest, placed, plan.figures.deltaBytes))
-      const writer = this.#makeTree()
-      this.#begun = { plan, writer }
-      const missed = await placeFiles(writer, ways, this.#placingOptions(ways.length))
-      if (missed.size > 0) this.#begun = { plan: planStaging(sources, missed), writer }
-      removeLeftovers(paths)
-      this.figures.reusedFiles = ways.length - missed.size
-      return `${this.figures.reusedFiles} of ${plan.figures.files} files are here already`
+      this.#begun = { plan, ways, writer: this.#makeTree() }
+      return `${ways.length} of ${plan.figures.files} files are here already`
     })
   }
 
+  /** Write the files: those that are here, and meanwhile what has to be fetched; then what turned out not to be here after all. */
   async fetch(): Promise<string> {
     return await this.#interruptible(async () => {
       if (this.#begun === undefined) throw new Error('a release is fetched that was not begun')
-      const { plan, writer } = this.#begun
       const { documents, source } = this.#origin
-      const patched = await this.#patch(plan)
-      const written = await this.#write(plan, patched, writer)
+      const { plan, ways, writer } = this.#begun
+      const stop = new AbortController()
+      const signal = AbortSignal.any([stop.signal, this.#change.signal])
+      const [missed, unpatched] = await together(stop, [
+        placeFiles(writer, ways, { signal, onProgress: this.#tellPlaced(ways.length) }),
+        this.#fetchPlanned(plan, writer, signal),
+      ])
+      await this.#write([...missed, ...unpatched], writer, this.#change.signal)
       await this.#close()
-      const folder = this.#folder
-      writeLinks(documents.manifest, folder)
-      sealFolders(documents.manifest, folder)
+      writeLinks(documents.manifest, this.#folder)
+      sealFolders(documents.manifest, this.#folder)
+      removeLeftovers(this.#change.paths)
       removePacks(this.#change.paths)
-      this.figures.writtenFiles = patched.size + written
+      this.figures.reusedFiles = ways.length - missed.size
+      this.figures.writtenFiles = plan.figures.files - this.figures.reusedFiles
       const { deltaBytes } = this.figures
       const from = deltaBytes === 0 ? '' : `${formatBytes(deltaBytes)} of a delta pack and `
       return `${this.figures.writtenFiles} files from ${from}${formatBytes(source.fetchedBytes)} of ${source.describe()}`
@@ -117,40 +121,34 @@ export class Staging {
     return writer
   }
 
-  /** Have a delta pack written, if one was planned; the paths of what it brought. */
-  async #patch({ delta, reused }: StagingPlan): Promise<ReadonlySet<string>> {
-    if (delta === undefined) return new Set()
-    const present = new Set(reused.map(({ file }) => file.path))
-    const files = await applyPack(this.#change, this.#origin.documents, { delta, present })
-    if (files.size > 0) this.figures.deltaBytes = delta.offered.sizeBytes
-    this.figures.patchedFiles = files.size
-    return files
-  }
-
-  /** Write from segments what is still missing; how many files that was. */
-  async #write(plan: StagingPlan, patched: ReadonlySet<string>, writer: TreeWriter): Promise<number> {
-    const { signal, emit } = this.#change
-    const { documents, source, locals } = this.#origin
-    const { manifest } = documents
-    const reused = new Set(plan.reused.map(({ file }) => file.path))
-    const missing = manifest.files.filter(isPayloadFile).filter(({ path }) => !reused.has(path) && !patched.has(path))
-    await writeFiles({
-      manifest,
-      wanted: new Set(missing.map(file => file.path)),
-      source,
-      folder: this.#folder,
-      localSegments: planSegments({ manifest, locals }, missing).localSegments,
+  /** Write what is known not to be here; the paths of what a delta pack should have brought and did not. */
+  async #fetchPlanned(plan: StagingPlan, writer: TreeWriter, signal: AbortSignal): Promise<readonly string[]> {
+    await this.#write(
+      plan.written.map(file => file.path),
       writer,
       signal,
-      onProgress: (done, total) =>
-        emit({ kind: 'progress', step: 'fetch', what: 'files written', unit: 'bytes', done, total }),
-    })
-    return missing.length
+    )
+    if (plan.delta === undefined) return []
+    const present = new Set(plan.reused.map(({ file }) => file.path))
+    const change = { ...this.#change, signal }
+    const patched = await applyPack(change, this.#origin.documents, { delta: plan.delta, present })
+    if (patched.size > 0) this.figures.deltaBytes = plan.delta.offered.sizeBytes
+    this.figures.patchedFiles = patched.size
+    return plan.patched.map(file => file.path).filter(name => !patched.has(name))
   }
 
-  #sources() {
-    const { documents, locals, deltas } = this.#origin
-    return { manifest: documents.manifest, locals: [...locals, ...leftovers(this.#change.paths)], deltas }
+  /** Write files from segments. */
+  async #write(names: readonly string[], writer: TreeWriter, signal: AbortSignal): Promise<void> {
+    if (names.length === 0) return
+    const { documents, source, locals } = this.#origin
+    const { manifest } = documents
+    const wanted = new Set(names)
+    const written = manifest.files.filter(isPayloadFile).filter(file => wanted.has(file.path))
+    const { localSegments } = planSegments({ manifest, locals }, written)
+    const { emit } = this.#change
+    const onProgress = (done: number, total: number) =>
+      emit({ kind: 'progress', step: 'fetch', what: 'files written', unit: 'bytes', done, total })
+    await writeFiles({ manifest, wanted, source, folder: this.#folder, localSegments, writer, signal, onProgress })
   }
 
   #isGuarded(): boolean {
@@ -158,11 +156,9 @@ export class Staging {
     return account !== undefined && account.uid !== 0
   }
 
-  #placingOptions(total: number) {
-    const { signal, emit } = this.#change
-    const onProgress = (done: number) =>
-      emit({ kind: 'progress', step: 'stage', what: 'files reused', unit: 'files', done, total })
-    return { signal, onProgress }
+  #tellPlaced(total: number) {
+    const { emit } = this.#change
+    return (done: number) => emit({ kind: 'progress', step: 'fetch', what: 'files reused', unit: 'files', done, total })
   }
 
   /** Note whether what was interrupted can be gone on with: not when this machine has no room for it, or cannot read or write. */
@@ -190,4 +186,12 @@ export class Staging {
     if (this.#change.origin === undefined) throw new Error('a release is staged without an origin')
     return this.#change.origin
   }
+}
+
+/** Wait for both, also when one fails: nothing is written any more then. Errors: what failed first. */
+async function together<A, B>(stop: AbortController, [a, b]: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  for (const running of [a, b]) running.catch(caught => stop.abort(caught))
+  const [first, second] = await Promise.allSettled([a, b])
+  if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value]
+  throw stop.signal.reason
 }
