@@ -33,7 +33,8 @@ export class PodmanManager implements ServiceManager {
     }
     const { argv, done } = prepareContainer(this.#places, spec, { kind: 'service', port })
     try {
-      await execute(argv, { timeoutMs: longestStartMs })
+      // conmon puts a file called `oom` where it was started, when the kernel kills what is inside.
+      await execute(argv, { cwd: this.#places.runFolder, timeoutMs: longestStartMs })
     } catch (caught) {
       const error = toReleaseError(caught)
       // The output without the command, which is long.
