@@ -42,6 +42,8 @@ export function isWhole({ differences }: CheckedRelease): boolean {
   return differences.length === 0
 }
 
+const nothingMended = { sharedFiles: 0, fetchedFiles: 0, fetchedBytes: 0, quarantined: [] } as const
+
 interface RepairContext {
   readonly prefix: LockedPrefix
   readonly options: RepairOptions
@@ -65,7 +67,7 @@ class ReleaseRepair {
     if (mendsDocuments) await this.#writeDocuments()
     const found = mendsDocuments ? await check() : this.#found
     const documents = mendsDocuments ? ['.cutover'] : []
-    if (found.manifest === undefined) return { mended: documents, fetchedFiles: 0, fetchedBytes: 0, quarantined: [] }
+    if (found.manifest === undefined) return { mended: documents, ...nothingMended }
     const { version, manifest, differences } = found
     const state = prefix.state()
     const others = [...state.releases.keys()].filter(each => each !== version && isUsable(state, each))

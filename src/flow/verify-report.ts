@@ -85,6 +85,10 @@ function tellRepair(run: VerifiedRun, { emit }: FlowTools): void {
   if (mendedPaths(run).length === 0) return
   const message = 'what runs keeps the files that it has open: restart the services to have them read what was mended'
   emit({ kind: 'note', message })
+  const shared = run.releases.reduce((sum, { report }) => sum + (report?.sharedFiles ?? 0), 0)
+  if (shared === 0) return
+  const others = `other releases had ${shared} of the damaged files in common: run cutover verify --all --repair`
+  emit({ kind: 'note', message: others })
 }
 
 function tellCaches({ releases }: VerifiedRun, { emit }: FlowTools): void {

@@ -35,6 +35,8 @@ export interface MendOptions {
 /** What mending came to; paths relative to the release. */
 export interface MendReport {
   readonly mended: readonly string[]
+  /** How many of them other releases share by hard links: those have the damaged ones still. */
+  readonly sharedFiles: number
   readonly fetchedFiles: number
   readonly fetchedBytes: number
   /** What was moved away, and where it is now. */
@@ -68,7 +70,12 @@ export async function mendRelease(paths: PrefixPaths, options: MendOptions): Pro
     for (const each of extra) placing.takeAway(each.path)
     await placing.finish()
     const { fetchedFiles, fetchedBytes } = written
-    return { mended: mended.map(entry => entry.path), fetchedFiles, fetchedBytes, quarantined: quarantine.moved }
+    const { sharedFiles } = placing
+    return {
+      mended: mended.map(entry => entry.path),
+      ...{ sharedFiles, fetchedFiles, fetchedBytes },
+      quarantined: quarantine.moved,
+    }
   } finally {
     removeTree(scratch)
   }
@@ -168,6 +175,7 @@ interface PlacingOptions {
 class Placing {
   readonly #options: PlacingOptions
   readonly #folders = new Set<string>()
+  sharedFiles = 0
 
   constructor(options: PlacingOptions) {
     this.#options = options
@@ -226,6 +234,7 @@ class Placing {
   /** A file or link is renamed over; a folder, a pipe or a device is evidence. */
   #clear(name: string, entryPath: string): void {
     const stat = fs.lstatSync(name, { throwIfNoEntry: false })
+    if (stat?.isFile() === true && stat.nlink > 1) this.sharedFiles += 1
     if (stat === undefined || stat.isFile() || stat.isSymbolicLink()) return
     this.#options.quarantine.move(name, entryPath)
   }

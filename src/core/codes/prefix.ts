@@ -161,7 +161,7 @@ export const prefixCodes = {
   VERIFY_FAILED: entry(
     3,
     'An installed release is not what was signed.',
-    'do not trust what runs; install another version, remove this one, and install it again',
+    'do not trust what runs; find out who did it, and run `cutover verify --repair`',
   ),
   RECOVERY_INCOMPLETE: entry(
     4,
