@@ -2,6 +2,7 @@ import { ReleaseError } from '../core/error.ts'
 import { formatBytes } from '../core/quantity.ts'
 import { sealFolders, treeSettings, writeFiles, writeFolders, writeLinks } from '../payload/extract.ts'
 import type { LocalFile } from '../payload/local-file.ts'
+import type { PayloadManifest } from '../payload/manifest.ts'
 import { isPayloadFile } from '../payload/payload-file.ts'
 import { openWriterFor } from '../payload/tree-threads.ts'
 import type { TreeWriter } from '../payload/tree-writer.ts'
@@ -60,7 +61,10 @@ export class Staging {
       const ways = chooseWays(plan.reused, manifest, { isGuarded: this.#isGuarded() })
       const placed = new Set(ways.filter(({ way }) => way !== 'copy').map(({ file }) => file.path))
       assertSpace(paths.releases, neededSpace(manifest, placed, plan.figures.deltaBytes))
-      this.#begun = { plan, ways, writer: this.#makeTree() }
+      // Before folders are made, so that threads start meanwhile.
+      this.#begun = { plan, ways, writer: openWriterFor(workOf(manifest), treeSettings(manifest, this.#folder)) }
+      beginRelease(paths, version, documents)
+      writeFolders(manifest, this.#folder)
       return `${ways.length} of ${plan.figures.files} files are here already`
     })
   }
@@ -106,19 +110,6 @@ export class Staging {
     if (this.#isWorthKeeping && !isComplete(paths, version)) return setReleaseAside(paths, version)
     discardRelease(paths, version)
     removeLeftovers(paths)
-  }
-
-  #makeTree(): TreeWriter {
-    const { paths, version } = this.#change
-    const { documents } = this.#origin
-    const { manifest } = documents
-    const files = manifest.files.filter(isPayloadFile)
-    const work = { files: files.length, sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) }
-    // First, so that threads start while folders are made.
-    const writer = openWriterFor(work, treeSettings(manifest, this.#folder))
-    beginRelease(paths, version, documents)
-    writeFolders(manifest, this.#folder)
-    return writer
   }
 
   /** Write what is known not to be here; the paths of what a delta pack should have brought and did not. */
@@ -194,4 +185,12 @@ async function together<A, B>(stop: AbortController, [a, b]: readonly [Promise<A
   const [first, second] = await Promise.allSettled([a, b])
   if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value]
   throw stop.signal.reason
+}
+
+/** How much there is to write. */
+function workOf({ files }: PayloadManifest): { readonly files: number; readonly sizeBytes: number } {
+  return {
+    files: files.length,
+    sizeBytes: files.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.sizeBytes : 0), 0),
+  }
 }
