@@ -1,4 +1,3 @@
-import fs from 'node:fs'
 import path from 'node:path'
 import { formatBytes } from '../core/quantity.ts'
 import { measureUsage } from '../prefix/disk-usage.ts'
@@ -6,7 +5,6 @@ import { findGarbage, type Garbage } from '../prefix/garbage.ts'
 import { type PrefixPaths, prefixPaths, releasePaths } from '../prefix/layout.ts'
 import { keptReleases, planPrune, prune, putAway, sweepRemoved } from '../prefix/prune.ts'
 import { previousVersion } from '../prefix/state.ts'
-import { removeFile } from '../sys/files.ts'
 import { type LockedPrefix, lockPrefix } from './locked-prefix.ts'
 import { recoverPrefix } from './recover.ts'
 import type { FlowTools } from './tools.ts'
@@ -50,7 +48,8 @@ export async function collectGarbage(options: GcOptions, tools: FlowTools): Prom
   const startedMs = tools.clock.elapsedMs()
   const paths = prefixPaths(path.resolve(options.prefix))
   const isDry = options.dryRun === true
-  const result = await takeOut(paths, options, tools)
+  const taken = await takeOut(paths, options, tools)
+  const result = measure(paths, taken)
   if (!isDry) sweepRemoved(paths)
   tell(result, isDry, tools)
   const freed = formatBytes(result.freedBytes)
@@ -68,46 +67,55 @@ export async function collectGarbage(options: GcOptions, tools: FlowTools): Prom
   return result
 }
 
-async function takeOut(paths: PrefixPaths, options: GcOptions, tools: FlowTools): Promise<GcResult> {
-  await using prefix = await lockPrefix(
-    { prefix: paths.root, command: 'gc', waitLockMs: options.waitLockMs ?? 0 },
-    tools,
-  )
+/** What was taken out of a prefix, or would be. */
+interface Taken {
+  readonly versions: readonly string[]
+  /** Each with the place where its files are now. */
+  readonly garbage: readonly (Garbage & { readonly place: string })[]
+  readonly unknown: readonly Garbage[]
+}
+
+async function takeOut(paths: PrefixPaths, options: GcOptions, tools: FlowTools): Promise<Taken> {
+  const lock = { prefix: paths.root, command: 'gc', waitLockMs: options.waitLockMs ?? 0 }
+  await using prefix = await lockPrefix(lock, tools)
   tools.emit({ kind: 'run-started', command: 'gc', subject: paths.root, steps: [] })
   if (options.dryRun !== true) await recoverPrefix(prefix, tools)
   const state = prefix.state()
   const policy = { keep: options.keep ?? keptReleases(prefix.identity), inUse: await servedVersions(prefix) }
   const versions = planPrune(state, policy)
-  const found = findGarbage(paths, state, tools.clock.nowMs())
-  const releases = versions.map(version => ({
+  const { garbage, unknown } = findGarbage(paths, state, tools.clock.nowMs())
+  const release = (version: string) => ({
     path: releasePaths(paths, version).root,
     reason: state.releases.get(version)?.status === 'failed' ? 'it failed here' : 'older than those to keep',
-  }))
-  const garbage = [...releases, ...found.garbage]
-  const { freedBytes } = measureUsage(garbage.map(each => each.path))
-  const items = (some: readonly Garbage[]) => some.map(each => itemOf(paths, each))
-  const result: GcResult = { removed: items(garbage), left: items(found.unknown), versions, freedBytes }
-  if (options.dryRun === true) return result
-  prune(paths, prefix.journal, policy)
-  for (const each of found.garbage) remove(paths, each.path)
+  })
+  if (options.dryRun === true) {
+    const all = [...versions.map(release), ...garbage]
+    return { versions, garbage: all.map(each => ({ ...each, place: each.path })), unknown }
+  }
+  const pruned = prune(paths, prefix.journal, policy)
+  const gone = pruned.map(({ version, place = '' }) => ({ ...release(version), place }))
+  const rest = garbage.map(each => ({ ...each, place: putAway(paths, each.path) ?? '' }))
   tellKept(prefix, tools)
-  return result
+  return { versions, garbage: [...gone, ...rest], unknown }
+}
+
+/** How much it is. Many files take long, for which nobody has to wait: the lock is given back before. */
+function measure(paths: PrefixPaths, { versions, garbage, unknown }: Taken): GcResult {
+  const item = ({ path: name, reason }: Garbage, place: string): RemovedItem => {
+    return { path: path.relative(paths.root, name), reason, sizeBytes: measureUsage([place]).sizeBytes }
+  }
+  return {
+    removed: garbage.map(each => item(each, each.place)),
+    left: unknown.map(each => item(each, each.path)),
+    versions,
+    freedBytes: measureUsage(garbage.map(({ place }) => place)).freedBytes,
+  }
 }
 
 /** What runs is not removed, whatever the journal says. */
 async function servedVersions({ serving }: LockedPrefix): Promise<ReadonlySet<string>> {
   const version = serving === undefined ? undefined : (await serving.status()).version
   return new Set(version === undefined ? [] : [version])
-}
-
-function remove(paths: PrefixPaths, place: string): void {
-  const isFolder = fs.lstatSync(place, { throwIfNoEntry: false })?.isDirectory() === true
-  if (isFolder) putAway(paths, place)
-  else removeFile(place)
-}
-
-function itemOf(paths: PrefixPaths, { path: place, reason }: Garbage): RemovedItem {
-  return { path: path.relative(paths.root, place), reason, sizeBytes: measureUsage([place]).sizeBytes }
 }
 
 function tellKept(prefix: LockedPrefix, { emit }: FlowTools): void {

@@ -95,7 +95,7 @@ async function installVersion(run: InstallRun, options: InstallOptions, tools: F
   const state = prefix.state()
   assertSound(paths, state)
   const version = prepared?.version ?? options.version ?? (await newestVersion(prefix, run))
-  const pruneSpare = () => prune(paths, prefix.journal, { keep: keptReleases(identity) })
+  const pruneSpare = () => prune(paths, prefix.journal, { keep: keptReleases(identity) }).map(each => each.version)
   if (isSettled(paths, state, version)) {
     // What made it active may have been killed before it came to this.
     if (!isDry) pruneSpare()

@@ -2,12 +2,18 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { isErrno, toReleaseError } from '../core/error.ts'
-import { compareVersions } from '../core/version.ts'
 import { listFiles, removeFile, removeTree, syncFolder } from '../sys/files.ts'
 import type { PrefixIdentity } from './identity.ts'
 import type { Journal } from './journal.ts'
 import { besideReleases, type PrefixPaths, releasePaths } from './layout.ts'
 import { type InstalledRelease, type PrefixState, previousVersion, replay } from './state.ts'
+
+/** A release that went. */
+export interface PrunedRelease {
+  readonly version: string
+  /** Where its files wait for {@link sweepRemoved}; undefined when there were none. */
+  readonly place: string | undefined
+}
 
 /** How many releases a prefix keeps: what its operator says, else five. */
 export function keptReleases({ settings }: Pick<PrefixIdentity, 'settings'>): number {
@@ -29,9 +35,8 @@ export interface PrunePolicy {
 export function planPrune(state: PrefixState, { keep, inUse = new Set() }: PrunePolicy): readonly string[] {
   if (state.unfinished !== undefined) return []
   const needed = new Set([state.active, previousVersion(state), state.rollbackFloor, ...inUse])
-  const releases = [...state.releases.values()].toSorted(
-    (a, b) => b.installedAtMs - a.installedAtMs || compareVersions(b.version, a.version),
-  )
+  // The newest first, as the journal has them: the clock may have been set back between two.
+  const releases = [...state.releases.values()].toReversed()
   const isKept = (release: InstalledRelease) => needed.has(release.version)
   const spare = releases.filter(release => !isKept(release) && release.status !== 'failed')
   const room = Math.max(0, keep - releases.filter(isKept).length)
@@ -43,19 +48,20 @@ export function planPrune(state: PrefixState, { keep, inUse = new Set() }: Prune
  * Take the releases that {@link planPrune} chooses out of the prefix. Their files are deleted by {@link sweepRemoved}, for which no lock is
  * needed: that takes long.
  *
- * Pre: the lock is held, no transaction is unfinished. Post: the versions that went. Crash: the journal names them; what is left goes with
+ * Pre: the lock is held, no transaction is unfinished. Post: the releases that went. Crash: the journal names them; what is left goes with
  * the next call.
  */
-export function prune(paths: PrefixPaths, journal: Journal, policy: PrunePolicy): readonly string[] {
+export function prune(paths: PrefixPaths, journal: Journal, policy: PrunePolicy): readonly PrunedRelease[] {
   const state = replay(journal.records)
   const versions = planPrune(state, policy)
   if (versions.length > 0) journal.append(journal.records.at(-1)!.txn, { kind: 'prune', versions })
-  for (const version of new Set([...state.pruned, ...versions])) {
+  const gone = [...new Set([...state.pruned, ...versions])].map(version => {
     const release = releasePaths(paths, version)
-    putAway(paths, release.root)
+    const place = putAway(paths, release.root)
     removeFile(release.incomplete)
-  }
-  return versions
+    return { version, place }
+  })
+  return gone.filter(({ version }) => versions.includes(version))
 }
 
 /** Tell whether there is nothing for {@link prune} to do, nor left to do by one that was killed. */
@@ -64,14 +70,19 @@ export function isPruned(paths: PrefixPaths, state: PrefixState, policy: PrunePo
   return planPrune(state, policy).length === 0 && listFiles(paths.releases).every(isGone)
 }
 
-/** Rename something beside the releases out of everybody's way; nothing happens when it is not there. Post: durable. */
-export function putAway(paths: PrefixPaths, place: string): void {
+/** Rename something beside the releases out of everybody's way; undefined when it is not there any more. Post: where it is now; durable. */
+export function putAway(paths: PrefixPaths, place: string): string | undefined {
   const name = `${besideReleases.removed}${path.basename(place).replace(/^\./, '')}-${randomBytes(4).toString('hex')}`
+  const away = path.join(paths.releases, name)
   try {
-    fs.renameSync(place, path.join(paths.releases, name))
+    fs.renameSync(place, away)
     syncFolder(paths.releases)
+    return away
   } catch (caught) {
-    if (!isErrno(caught, 'ENOENT')) throw toReleaseError(caught)
+    if (!isErrno(caught, 'ENOENT', 'EXDEV')) throw toReleaseError(caught)
+    // A cache on a file system of its own.
+    if (isErrno(caught, 'EXDEV')) removeTree(place)
+    return undefined
   }
 }
 

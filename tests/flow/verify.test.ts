@@ -142,7 +142,16 @@ describe('verify', () => {
     expect(await differences(toy, { ...all, listed: 1 })).toHaveLength(1)
   })
 
-  it('does not ask for files that belong to another user than the prefix', async context => {
+  it('finds a folder above the prefix in which everybody may put another in its place', async () => {
+    const toy = installed()
+    const above = path.dirname(toy.paths.root)
+    fs.chmodSync(above, 0o777)
+    expect(await differences(toy)).toEqual([`mode ${above}`])
+    fs.chmodSync(above, 0o1777)
+    expect(await differences(toy)).toEqual([])
+  })
+
+  it('finds a file that belongs to another user than the prefix', async context => {
     if (process.getuid!() !== 0) return context.skip('only root gives files away')
     const toy = installed()
     fs.chownSync(at(toy, 'lib/a'), 65_534, 65_534)
