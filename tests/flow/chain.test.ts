@@ -158,7 +158,7 @@ describe.each(modes)('in mode %s', mode => {
     expect(await servedVersion(fixture, server)).toBe(first)
     expect(await server.stopLoad()).toEqual([])
 
-    expect(await operator.succeed(server.prefix, 'bin/verify')).toMatchObject({ version: first })
+    expect(await operator.succeed(server.prefix, 'bin/verify')).toMatchObject({ versions: [first] })
     const status = (await operator.succeed(server.prefix, 'bin/status')) as StatusResult
     expect(status).toMatchObject({ active: first, serving: { version: first, gateMode: mode, gate: { mode: 'pass' } } })
     const history = (await operator.succeed(server.prefix, 'bin/history')) as readonly Transaction[]
