@@ -1,4 +1,4 @@
-import { readInstalledRecipe } from '../prefix/installed.ts'
+import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { releasePaths } from '../prefix/layout.ts'
 import { planRecovery } from '../prefix/plan.ts'
 import { endCommands } from '../prefix/reaped.ts'
@@ -62,7 +62,7 @@ async function endTransaction(
   const recipe = () => readInstalledRecipe(prefix.paths, version)
   const change = bindChange(prefix, { command, txn, version, from, recipe, origin: undefined }, tools)
   const serves = prefix.serving === undefined ? 'idle' : { version: (await prefix.serving.status()).version }
-  const plan = planRecovery(transaction, { serves })
+  const plan = planRecovery(transaction, { serves, isComplete: isComplete(prefix.paths, version) })
   if (plan.kind === 'undo') {
     const failure = { ...(transaction.failure ?? interrupted), error: undefined }
     const how = await takeBack(prefix, { change, ops: [], txn, version, recipe }, failure, tools)

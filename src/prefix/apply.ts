@@ -170,32 +170,34 @@ class Ending {
     }
   }
 
-  /** Journal an entry now, or with a later one once there is room. */
+  /**
+   * Journal an entry now, or with a later one once there is room.
+   *
+   * A journal that cannot be written any more does not stop what is taken back: clients wait. Then the transaction stays unfinished.
+   */
   record(entry: JournalEntry): void {
     this.#waiting.push(entry)
-    try {
-      this.#flush()
-    } catch (caught) {
-      if (toReleaseError(caught).code !== 'JOURNAL_FULL') throw caught
-    }
+    const error = this.#flush()
+    if (error !== undefined && error.code !== 'JOURNAL_FULL' && !this.hasFailed) this.#errors.push(error)
   }
 
   /** Journal the end, unless something went wrong. */
   finish(version: string, failure: Failure): readonly ReleaseError[] {
-    if (this.#errors.length > 0) return this.#errors
+    if (this.hasFailed) return this.#errors
     this.#waiting.push({ kind: 'abort', version, ...failure })
-    try {
-      this.#flush()
-      return []
-    } catch (caught) {
-      return [toReleaseError(caught)]
-    }
+    const error = this.#flush()
+    return error === undefined ? [] : [error]
   }
 
-  #flush(): void {
-    for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[0]) {
-      this.#journal.append(this.#txn, entry)
-      this.#waiting.shift()
+  #flush(): ReleaseError | undefined {
+    try {
+      for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[0]) {
+        this.#journal.append(this.#txn, entry)
+        this.#waiting.shift()
+      }
+      return undefined
+    } catch (caught) {
+      return toReleaseError(caught)
     }
   }
 }

@@ -203,6 +203,8 @@ export function journaledOps(transaction: Transaction): readonly PlannedOp[] {
 export interface RecoveryInput {
   /** The version that the serving process runs; `idle` when nothing serves. */
   readonly serves: { readonly version: string | undefined } | 'idle'
+  /** The files of the transaction's version are there and whole: a journal that broke may say so of what is gone. */
+  readonly isComplete: boolean
 }
 
 /** How to end a transaction that another process left: the operations still to run, or to take everything back. */
@@ -219,11 +221,10 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
   const isDone = (name: string) => transaction.ops.some(each => each.name === name && each.state === 'done')
   const isPlanned = (name: string) => ops.some(planned => planned.name === name)
   if (pointOfNoReturn(ops, transaction.ops) === undefined && !isMidMigration(ops, transaction)) {
-    if (transaction.failure !== undefined || !isDone('switch')) return { kind: 'undo' }
+    if (transaction.failure !== undefined || !isDone('switch') || !input.isComplete) return { kind: 'undo' }
     if (input.serves === 'idle' && isPlanned('probe') && !isDone('probe')) return { kind: 'undo' }
   }
-  // To pass is never taken as done: an earlier recovery may have held again after it, and to pass twice costs nothing.
-  const pending = ops.filter(planned => planned.kind === 'pass' || !isDone(planned.name))
+  const pending = ops.filter(planned => asksItself.has(planned.kind) || !isDone(planned.name))
   if (input.serves === 'idle') return { kind: 'finish', ops: pending.filter(planned => !gateOps.has(planned.kind)) }
   if (input.serves.version === transaction.version && isDone('switch')) {
     return { kind: 'finish', ops: pending.filter(planned => !beforeProbe.has(planned.kind)) }
@@ -236,6 +237,11 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
   }
 }
 
+/**
+ * What is never taken as done, for it costs nothing to do it twice: an earlier recovery may have held again after the pass, and a
+ * process whose journal broke may have switched back without a word.
+ */
+const asksItself: ReadonlySet<OpKind> = new Set(['pass', 'switch'])
 const beforeProbe: ReadonlySet<OpKind> = new Set(['hold', 'drain', 'stop', 'start'])
 const gateOps: ReadonlySet<OpKind> = new Set([...beforeProbe, 'probe', 'pass', 'watch'])
 

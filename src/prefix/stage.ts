@@ -116,10 +116,14 @@ function leftoverFolder(paths: PrefixPaths): string {
 /**
  * Remove a release that is not active. Post: durable, for the journal says next that it is gone.
  *
- * Crash: the marker or the journal say that the rest is to be removed.
+ * Crash: the record goes first, and without it nothing takes the rest for a release: neither may the journal have got room to say so.
  */
 export function discardRelease(paths: PrefixPaths, version: string): void {
   const release = releasePaths(paths, version)
+  attempt(() => {
+    fs.rmSync(release.record, { force: true })
+    if (fs.existsSync(release.metadata)) syncFolder(release.metadata)
+  })
   removeTree(release.root)
   attempt(() => {
     fs.rmSync(release.incomplete, { force: true })

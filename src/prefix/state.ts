@@ -49,6 +49,7 @@ export interface Transaction {
 
 /** What a journal comes to. */
 export interface PrefixState {
+  /** In the order in which they were last installed. */
   readonly releases: ReadonlyMap<string, InstalledRelease>
   /** The version that `current` points to. */
   readonly active: string | undefined
@@ -194,6 +195,8 @@ class Replay {
     const { version, recordDigest } = record
     const status = this.#releases.get(version)?.status ?? 'staged'
     if (status !== 'staged' && status !== 'failed') return
+    // At the end: releases are in the order in which they were last installed.
+    this.#releases.delete(version)
     this.#releases.set(version, { version, recordDigest, installedAtMs: record.at, status })
   }
 

@@ -22,7 +22,12 @@ type Misbehaviour = Parameters<typeof servedNode>[0]
 export async function publishToy(
   repository: MadeRepository,
   version: string,
-  options: { readonly migrations?: readonly ReturnType<typeof repeatable>[]; readonly toy?: Misbehaviour } = {},
+  options: {
+    readonly migrations?: readonly ReturnType<typeof repeatable>[]
+    /** A command of setup besides the usual one. */
+    readonly setup?: string
+    readonly toy?: Misbehaviour
+  } = {},
 ): Promise<void> {
   const node = {
     ...servedNode(options.toy ?? {}),
@@ -30,7 +35,10 @@ export async function publishToy(
     shared: ['data'],
     secrets: [{ name: 'TOKEN', bytes: 16, encoding: 'hex' }],
     files: [{ path: 'toy.conf', template: 'toy.conf.template', mode: '0640' }],
-    setup: [{ run: 'echo "$version" > generated.txt' }],
+    setup: [
+      { run: 'echo "$version" > generated.txt' },
+      ...(options.setup === undefined ? [] : [{ run: options.setup }]),
+    ],
   }
   const files = {
     ...servedFiles,

@@ -1,6 +1,6 @@
 // Loaded by `node --import`, also in the threads of the process: does something at the n-th operation of a step that changes files.
 //   KILL_AT=STEP:N         kills the process right after it, as kill -9 does
-//   FAIL_AT=STEP:N:ERRNO   lets it fail instead of being done, as a broken or a full disk does
+//   FAIL_AT=STEP:N:ERRNO   lets it fail instead of being done, as a broken or a full disk does; with `+` behind it all that come after as well
 //   OPERATIONS=FILE        writes each to a file, a line each: the step, the operation, its subject
 // The step `start` is what comes before the first one; steps are told apart by the events that `--json` writes. Processes that this one
 // starts are not affected, but their start and their end count. Trees are removed and made, and files written, in the steps that
@@ -58,11 +58,11 @@ const starting = ['spawn', 'execFile', 'exec', 'fork']
 
 const original = { ...fs, promises: { ...fs.promises } }
 
-/** What all threads share: how many operations the present step has had, and its name. */
+/** What all threads share: how many operations the present step has had, the length of its name, whether all fail by now; its name. */
 const nameBytes = 120
-const memory = getEnvironmentData('kill-at-operation') ?? new SharedArrayBuffer(8 + nameBytes)
-const counter = new Int32Array(memory, 0, 2)
-const stepName = Buffer.from(memory, 8, nameBytes)
+const memory = getEnvironmentData('kill-at-operation') ?? new SharedArrayBuffer(12 + nameBytes)
+const counter = new Int32Array(memory, 0, 3)
+const stepName = Buffer.from(memory, 12, nameBytes)
 if (isMainThread) {
   setEnvironmentData('kill-at-operation', memory)
   enterStep('start')
@@ -71,7 +71,7 @@ if (isMainThread) {
 const [mode, at] = ['KILL_AT', 'FAIL_AT', 'OPERATIONS']
   .map(name => [name, process.env[name]])
   .find(([, value]) => value !== undefined) ?? ['NONE']
-const [, wantedStep, wantedCount, wantedErrno] = /^(.*):(\d+)(?::([A-Z]+))?$/.exec(at ?? '') ?? []
+const [, wantedStep, wantedCount, wantedErrno, andAfter] = /^(.*):(\d+)(?::([A-Z]+)(\+?))?$/.exec(at ?? '') ?? []
 
 /** An operation that is made of others is one, unless it is taken apart below. */
 let depth = 0
@@ -88,7 +88,9 @@ const step = () => Buffer.from(stepName.subarray(0, counter[1])).toString()
 function begin(name, subject) {
   if (mode !== 'FAIL_AT') return undefined
   const isWanted = step() === wantedStep && Atomics.add(counter, 0, 1) + 1 === Number(wantedCount)
-  if (!isWanted || name.startsWith('start of') || name.startsWith('end of')) return undefined
+  if (isWanted && andAfter === '+') Atomics.store(counter, 2, 1)
+  if ((!isWanted && Atomics.load(counter, 2) === 0) || name.startsWith('start of') || name.startsWith('end of'))
+    return undefined
   const errno = -util
     .getSystemErrorMap()
     .entries()

@@ -58,11 +58,16 @@ export class Disturber {
     await this.#each(command, points => withJournal(points, samples).map(at => ({ kind: 'kill', at })))
   }
 
-  /** Let operations of a command fail, each time from the same start, and run it again. */
-  async failEach(command: Command, samples: Samples, errnos: readonly string[]): Promise<void> {
+  /** Let operations of a command fail, or each and all that come after it, each time from the same start, and run it again. */
+  async failEach(
+    command: Command,
+    samples: Samples,
+    how: { readonly errnos: readonly string[]; readonly forGood?: boolean },
+  ): Promise<void> {
+    const { errnos, forGood = false } = how
     await this.#each(command, points => {
       const chosen = chosenOf(points.filter(isFailing), samples)
-      return chosen.map((at, index) => ({ kind: 'fail', at, errno: errnos[index % errnos.length]! }))
+      return chosen.map((at, index) => ({ kind: 'fail', at, errno: errnos[index % errnos.length]!, forGood }))
     })
   }
 
@@ -171,6 +176,8 @@ function describe(disturbance: Disturbance): string {
       return `${disturbance.errno} for ${disturbance.call} ${disturbance.nth}`
     case 'descriptors':
       return `${disturbance.count} descriptors`
+    case 'clock':
+      return `a clock that is wrong by ${disturbance.offset}`
   }
 }
 

@@ -12,12 +12,14 @@ const hook = path.join(import.meta.dirname, 'kill-at-operation.mjs')
 /** What happens to a command at a point of its run. */
 export type Disturbance =
   | { readonly kind: 'kill'; readonly at: KillPoint }
-  /** The operation fails with this error instead of being done. */
-  | { readonly kind: 'fail'; readonly at: KillPoint; readonly errno: string }
+  /** The operation fails with this error instead of being done, and with `forGood` all that come after it. */
+  | { readonly kind: 'fail'; readonly at: KillPoint; readonly errno: string; readonly forGood?: boolean }
   /** The system itself refuses the n-th call of a name in each thread. Needs strace. */
   | { readonly kind: 'refuse'; readonly call: string; readonly nth: number; readonly errno: string }
   /** It has so few descriptors. */
   | { readonly kind: 'descriptors'; readonly count: number }
+  /** The clock of the whole process is wrong by so much, as faketime writes it. */
+  | { readonly kind: 'clock'; readonly offset: string }
 
 /** How a command ended, and the code of the error that it told. */
 export interface ToldEnd extends CommandEnd {
@@ -75,15 +77,21 @@ function startingOf(disturbance: Disturbance | undefined): Starting {
     case 'kill':
       return hooked({ KILL_AT: `${disturbance.at.step}:${disturbance.at.operation}` })
     case 'fail':
-      return hooked({ FAIL_AT: `${disturbance.at.step}:${disturbance.at.operation}:${disturbance.errno}` })
+      return hooked({ FAIL_AT: failAt(disturbance) })
     case 'refuse': {
       const { call, nth, errno } = disturbance
       const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:error=${errno}:when=${nth}`]
       return { ...plain, before: ['strace', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', ...inject] }
     }
+    case 'clock':
+      return { ...plain, before: ['faketime', '-f', disturbance.offset] }
     case 'descriptors':
       return { ...plain, before: ['sh', '-c', `ulimit -n ${disturbance.count}; exec "$@"`, 'sh'] }
   }
+}
+
+function failAt({ at, errno, forGood }: Disturbance & { readonly kind: 'fail' }): string {
+  return `${at.step}:${at.operation}:${errno}${forGood === true ? '+' : ''}`
 }
 
 /** Wait for the end of a command that writes events. */

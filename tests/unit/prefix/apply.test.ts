@@ -14,7 +14,7 @@ describe('a change that meets faults', () => {
   const fault = fc.record({
     op: fc.constantFrom(...opNames, ...opNames.map(name => `undo ${name}`)),
     at: fc.constantFrom('before' as const, 'inside' as const, 'after' as const),
-    kind: fc.constantFrom('error' as const, 'death' as const),
+    kind: fc.constantFrom('error' as const, 'death' as const, 'broken journal' as const),
   })
 
   it('always ends, after recoveries, with one version everywhere, the gate open, and data that the version can read', async () => {
@@ -179,7 +179,7 @@ function isPossible({ op, at, kind }: Fault, change: DataChange): boolean {
 interface Fault {
   readonly op: string
   readonly at: 'before' | 'inside' | 'after'
-  readonly kind: 'error' | 'death'
+  readonly kind: 'error' | 'death' | 'broken journal'
 }
 
 /** What a change does to the data: nothing, what both versions can read, what only the new one can; with a backup or without. */
@@ -247,6 +247,8 @@ class Node {
   /** Whether a hold lasts longer than it may, before each recovery. */
   readonly #deadlines: boolean[]
   #isDead = false
+  /** Nothing can be journaled until the next process, which finds the disk mended. */
+  #isBroken = false
   #unjournaled = new Set<string>()
 
   constructor(faults: readonly Fault[], change: DataChange = 'none', deadlines: readonly boolean[] = []) {
@@ -273,11 +275,12 @@ class Node {
   /** End it as the next process does. */
   async recover(): Promise<void> {
     this.#isDead = false
+    this.#isBroken = false
     this.#unjournaled = new Set()
     const transaction = this.state.unfinished!
     if (this.#deadlines.shift() === true) this.#meetDeadline(transaction)
     const planned = journaledOps(transaction)
-    const decided = planRecovery(transaction, { serves: { version: this.running } })
+    const decided = planRecovery(transaction, { serves: { version: this.running }, isComplete: this.isStaged })
     if (decided.kind === 'finish') await this.#apply(decided.ops, planned, transaction)
     else await this.#undo(planned, 'INTERRUPTED')
   }
@@ -321,6 +324,7 @@ class Node {
       append: (txn, entry) => {
         if (this.#isDead) throw new Error('the dead write nothing')
         if (this.isFull) throw new ReleaseError('JOURNAL_FULL', 'no room')
+        if (this.#isBroken) throw new ReleaseError('FILE_IO', 'a broken disk')
         const record = { schema: 1, seq: records.length + 1, txn, at: 0, ...entry } as const
         records.push(record)
         return record
@@ -358,6 +362,10 @@ class Node {
     if (index < 0) return
     const [fault] = this.#faults.splice(index, 1)
     if (fault?.kind === 'death') this.#isDead = true
+    if (fault?.kind === 'broken journal') {
+      this.#isBroken = true
+      return
+    }
     throw new ReleaseError('INSTALL_UNHEALTHY', `a fault ${at} ${name}`)
   }
 

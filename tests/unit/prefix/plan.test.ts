@@ -154,37 +154,46 @@ describe('data between two versions', () => {
 
 describe('recovery', () => {
   const serves = { version: '1.0.0' }
+  const whole = { isComplete: true }
 
   it('undoes what did not get to the switch', () => {
-    expect(planRecovery(interruptedAt('stop'), { serves })).toEqual({ kind: 'undo' })
-    expect(planRecovery(interruptedAt('switch'), { serves })).toEqual({ kind: 'undo' })
+    expect(planRecovery(interruptedAt('stop'), { ...whole, serves })).toEqual({ kind: 'undo' })
+    expect(planRecovery(interruptedAt('switch'), { ...whole, serves })).toEqual({ kind: 'undo' })
+  })
+
+  it('undoes what was switched to files that are gone', () => {
+    const input = { serves: { version: '1.1.0' }, isComplete: false }
+    expect(planRecovery(interruptedAt('watch'), input)).toEqual({ kind: 'undo' })
   })
 
   it('finishes what was switched: without a new hold where the new version runs, with one where it does not', () => {
-    const finish = (version: string | undefined) => planRecovery(interruptedAt('start'), { serves: { version } })
-    expect(opsOf(finish('1.1.0'))).toBe('probe pass watch')
-    expect(opsOf(finish('1.0.0'))).toBe('hold drain stop start probe pass watch')
-    expect(opsOf(finish(undefined))).toBe('hold drain stop start probe pass watch')
+    const finish = (version: string | undefined) =>
+      planRecovery(interruptedAt('start'), { ...whole, serves: { version } })
+    expect(opsOf(finish('1.1.0'))).toBe('switch probe pass watch')
+    expect(opsOf(finish('1.0.0'))).toBe('hold drain stop switch start probe pass watch')
+    expect(opsOf(finish(undefined))).toBe('hold drain stop switch start probe pass watch')
   })
 
   it('finishes what only had to be let through', () => {
-    expect(opsOf(planRecovery(interruptedAt('pass'), { serves: { version: '1.1.0' } }))).toBe('pass watch')
-    expect(opsOf(planRecovery(interruptedAt('watch'), { serves: 'idle' }))).toBe('')
+    expect(opsOf(planRecovery(interruptedAt('pass'), { ...whole, serves: { version: '1.1.0' } }))).toBe(
+      'switch pass watch',
+    )
+    expect(opsOf(planRecovery(interruptedAt('watch'), { ...whole, serves: 'idle' }))).toBe('switch')
   })
 
   it('does not believe in a version that was never healthy when nobody can be asked', () => {
-    expect(planRecovery(interruptedAt('probe'), { serves: 'idle' })).toEqual({ kind: 'undo' })
+    expect(planRecovery(interruptedAt('probe'), { ...whole, serves: 'idle' })).toEqual({ kind: 'undo' })
   })
 
   it('finishes without asking where nothing served from the beginning', () => {
     const idle = planChange({ ...input, isServing: false, migrations: [] }).ops
     const transaction = { ...interruptedAt('switch'), planned: idle, ops: progress(idle.map(op => op.name)) }
-    expect(opsOf(planRecovery(transaction, { serves: 'idle' }))).toBe('')
+    expect(opsOf(planRecovery(transaction, { ...whole, serves: 'idle' }))).toBe('switch')
   })
 
   it('goes on with an undoing that was begun', () => {
     const failure = { code: 'INSTALL_UNHEALTHY', reason: 'status 500' }
-    expect(planRecovery({ ...interruptedAt('pass'), failure }, { serves })).toEqual({ kind: 'undo' })
+    expect(planRecovery({ ...interruptedAt('pass'), failure }, { ...whole, serves })).toEqual({ kind: 'undo' })
   })
 
   it('never goes back past a forward-only migration, nor past one that nobody saw the end of', () => {
@@ -193,11 +202,11 @@ describe('recovery', () => {
       ['switch', 'hold drain stop switch start probe pass watch'],
       ['migrate:drop', 'hold drain stop migrate:drop switch start probe pass watch'],
     ] as const) {
-      const plan = planRecovery(interruptedAt(last, migrations), { serves })
+      const plan = planRecovery(interruptedAt(last, migrations), { ...whole, serves })
       expect(opsOf(plan)).toBe(rest)
     }
     const failure = { code: 'MIGRATION_FAILED', reason: 'exit code 1' }
-    expect(planRecovery({ ...interruptedAt('migrate:drop', migrations), failure }, { serves })).toEqual({
+    expect(planRecovery({ ...interruptedAt('migrate:drop', migrations), failure }, { ...whole, serves })).toEqual({
       kind: 'undo',
     })
   })
