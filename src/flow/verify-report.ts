@@ -62,6 +62,11 @@ export function tellVerified(run: VerifiedRun, tools: FlowTools): VerifyResult {
   return result
 }
 
+/** Count differences for people; empty when there are none. */
+export function differencesText(count: number): string {
+  return count === 0 ? '' : count === 1 ? '1 difference' : `${count} differences`
+}
+
 /** All of them, with paths relative to the prefix. */
 function allDifferences({ paths, releases, prefixDifferences }: VerifiedRun): readonly TreeDifference[] {
   const inReleases = releases.flatMap(({ checked }) => {
@@ -106,7 +111,7 @@ function tellDifferences(
 ): void {
   emit({
     kind: 'table',
-    title: `${differences.length} differences`,
+    title: differencesText(differences.length),
     columns: ['path', 'what', 'expected', 'found'],
     rows: differences
       .slice(0, listed)

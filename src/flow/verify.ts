@@ -19,7 +19,7 @@ import { recoverPrefix } from './recover.ts'
 import { isWhole, openRepair, type Repair, type RepairReport } from './repair.ts'
 import type { Resolver } from './resolve.ts'
 import type { FlowTools } from './tools.ts'
-import { type ReleaseVerification, tellVerified, type VerifyResult } from './verify-report.ts'
+import { differencesText, type ReleaseVerification, tellVerified, type VerifyResult } from './verify-report.ts'
 
 /** What `cutover verify` is asked for. */
 export interface VerifyInstalledOptions {
@@ -177,14 +177,13 @@ async function checkFiles(run: VerifyRun, version: string, step: string): Promis
 }
 
 function summaryOf(checked: CheckedRelease, report: RepairReport | undefined): string {
-  const { length } = checked.differences
-  const entries = `${checked.entries} files and folders, ${length === 0 ? 'none differs' : `${length} differences`}`
+  const found = differencesText(checked.differences.length)
+  const entries = `${found === '' ? '' : `${found} in `}${checked.entries} files and folders`
   if (report === undefined) return entries
   return `${entries}; ${report.mended.length} mended, ${formatBytes(report.fetchedBytes)} fetched`
 }
 
 function checkSurroundings(run: VerifyRun): Outcome<string> {
   run.prefixDifferences = checkPrefix(run.paths, run.installed, run.ownerId)
-  const { length } = run.prefixDifferences
-  return done(length === 0 ? 'as it is to be' : `${length} differences`)
+  return done(differencesText(run.prefixDifferences.length) || 'as it is to be')
 }
