@@ -10,6 +10,14 @@ import { type Account, lookUpGroup, lookUpUser } from '../sys/account.ts'
  * user than ours, and we are not root).
  */
 export function accountOf(recipe: Pick<InstalledRecipe, 'name' | 'node'>): Account | undefined {
+  // Asked for by every part of a change; each time, processes would be started to find out.
+  if (!known.has(recipe.node)) known.set(recipe.node, findAccount(recipe))
+  return known.get(recipe.node)
+}
+
+const known = new WeakMap<InstalledRecipe['node'], Account | undefined>()
+
+function findAccount(recipe: Pick<InstalledRecipe, 'name' | 'node'>): Account | undefined {
   const { user, group } = recipe.node
   if (user === undefined) return undefined
   const found = lookUpUser(user)

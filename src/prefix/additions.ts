@@ -28,7 +28,9 @@ export function recordAdditions(
   where: 'everywhere' | 'metadata',
 ): number {
   const metadata = path.relative(release.root, release.metadata)
-  const known = new Map<string, string>(manifest.files.map(entry => [entry.path, entry.type]))
+  const isLooked = (name: string) => where === 'everywhere' || !name.includes('/')
+  const known = new Map<string, string>()
+  for (const entry of manifest.files) if (isLooked(entry.path)) known.set(entry.path, entry.type)
   const documents = new Set(releaseDocuments(release).map(file => path.relative(release.root, file)))
   const entries: ExpectedEntry[] = []
   const walk = (below: string) => {

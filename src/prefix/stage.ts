@@ -3,7 +3,7 @@ import path from 'node:path'
 import { stableJson } from '../core/canonical-json.ts'
 import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import type { PayloadManifest } from '../payload/manifest.ts'
-import { parseNodeRecipe } from '../recipe/node.ts'
+import type { NodeRecipe } from '../recipe/schema.ts'
 import { listFiles, removeTree, syncFileSystem, syncFolder, writeFileAtomic } from '../sys/files.ts'
 import { recordAdditions } from './additions.ts'
 import { currentVersion } from './installed.ts'
@@ -137,9 +137,13 @@ export function discardRelease(paths: PrefixPaths, version: string): void {
  * Pre: every file was verified when it was written. Here only what setup may have done to them since is looked for: types, sizes
  * and modes. Errors: RELEASE_CHANGED naming the first path, FILE_IO.
  */
-export async function sealRelease(paths: PrefixPaths, version: string, manifest: PayloadManifest): Promise<void> {
+export async function sealRelease(
+  paths: PrefixPaths,
+  version: string,
+  { manifest, node }: { readonly manifest: PayloadManifest; readonly node: Pick<NodeRecipe, 'runtime' | 'setup'> },
+): Promise<void> {
   const release = releasePaths(paths, version)
-  const { runtime, setup } = parseNodeRecipe(manifest.recipe).node
+  const { runtime, setup } = node
   recordAdditions(release, manifest, setup.length > 0 || runtime.kind === 'python' ? 'everywhere' : 'metadata')
   // While the system writes, which is another process's work.
   await Promise.all([syncFileSystem(release.root), assertUnchanged(release.root, version, manifest)])

@@ -96,8 +96,9 @@ export class Staging {
   }
 
   async seal(): Promise<string> {
+    const { paths, version, recipe } = this.#change
     const { manifest } = this.#origin.documents
-    await sealRelease(this.#change.paths, this.#change.version, manifest)
+    await sealRelease(paths, version, { manifest, node: recipe().node })
     return `${manifest.files.filter(isPayloadFile).length} files, durable`
   }
 

@@ -15,8 +15,11 @@ import {
   sealRelease,
   setReleaseAside,
 } from '../../../src/prefix/stage.ts'
+import { parseNodeRecipe } from '../../../src/recipe/node.ts'
 import { type TestFiles, testPayload, testTree } from '../../support/payload.ts'
 import { tempFolder } from '../../support/temp.ts'
+
+const { node } = parseNodeRecipe({ schema: 1, name: 'app', node: {}, environments: {} })
 
 async function staged(files: TestFiles) {
   const paths = prefixPaths(tempFolder())
@@ -37,7 +40,7 @@ it('is whole only once it is sealed', async () => {
   begin()
   await extract()
   expect(isComplete(paths, '1.0.0')).toBe(false)
-  await sealRelease(paths, '1.0.0', manifest)
+  await sealRelease(paths, '1.0.0', { manifest, node })
   expect(isComplete(paths, '1.0.0')).toBe(true)
   expect(fs.existsSync(release.incomplete)).toBe(false)
 })
@@ -88,7 +91,7 @@ it('is not sealed when setup has changed or removed a file of the payload', asyn
     begin()
     await extract()
     spoil(release.root)
-    await expect(sealRelease(paths, '1.0.0', manifest)).rejects.toMatchObject({ code: 'RELEASE_CHANGED' })
+    await expect(sealRelease(paths, '1.0.0', { manifest, node })).rejects.toMatchObject({ code: 'RELEASE_CHANGED' })
     expect(isComplete(paths, '1.0.0')).toBe(false)
   }
 })
