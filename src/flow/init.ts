@@ -9,6 +9,7 @@ import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { makeFolders, makePrefix } from '../prefix/make.ts'
 import { writeWrappers } from '../prefix/wrappers.ts'
 import { bundleAddress } from '../sys/bundle-file.ts'
+import { removeTemporaries } from '../sys/files.ts'
 import { takeLock } from '../sys/lock.ts'
 import { readBundleContents } from '../trust/bundle.ts'
 import { openRepository, parseFingerprint, pinRoot } from '../trust/client.ts'
@@ -54,6 +55,8 @@ export async function init(options: InitOptions, tools: FlowTools): Promise<Init
   const startedMs = tools.clock.elapsedMs()
   const paths = prefixPaths(path.resolve(options.prefix))
   tools.emit({ kind: 'run-started', command: 'init', subject: paths.root, steps: [] })
+  // A call that was killed may have left one, in a folder that is to have nothing of others.
+  removeTemporaries(paths.identity)
   assertUsable(paths.root, names => names.includes('prefix.json') || names.every(name => prefixEntries.has(name)))
   const before = readIdentityIfExists(paths)
   const identity = mergeIdentity(paths, before, { ...options, ...(await meant(options)) })

@@ -129,18 +129,17 @@ describe('a file system that becomes read-only, for the system found a mistake i
   it.skipIf(disk === undefined).each(['expand', 'short'])(
     'during %s leaves the old version to be read, and the same command ends what it finds once it is mended',
     async when => {
-      const { place, trigger } = disk!
-      const paths = await prefixAt(path.join(place, when))
+      const paths = await prefixAt(path.join(disk!.place, when))
       await put(paths, '1.0.0')
       const isMended = path.join(tempFolder(), 'mended')
       const version = { expand: '2.0.1', short: '2.0.2' }[when]!
-      const run = `test -e ${isMended} || echo trouble > ${trigger}`
+      const run = `test -e ${isMended} || echo trouble > ${disk!.trigger()}`
       await publishToy(repository, version, { migrations: [{ ...repeatable(when), run }] })
 
       expect(await codeOf(put(paths, version))).toBe('RECOVERY_INCOMPLETE')
       expect(currentVersion(paths)).toBe('1.0.0')
       expect(await codeOf(put(paths, version))).toBe('FILE_IO')
-      execFileSync('mount', ['-o', 'remount,rw', place])
+      disk!.mend()
       fs.writeFileSync(isMended, '')
       await install({ prefix: paths.root, version, retry: true }, recordedTools())
       expect(endOf(paths).state).toMatchObject({ active: version, unfinished: undefined })
@@ -149,22 +148,41 @@ describe('a file system that becomes read-only, for the system found a mistake i
   )
 })
 
+interface BrokenDisk {
+  readonly place: string
+  /** The file that tells the system of trouble when something is written to it. */
+  readonly trigger: () => string
+  readonly mend: () => void
+}
+
 /** A file system on a disk of its own that can be told that it is broken. Source: ext4(5), errors=remount-ro; sysfs, trigger_fs_error. */
-function brokenDisk(): { readonly place: string; readonly trigger: string } | undefined {
+function brokenDisk(): BrokenDisk | undefined {
   const place = tempFolder()
   const file = path.join(tempFolder(), 'disk')
+  const run = (program: string, ...args: string[]) =>
+    execFileSync(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const mount = () => run('mount', '-o', 'loop,errors=remount-ro', file, place)
   try {
     fs.writeFileSync(file, '')
     fs.truncateSync(file, 32 * 1024 * 1024)
-    execFileSync('mkfs.ext4', ['-q', '-F', file], { stdio: 'ignore' })
-    execFileSync('mount', ['-o', 'loop,errors=remount-ro', file, place], { stdio: 'ignore' })
+    run('mkfs.ext4', '-q', '-F', file)
+    mount()
   } catch {
     // Not root, or a container without loop devices.
     return undefined
   }
   mounts.push(place)
-  const device = execFileSync('findmnt', ['-no', 'SOURCE', place]).toString().trim()
-  return { place, trigger: `/sys/fs/ext4/${path.basename(device)}/trigger_fs_error` }
+  return {
+    place,
+    trigger: () =>
+      `/sys/fs/ext4/${path.basename(String(run('findmnt', '-no', 'SOURCE', place)).trim())}/trigger_fs_error`,
+    mend: () => {
+      run('umount', place)
+      // It ends with 1 when it has mended something.
+      run('sh', '-c', 'e2fsck -fy "$1" || test $? -eq 1', 'sh', file)
+      mount()
+    },
+  }
 }
 
 describe.skipIf(!canMount)('a part of the prefix on another file system', () => {

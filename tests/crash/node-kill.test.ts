@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureVersions } from '../../fixtures/make-repository.ts'
-import { prefixPaths } from '../../src/prefix/layout.ts'
+import { type PrefixPaths, prefixPaths } from '../../src/prefix/layout.ts'
 import { identifyProcess, isProcessRunning } from '../../src/sys/process.ts'
 import { failing, fixtureRepository, publishToy, repeatable } from '../support/crash-releases.ts'
 import { type Command, Disturber } from '../support/killed-command.ts'
@@ -24,6 +24,7 @@ beforeAll(async () => {
 afterAll(() => console.log(`kill -9: ${cases} commands on a node killed and run again, 0 lost`))
 
 const install = (version: string) => ['install', '--version', version]
+const older = ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4']
 
 const commands: Readonly<Record<string, Command>> = {
   'a first installation': { args: install('1.0.0'), before: [] },
@@ -40,10 +41,46 @@ const commands: Readonly<Record<string, Command>> = {
     // It may find the rollback finished, and nothing older to go to.
     againFails: ['ROLLBACK_NONE'],
   },
-  'an upgrade that prunes': {
-    args: install('1.1.0'),
-    before: ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4'].map(install),
+  'an upgrade that prunes': { args: install('1.1.0'), before: older.map(install) },
+  'a recovery of a killed upgrade': {
+    args: ['recover'],
+    before: [install('1.0.0')],
+    prepare: paths => killedAt('switch', [...install('1.1.0'), '--prefix', paths.root]),
   },
+  'a recovery of a killed undoing': {
+    args: ['recover'],
+    before: [install('1.0.0')],
+    prepare: paths => killedAt('undo stage', [...install('1.2.0'), '--prefix', paths.root]),
+  },
+  'a contraction': {
+    args: ['migrate', '--contract', '--yes'],
+    before: [install('1.0.0'), install('1.3.0')],
+  },
+  'a collection': { args: ['gc', '--keep', '2'], before: older.slice(0, 4).map(install) },
+  'a repair': {
+    args: ['verify', '--repair', '--remove-extra'],
+    before: [install('1.0.0'), install('1.1.0')],
+    prepare: damage,
+    isPiecemeal: true,
+  },
+}
+
+/** Leave what a killed command left. */
+async function killedAt(step: string, args: readonly string[]): Promise<void> {
+  const at = { step, operation: 3, what: 'in the midst of it' }
+  expect(await cutover.run(args, { kind: 'kill', at })).toMatchObject({ signal: 'SIGKILL' })
+}
+
+/** Change, remove and add what a release has in every way. */
+function damage({ current }: PrefixPaths): void {
+  const at = (name: string) => path.join(current, name)
+  fs.appendFileSync(at('assets/same.bin'), 'more')
+  fs.rmSync(at('assets/other.bin'))
+  fs.chmodSync(at('bin/run.sh'), 0o644)
+  fs.rmSync(at('assets/link'))
+  fs.symlinkSync('/etc/passwd', at('assets/link'))
+  fs.rmSync(at('empty'), { recursive: true })
+  fs.writeFileSync(at('extra'), 'nobody asked for it')
 }
 
 describe('a command that is killed after any operation', () => {
@@ -51,9 +88,10 @@ describe('a command that is killed after any operation', () => {
 
   beforeAll(async () => {
     const repository = await makeRepository(tempFolder(), { applications: ['toy'] })
-    for (const version of ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4']) await publishToy(repository, version)
+    for (const version of older) await publishToy(repository, version)
     await publishToy(repository, '1.1.0', { migrations: [repeatable('expand'), repeatable('short')] })
     await publishToy(repository, '1.2.0', { migrations: [failing('short')] })
+    await publishToy(repository, '1.3.0', { migrations: [repeatable('expand'), repeatable('contract')] })
     toy = new Disturber(cutover, ['--repository', repository.url, '--application', 'toy'])
   })
 
@@ -62,7 +100,11 @@ describe('a command that is killed after any operation', () => {
   })
 
   it.each(Object.entries(commands))('is ended by the same command: %s', async (_, command) => {
-    await toy.killEach(command, { others: 16 })
+    await toy.killEach(command, { records: 10, others: 8 })
+  })
+
+  it('is ended by the same command: a beginning', async () => {
+    await toy.killEach({ args: ['init', ...toy.init], before: [] }, { others: 10 })
   })
 })
 

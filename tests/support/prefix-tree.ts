@@ -24,7 +24,7 @@ export function prefixTree(paths: PrefixPaths): PrefixTree {
       const place = path.join(folder, entry.name)
       const name = path.relative(paths.root, place)
       if (ofThisRun.test(name)) continue
-      tree[name] = describe(place, hide)
+      tree[name.replace(momentOfQuarantine, '$1')] = describe(place, hide)
       if (entry.isDirectory()) walk(place)
     }
   }
@@ -34,6 +34,9 @@ export function prefixTree(paths: PrefixPaths): PrefixTree {
 
 /** The journal and the evidence of failures tell what was done, not only what came of it; the lock's files come and go with its holders. */
 const ofThisRun = /^(journal\/(journal\.ndjson|failures.*)|releases\/\.leftover.*|run\/lock.*|run\/log\/.*)$/
+
+/** What is put into quarantine goes to a folder that is named by the time. */
+const momentOfQuarantine = /^(releases\/\.quarantine\/)\d{8}T\d{6}Z-/
 
 function describe(place: string, hide: (content: Buffer) => Buffer): string {
   const { mode, uid, gid } = fs.lstatSync(place)
