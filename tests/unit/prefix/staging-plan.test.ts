@@ -89,7 +89,9 @@ it('gives each file exactly one way, and fetches no more than everything', () =>
       const plan = planOf(given)
       const paths = [...plan.reused.map(({ file }) => file), ...plan.patched, ...plan.written].map(file => file.path)
       expect(paths.toSorted()).toEqual(Object.keys(given.next).toSorted())
-      expect(plan.reused.map(({ file }) => file.path).filter(path => new Set<string>(given.without).has(path))).toEqual([])
+      expect(plan.reused.map(({ file }) => file.path).filter(path => new Set<string>(given.without).has(path))).toEqual(
+        [],
+      )
       const { figures } = plan
       expect(figures.fetchBytes).toBe(figures.deltaBytes + figures.segmentBytes)
       expect(figures.segmentBytes).toBe(plan.segments.length * 50)
