@@ -56,6 +56,7 @@ const longestUpgradeMs = load.snapshot()?.longestMs ?? 0
 const failing = await stage.run(prefix, 'bin/install', '--version', '1.1.5')
 if (failing.errorCode !== 'INSTALL_UNHEALTHY') broken.push(`1.1.5 was not found unhealthy (${failing.errorCode})`)
 await expectServed('1.1.4')
+await stage.succeed(prefix, 'bin/why')
 
 announce('What is left')
 const report = await load.stop()
