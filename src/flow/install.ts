@@ -89,12 +89,14 @@ async function installVersion(run: InstallRun, options: InstallOptions, tools: F
   await waitSplay(run)
   const prepared = await options.prepare?.()
   const waitLockMs = options.waitLockMs ?? 0
-  await using prefix = await lockPrefix({ prefix: paths.root, command: 'install', waitLockMs }, tools)
+  const asked = prepared?.version ?? options.version
+  const command = asked === undefined ? 'install' : `install ${asked}`
+  await using prefix = await lockPrefix({ prefix: paths.root, command, waitLockMs }, tools)
   tools.emit({ kind: 'run-started', command: 'install', subject: identity.application, steps: stepNames })
   if (!isDry) await recoverPrefix(prefix, tools)
   const state = prefix.state()
   assertSound(paths, state)
-  const version = prepared?.version ?? options.version ?? (await newestVersion(prefix, run))
+  const version = asked ?? (await newestVersion(prefix, run))
   const pruneSpare = () => prune(paths, prefix.journal, { keep: keptReleases(identity) }).map(each => each.version)
   if (isSettled(paths, state, version)) {
     // What made it active may have been killed before it came to this.

@@ -158,7 +158,7 @@ interface BrokenDisk {
 /** A file system on a disk of its own that can be told that it is broken. Source: ext4(5), errors=remount-ro; sysfs, trigger_fs_error. */
 function brokenDisk(): BrokenDisk | undefined {
   const place = tempFolder()
-  const file = path.join(tempFolder(), 'disk')
+  let file = path.join(tempFolder(), 'disk')
   const run = (program: string, ...args: string[]) =>
     execFileSync(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   const mount = () => run('mount', '-o', 'loop,errors=remount-ro', file, place)
@@ -178,6 +178,10 @@ function brokenDisk(): BrokenDisk | undefined {
       `/sys/fs/ext4/${path.basename(String(run('findmnt', '-no', 'SOURCE', place)).trim())}/trigger_fs_error`,
     mend: () => {
       run('umount', place)
+      // A container that was started meanwhile may still have the old one mounted.
+      const copy = path.join(tempFolder(), 'disk')
+      run('cp', '--sparse=always', file, copy)
+      file = copy
       // It ends with 1 when it has mended something.
       run('sh', '-c', 'e2fsck -fy "$1" || test $? -eq 1', 'sh', file)
       mount()

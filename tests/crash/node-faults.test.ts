@@ -41,15 +41,15 @@ describe('when the system refuses an operation', () => {
   afterAll(() => console.log(`refused operations: ${toy.cases} commands failed and run again, 0 lost`))
 
   it.each(Object.entries(commands))('the same command ends as if nothing had been: %s', async (_, command) => {
-    await toy.failEach(command, { others: 10 }, { errnos })
+    await toy.failEach(command, { others: 8 }, { errnos })
   })
 
   it.each(['EROFS', 'EIO', 'ENOSPC'])('nor is anything lost when everything fails from there on: %s', async errno => {
-    await toy.failEach(commands['an upgrade']!, { others: 8 }, { errnos: [errno], forGood: true })
+    await toy.failEach(commands['an upgrade']!, { others: 6 }, { errnos: [errno], forGood: true })
   })
 
   it.skipIf(!needTool('strace'))('nor is anything lost when it is the system that says so', async () => {
-    await toy.refuseEach(commands['an upgrade']!, 12, ['EIO', 'ENOSPC'])
+    await toy.refuseEach(commands['an upgrade']!, 10, ['EIO', 'ENOSPC'])
   })
 
   // With fewer than 22 Node itself does not start.

@@ -10,11 +10,11 @@ import { isLong, type KillPoint, sample } from '../support/kill-points.ts'
 import { type BuiltCutover, builtCutover, type ToldEnd } from '../support/killed-cutover.ts'
 import { startLoad } from '../support/load.ts'
 import { type MadeRepository, makeRepository } from '../support/made-repository.ts'
-import { tempFolder } from '../support/temp.ts'
+import { memoryFolder, tempFolder } from '../support/temp.ts'
 import { type Serving, startServing, until } from '../support/toy-prefix.ts'
 
 /** How many kills each test makes; every one upgrades to a version of its own. */
-const kills = isLong ? 60 : 9
+const kills = isLong ? 60 : 8
 const unhealthy = '9.0.0'
 
 let cutover: BuiltCutover
@@ -104,7 +104,7 @@ interface Run extends Served {
 
 /** Serve 1.0.0 to clients while something is done, and see that none of them met a failure. */
 async function underLoad(repository: MadeRepository, act: (run: Run) => Promise<void>): Promise<void> {
-  const paths = prefixPaths(path.join(tempFolder(), 'prefix'))
+  const paths = prefixPaths(path.join(memoryFolder(), 'prefix'))
   const install = (version: string) => ['install', '--version', version, '--prefix', paths.root]
   const init = ['init', paths.root, '--repository', repository.url, '--application', 'toy']
   for (const args of [init, install('1.0.0')]) expectEnd(await cutover.run(args), undefined)

@@ -6,7 +6,7 @@ import { evenly, isLong, type KillPoint, sample } from './kill-points.ts'
 import type { BuiltCutover, Disturbance, ToldEnd } from './killed-cutover.ts'
 import { below, copyPrefix, currentTree, differences, endOf, type PrefixTree } from './prefix-tree.ts'
 import { pathsIn, traceCommand } from './syscall-trace.ts'
-import { tempFolder } from './temp.ts'
+import { memoryFolder } from './temp.ts'
 
 /** A command on a prefix that is to be disturbed, without `--prefix`. */
 export interface Command {
@@ -119,7 +119,7 @@ export class Disturber {
   }
 
   async #lane(command: Command): Promise<Lane> {
-    const base = tempFolder()
+    const base = memoryFolder()
     const paths = prefixPaths(path.join(base, 'prefix'))
     if (command.args[0] !== 'init') await this.#expectDone(['init', paths.root, ...this.init])
     for (const args of command.before) await this.#expectDone(onPrefix(args, paths))

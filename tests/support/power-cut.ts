@@ -19,7 +19,7 @@ import { below, copyPrefix, currentTree, differences, endOf } from './prefix-tre
 import { type RecordedDisk, recordDisk } from './recorded-disk.ts'
 import { recordedTools } from './recorded-tools.ts'
 import { traceCommand } from './syscall-trace.ts'
-import { tempFolder } from './temp.ts'
+import { memoryFolder } from './temp.ts'
 
 /** A command during which the power goes. */
 export interface CutCommand {
@@ -47,7 +47,7 @@ export async function recordCommand(
   init: readonly string[],
   command: CutCommand,
 ): Promise<RecordedCommand> {
-  const base = tempFolder()
+  const base = memoryFolder()
   const paths = prefixPaths(path.join(base, 'prefix'))
   for (const args of [
     ['init', paths.root, ...init],

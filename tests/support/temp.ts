@@ -16,10 +16,23 @@ afterAll(() => {
  *
  * Post: the path is real (no symbolic link in it). With KEEP_TEMP=1 the folder stays, for looking at.
  */
-export function tempFolder(): string {
-  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-test-')))
+export function tempFolder(parent = os.tmpdir()): string {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(parent, 'cutover-test-')))
   folders.push(folder)
   return folder
+}
+
+const memory = '/dev/shm'
+const enoughBytes = 512 * 1024 * 1024
+
+/** Make a temporary folder in memory, where there is some: for what is written often and has to survive nothing. */
+export function memoryFolder(): string {
+  try {
+    const { bavail, bsize } = fs.statfsSync(memory)
+    return bavail * bsize < enoughBytes ? tempFolder() : tempFolder(memory)
+  } catch {
+    return tempFolder()
+  }
 }
 
 function removeAll(folder: string): void {
