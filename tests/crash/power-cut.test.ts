@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fixtureVersions } from '../../fixtures/make-repository.ts'
 import { install } from '../../src/flow/install.ts'
 import { rollback } from '../../src/flow/rollback.ts'
 import type { PrefixPaths } from '../../src/prefix/layout.ts'
-import { failing, publishToy, repeatable } from '../support/crash-releases.ts'
+import { failing, fixtureRepository, publishToy, repeatable } from '../support/crash-releases.ts'
 import { effectsWithoutIntent } from '../support/journal-order.ts'
+import { isLong } from '../support/kill-points.ts'
 import { type BuiltCutover, builtCutover } from '../support/killed-cutover.ts'
 import { makeRepository } from '../support/made-repository.ts'
 import {
@@ -78,6 +80,17 @@ describe.skipIf(!needTool('strace'))('when the power is cut', () => {
     it('every effect has an intent that is on the disk', () => {
       expect(effectsWithoutIntent(recorded.disk)).toEqual([])
     })
+  })
+
+  it.skipIf(!isLong).each(['notes', 'weave'] as const)('nothing of %s is lost either', async fixture => {
+    const [first, second = ''] = fixtureVersions(fixture)
+    const repository = await fixtureRepository(tempFolder(), fixture, [first, second])
+    const words = ['--repository', repository.url, '--application', repository.application]
+    const recorded = await recordCommand(cutover, words, { ...installing(second), before: [installing(first).args] })
+    for (const cut of cutsOf(recorded.disk, { points: 12, chances: 1, longPoints: 60 })) {
+      expect(await lossOf(recorded, cut), cut.what).toBeUndefined()
+      images += 1
+    }
   })
 
   // The model would be worth nothing if it found no loss where one can be.

@@ -35,10 +35,12 @@ export function imageAt(disk: RecordedDisk, count: number, fate: Fate): DiskImag
   const durable = durableAmong(disk, count)
   const names = keptNames(disk, count, { durable, fate })
   const modes = keptModes(disk, count, { durable, fate })
+  const written = writesByFile(disk, count)
   const image = new Map<string, { type: 'file' | 'folder' | 'link'; mode: number; content: Buffer }>()
   const walk = (id: number, place: string) => {
     const { type, mode, linkTarget } = disk.inodes.get(id)!
-    const content = type === 'file' ? keptBytes(disk, count, { inode: id, durable, fate }) : Buffer.from(linkTarget)
+    const content =
+      type === 'file' ? keptBytes(disk, written.get(id) ?? [], { inode: id, durable, fate }) : Buffer.from(linkTarget)
     image.set(place, { type, mode: modes.get(id) ?? mode, content })
     for (const [name, inner] of names.get(id) ?? []) walk(inner, path.join(place, name))
   }
@@ -107,15 +109,24 @@ function keptModes({ changes }: RecordedDisk, count: number, { durable, fate }: 
   return modes
 }
 
+/** The changes of each file's bytes, by their places in the list. */
+function writesByFile({ changes }: RecordedDisk, count: number): ReadonlyMap<number, readonly number[]> {
+  const written = new Map<number, number[]>()
+  for (let index = 0; index < count; index += 1) {
+    const change = changes[index]!
+    if (change.kind !== 'write' && change.kind !== 'truncate') continue
+    const own = written.get(change.inode) ?? []
+    own.push(index)
+    written.set(change.inode, own)
+  }
+  return written
+}
+
 function keptBytes(
   { changes, bytes }: RecordedDisk,
-  count: number,
+  own: readonly number[],
   { inode, durable, fate }: Kept & { readonly inode: number },
 ): Buffer {
-  const own = Array.from({ length: count }, (_, index) => index).filter(index => {
-    const change = changes[index]!
-    return (change.kind === 'write' || change.kind === 'truncate') && change.inode === inode
-  })
   const pending = own.filter(index => !durable[index])
   const outcome = pending.length === 0 ? ({ kind: 'kept' } as const) : fate.bytes(inode, pending.length)
   const kept = outcome.kind === 'kept' ? pending.length : outcome.kind === 'lost' ? 0 : outcome.writes

@@ -13,7 +13,7 @@ import {
   randomFate,
   writeImage,
 } from './disk-image.ts'
-import { isLong, sample } from './kill-points.ts'
+import { evenly, isLong } from './kill-points.ts'
 import { type BuiltCutover, ended } from './killed-cutover.ts'
 import { below, copyPrefix, currentTree, differences, endOf } from './prefix-tree.ts'
 import { type RecordedDisk, recordDisk } from './recorded-disk.ts'
@@ -78,19 +78,18 @@ export function withoutSyncs(disk: RecordedDisk, place: RegExp): RecordedDisk {
   return { ...disk, changes }
 }
 
-/** How many points of a run are looked at, and how many fates of chance at each. */
+/** How many points of a run are looked at, and how many fates of chance at each; in a long run all points, unless `longPoints` says how many. */
 export interface CutSamples {
   readonly points: number
+  readonly longPoints?: number
   readonly chances: number
 }
 
 /** Name the images that the power may leave, each content once. */
 export function* cutsOf(disk: RecordedDisk, samples: CutSamples): Generator<Cut> {
   const seen = new Set<string>()
-  const points = sample(
-    disk.changes.flatMap((change, index) => (change.kind === 'told' ? [] : [index])),
-    samples.points,
-  )
+  const all = disk.changes.flatMap((change, index) => (change.kind === 'told' ? [] : [index]))
+  const points = evenly(all, isLong ? (samples.longPoints ?? all.length) : samples.points)
   for (const point of [...points, disk.changes.length]) {
     const isTold = disk.changes
       .slice(0, point)
