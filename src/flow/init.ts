@@ -55,9 +55,9 @@ export async function init(options: InitOptions, tools: FlowTools): Promise<Init
   const startedMs = tools.clock.elapsedMs()
   const paths = prefixPaths(path.resolve(options.prefix))
   tools.emit({ kind: 'run-started', command: 'init', subject: paths.root, steps: [] })
-  // A call that was killed may have left one, in a folder that is to have nothing of others.
-  removeTemporaries(paths.identity)
-  assertUsable(paths.root, names => names.includes('prefix.json') || names.every(name => prefixEntries.has(name)))
+  assertUsable(paths.root, names => names.includes('prefix.json') || names.every(isOfPrefix))
+  // What a killed call left would count as somebody else's the next time.
+  if (fs.existsSync(paths.root)) removeTemporaries(paths.identity)
   const before = readIdentityIfExists(paths)
   const identity = mergeIdentity(paths, before, { ...options, ...(await meant(options)) })
   const expected = options.rootFingerprint === undefined ? undefined : parseFingerprint(options.rootFingerprint)
@@ -78,6 +78,11 @@ export async function init(options: InitOptions, tools: FlowTools): Promise<Init
   const result: InitResult = { prefix: paths.root, application, repository, environment, fingerprint, changed }
   tell(result, isNew, { tools, startedMs })
   return result
+}
+
+/** Tell whether a name in a folder comes from an initialisation, or may be there before one. */
+function isOfPrefix(name: string): boolean {
+  return prefixEntries.has(name) || name.startsWith('.prefix.json.')
 }
 
 /** What an initialisation that failed leaves, what may be put there before it, and what an empty file system may have. */
