@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { inspect, isDeepStrictEqual, promisify } from 'node:util'
 import { digestOf } from '../../src/core/digest.ts'
 import { readJournal } from '../../src/prefix/journal.ts'
@@ -33,7 +35,8 @@ export function prefixTree(paths: PrefixPaths): PrefixTree {
 }
 
 /** The journal and the evidence of failures tell what was done, not only what came of it; the lock's files come and go with its holders. */
-const ofThisRun = /^(journal\/(journal\.ndjson|failures.*)|releases\/\.leftover.*|run\/lock.*|run\/log\/.*)$/
+const ofThisRun =
+  /^(journal\/(journal\.ndjson|failures.*)|releases\/\.leftover.*|run\/lock.*|run\/log\/.*|.*\.sqlite-(wal|shm))$/
 
 /** What is put into quarantine goes to a folder that is named by the time. */
 const momentOfQuarantine = /^(releases\/\.quarantine\/)\d{8}T\d{6}Z-/
@@ -48,10 +51,29 @@ function describe(place: string, hide: (content: Buffer) => Buffer): string {
       return `link to ${fs.readlinkSync(place)}`
     case fs.constants.S_IFREG:
       // Python notes in it when the source was written; the list of what setup added has its digests.
+      if (place.endsWith('.sqlite')) return `database ${about} ${digestOf(contentOf(place))}`
       if (place.endsWith('.pyc') || place.endsWith('/.cutover/additions.json')) return `of its time ${about}`
       return `file ${about} ${digestOf(hide(fs.readFileSync(place)))}`
     default:
       return `other ${about}`
+  }
+}
+
+/** What a database holds: its pages also tell how often it was written, and a part may still be in its log. Read from a copy, for reading makes files. */
+function contentOf(database: string): string {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-test-database-'))
+  try {
+    for (const end of ['', '-wal']) {
+      if (fs.existsSync(database + end)) fs.copyFileSync(database + end, path.join(folder, `copy${end}`))
+    }
+    using opened = new DatabaseSync(path.join(folder, 'copy'))
+    const schema = opened.prepare('SELECT type, name, sql FROM sqlite_schema ORDER BY name').all()
+    const tables = schema.filter(({ type, name }) => type === 'table' && !String(name).startsWith('sqlite_'))
+    const rows = tables.map(({ name }) => opened.prepare(`SELECT * FROM "${name}"`).all())
+    const { user_version } = opened.prepare('PRAGMA user_version').get()!
+    return JSON.stringify([schema, rows, user_version])
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
   }
 }
 
