@@ -50,8 +50,8 @@ function describe(place: string, hide: (content: Buffer) => Buffer): string {
     case fs.constants.S_IFLNK:
       return `link to ${fs.readlinkSync(place)}`
     case fs.constants.S_IFREG:
-      // Python notes in it when the source was written; the list of what setup added has its digests.
       if (place.endsWith('.sqlite')) return `database ${about} ${digestOf(contentOf(place))}`
+      // Python notes in it when the source was written; the list of what setup added has its digests.
       if (place.endsWith('.pyc') || place.endsWith('/.cutover/additions.json')) return `of its time ${about}`
       return `file ${about} ${digestOf(hide(fs.readFileSync(place)))}`
     default:
