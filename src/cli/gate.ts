@@ -60,7 +60,7 @@ function duration(text: string | undefined): number | undefined {
 /** What `cutover serve` runs in mode handover while the application is away; not for people. */
 function workerCommand(): Command {
   return new Command('hold-worker').description('Hold requests for a serving process.').action(async () => {
-    const { runHoldWorker } = await import('../gate/hold-worker.ts')
+    const { runHoldWorker } = await import('../gate/drivers/hold-worker.ts')
     await runHoldWorker({
       send: report => void process.send?.(report),
       onOrder: take => void process.on('message', take),

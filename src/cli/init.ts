@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import { ReleaseError } from '../core/error.ts'
+import type { GateKind } from '../recipe/schema.ts'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
 
@@ -10,7 +11,7 @@ interface Options extends GlobalOptions {
   readonly from?: string
   readonly environment?: string
   readonly rootFingerprint?: string
-  readonly mode?: 'proxy' | 'handover'
+  readonly mode?: GateKind
   readonly set: readonly string[]
 }
 

@@ -1,11 +1,12 @@
 import { Command, Option } from 'commander'
 import { ReleaseError } from '../core/error.ts'
+import type { GateKind } from '../recipe/schema.ts'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
 
 interface ServeCommandOptions extends GlobalOptions {
   readonly prefix?: string
-  readonly mode?: 'proxy' | 'handover'
+  readonly mode?: GateKind
   readonly listen?: string
   readonly untilInputEnds?: boolean
   readonly writeUnits?: string

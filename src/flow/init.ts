@@ -8,6 +8,7 @@ import { type PrefixIdentity, readIdentityIfExists } from '../prefix/identity.ts
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { makeFolders, makePrefix } from '../prefix/make.ts'
 import { writeWrappers } from '../prefix/wrappers.ts'
+import type { GateKind } from '../recipe/schema.ts'
 import { bundleAddress } from '../sys/bundle-file.ts'
 import { removeTemporaries } from '../sys/files.ts'
 import { takeLock } from '../sys/lock.ts'
@@ -28,7 +29,7 @@ export interface InitOptions {
   readonly environment?: string | undefined
   /** The digest of the repository's root, `sha256:HEX` or `HEX`; without it the root is believed as it comes. */
   readonly rootFingerprint?: string | undefined
-  readonly mode?: 'proxy' | 'handover' | undefined
+  readonly mode?: GateKind | undefined
   /** Values that replace those of the environment. */
   readonly variables?: Readonly<Record<string, string>> | undefined
   /** Interpreter and executable of `cutover`, absolute: what `bin/` calls. */

@@ -1,6 +1,6 @@
 import path from 'node:path'
-import { connectControl } from '../gate/client.ts'
-import { controlSocket } from '../gate/control.ts'
+import { connectControl } from '../gate/control/client.ts'
+import { controlSocket } from '../gate/control/protocol.ts'
 import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
 import { type Journal, openJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'

@@ -1,6 +1,6 @@
 import path from 'node:path'
-import { connectControl } from '../gate/client.ts'
-import { controlSocket } from '../gate/control.ts'
+import { connectControl } from '../gate/control/client.ts'
+import { controlSocket } from '../gate/control/protocol.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
 import { openManager } from '../service/drivers.ts'

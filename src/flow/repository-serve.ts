@@ -1,6 +1,6 @@
 import { ReleaseError } from '../core/error.ts'
 import { formatBytes } from '../core/quantity.ts'
-import { parseAddress } from '../gate/address.ts'
+import { parseAddress } from '../gate/front/address.ts'
 import { readDescription } from '../repository/description.ts'
 import { answerRepository } from '../repository/serve/answer.ts'
 import { openDirectory } from '../repository/targets/directory.ts'

@@ -1,14 +1,15 @@
 import path from 'node:path'
 import type { Emit } from '../core/event.ts'
-import { formatAddress, parseAddress } from '../gate/address.ts'
+import { openHandoverGate } from '../gate/drivers/handover.ts'
+import { openProxyGate } from '../gate/drivers/proxy.ts'
+import { formatAddress, parseAddress } from '../gate/front/address.ts'
+import { type FrontSettings, frontSettings } from '../gate/front/settings.ts'
 import type { Gate } from '../gate/gate.ts'
-import { openHandoverGate } from '../gate/handover.ts'
-import type { GateMode } from '../gate/machine.ts'
-import { openProxyGate } from '../gate/proxy.ts'
-import type { Listening } from '../gate/server.ts'
-import { type FrontSettings, frontSettings } from '../gate/settings.ts'
+import type { Listening } from '../gate/http1/server.ts'
+import type { GateMode } from '../gate/machine/machine.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
+import type { GateKind } from '../recipe/schema.ts'
 import { listenText, type ServedRelease } from './serve-release.ts'
 
 /** What the gate of a prefix depends on besides the release. */
@@ -16,12 +17,12 @@ export interface ServeGateOptions {
   readonly paths: PrefixPaths
   readonly identity: PrefixIdentity
   /** Replaces the recipe's and the prefix's. */
-  readonly mode: 'proxy' | 'handover' | undefined
+  readonly mode: GateKind | undefined
   /** Replaces the recipe's `gate.listen`. */
   readonly listen: string | undefined
   /** A listening socket that was handed to us. Source: sd_listen_fds(3). */
   readonly listenDescriptor: number | undefined
-  /** How to run a hold worker; see gate/hold-worker.ts. */
+  /** How to run a hold worker; see gate/drivers/hold-worker.ts. */
   readonly workerArgv: readonly [string, ...string[]]
   readonly emit: Emit
 }
@@ -68,6 +69,6 @@ export function serviceSocketFolder(paths: PrefixPaths): string {
 export function gateKind(
   { mode, identity }: Pick<ServeGateOptions, 'mode' | 'identity'>,
   release: ServedRelease | undefined,
-): 'proxy' | 'handover' {
+): GateKind {
   return mode ?? identity.gateMode ?? release?.node.gate.mode ?? 'proxy'
 }

@@ -1,8 +1,8 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
-import { type Address, parseAddress } from '../gate/address.ts'
-import type { Health } from '../gate/health.ts'
-import { probeCommand, probeHttp, probeTcp } from '../gate/health.ts'
+import { type Address, parseAddress } from '../gate/front/address.ts'
+import type { Health } from '../gate/front/health.ts'
+import { probeCommand, probeHttp, probeTcp } from '../gate/front/health.ts'
 import { accountOf } from '../prefix/account.ts'
 import { commandLaunch } from '../prefix/command.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
@@ -54,7 +54,7 @@ export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, 
 
 /** The public address that a release's recipe names. Errors: RECIPE_PLACEHOLDER. */
 export function listenText(release: ServedRelease): string {
-  return fillPlaceholders(release.node.gate.listen, release.values, 'node.gate.listen')
+  return fillPlaceholders(release.node.gate.listen[0]!.address, release.values, 'node.gate.listen')
 }
 
 /**

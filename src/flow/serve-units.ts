@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
-import { type Address, parseAddress } from '../gate/address.ts'
+import { type Address, parseAddress } from '../gate/front/address.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { currentVersion } from '../prefix/installed.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'

@@ -2,11 +2,12 @@ import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { done, type Outcome, skipped } from '../core/outcome.ts'
 import { runSteps, type Step } from '../core/step.ts'
-import { formatAddress } from '../gate/address.ts'
-import { controlSocket } from '../gate/control.ts'
-import { listenForControl } from '../gate/control-server.ts'
+import { listenForControl } from '../gate/control/control-server.ts'
+import { controlSocket } from '../gate/control/protocol.ts'
+import { formatAddress } from '../gate/front/address.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { prefixPaths } from '../prefix/layout.ts'
+import type { GateKind } from '../recipe/schema.ts'
 import type { DriverPlaces } from '../service/driver.ts'
 import { openManager } from '../service/drivers.ts'
 import { endLeftovers } from '../service/leftovers.ts'
@@ -19,14 +20,14 @@ import type { FlowTools } from './tools.ts'
 
 export interface ServeOptions {
   readonly prefix: string
-  readonly mode?: 'proxy' | 'handover' | undefined
+  readonly mode?: GateKind | undefined
   /** The public address instead of the recipe's; port 0 takes a free one. Opens before the first release is there. */
   readonly listen?: string | undefined
   /** A listening socket handed to us by systemd. */
   readonly listenDescriptor?: number | undefined
   /** Our own environment, of which services get a little. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** How to run a hold worker; see gate/hold-worker.ts. */
+  /** How to run a hold worker; see gate/drivers/hold-worker.ts. */
   readonly workerArgv: readonly [string, ...string[]]
 }
 

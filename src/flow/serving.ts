@@ -1,7 +1,7 @@
 import { ReleaseError } from '../core/error.ts'
-import type { ControlClient } from '../gate/client.ts'
-import type { ControlRequest, ControlResult, GateCounters, ServeStatus } from '../gate/control.ts'
-import type { GateMode, GateState } from '../gate/machine.ts'
+import type { ControlClient } from '../gate/control/client.ts'
+import type { ControlRequest, ControlResult, GateCounters, ServeStatus } from '../gate/control/protocol.ts'
+import type { GateMode, GateState } from '../gate/machine/machine.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 
@@ -36,7 +36,7 @@ const longestPauseMs = 50
 /** After so many ends of a service, waiting longer for its health is of no use. */
 const hopelessRestarts = 3
 
-/** The process that serves a prefix, as an installation deals with it. Errors of all: those of gate/client.ts. */
+/** The process that serves a prefix, as an installation deals with it. Errors of all: those of gate/control/client.ts. */
 export class ServingProcess {
   readonly #client: ControlClient
   readonly #clock: Clock

@@ -1,7 +1,8 @@
-import type { Address } from './address.ts'
-import type { GateCounters } from './control.ts'
-import type { GateMode } from './machine.ts'
-import type { FrontSettings } from './settings.ts'
+import type { GateKind } from '../recipe/schema.ts'
+import type { GateCounters } from './control/protocol.ts'
+import type { Address } from './front/address.ts'
+import type { FrontSettings } from './front/settings.ts'
+import type { GateMode } from './machine/machine.ts'
 
 /** Where the listening service accepts; decided anew at each start of it. */
 export interface ServicePlace {
@@ -24,7 +25,7 @@ export interface Drained {
  * A mode is acted on after it was persisted. Calls may overlap: each way keeps them in order by itself.
  */
 export interface Gate {
-  readonly kind: 'proxy' | 'handover'
+  readonly kind: GateKind
   /** The public address, with its real port. */
   readonly address: Address
   /** Where to ask the running service for its health. */

@@ -1,5 +1,6 @@
 import { stableJson } from '../core/canonical-json.ts'
 import { ReleaseError } from '../core/error.ts'
+import type { GateKind } from '../recipe/schema.ts'
 import { parseJson, readTextIfExists, writeFileAtomic } from '../sys/files.ts'
 import type { PrefixPaths } from './layout.ts'
 import { type PrefixSettings, settingsProblem } from './settings.ts'
@@ -15,7 +16,7 @@ export interface PrefixIdentity {
   /** The recipe's environment whose variables are used. */
   readonly environment: string
   /** Replaces the recipe's `gate.mode`. */
-  readonly gateMode?: 'proxy' | 'handover'
+  readonly gateMode?: GateKind
   /** Replaces variables of the environment, such as PORT. */
   readonly variables: Readonly<Record<string, string>>
   readonly settings?: PrefixSettings
@@ -59,8 +60,8 @@ export function parseIdentity(text: string, place: string): PrefixIdentity {
   for (const key of ['application', 'repository', 'environment'] as const) {
     if (typeof members[key] !== 'string' || members[key] === '') throw invalid(place, `${key} is not text`)
   }
-  if (![undefined, 'proxy', 'handover'].includes(members['gateMode'] as string | undefined)) {
-    throw invalid(place, 'gateMode is neither proxy nor handover')
+  if (![undefined, 'proxy', 'handover', 'haproxy', 'nginx'].includes(members['gateMode'] as string | undefined)) {
+    throw invalid(place, 'gateMode is not proxy, handover, haproxy or nginx')
   }
   const variables = members['variables']
   if (!isObject(variables) || Object.values(variables).some(text => typeof text !== 'string')) {

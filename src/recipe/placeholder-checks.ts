@@ -85,7 +85,11 @@ function placeholderTexts({ node }: Recipe): readonly PlaceholderText[] {
     ...dataTexts(node),
     // Nothing listens on the public address unless a service does, and the default address uses ${PORT}.
     ...(node.services.some(service => service.listens)
-      ? [{ path: ['node', 'gate', 'listen'], text: node.gate.listen, takes: ['shown'] as const }]
+      ? node.gate.listen.map(({ address }) => ({
+          path: ['node', 'gate', 'listen'],
+          text: address,
+          takes: ['shown'] as const,
+        }))
       : []),
   ]
 }

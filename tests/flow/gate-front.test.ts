@@ -1,9 +1,9 @@
 import http from 'node:http'
 import net from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Front } from '../../src/gate/front.ts'
-import type { FrontSettings } from '../../src/gate/settings.ts'
-import { systemTimers } from '../../src/gate/timers.ts'
+import { Front } from '../../src/gate/front/front.ts'
+import type { FrontSettings } from '../../src/gate/front/settings.ts'
+import { systemTimers } from '../../src/gate/machine/timers.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { until } from '../support/toy-prefix.ts'
 

@@ -24,6 +24,8 @@ const domainEdges: Readonly<Record<string, readonly string[]>> = {
   mirror: ['payload', 'trust', 'registry'],
   prefix: ['recipe', 'payload', 'trust'],
   gate: ['recipe'],
+  // Two prefixes whose roles are swapped: their gates are told.
+  slots: ['recipe', 'prefix', 'gate'],
   service: ['recipe'],
 }
 
@@ -35,7 +37,8 @@ export const effectUsers: Readonly<Record<string, readonly string[]>> = {
   'node:net': ['sys', 'gate'],
   'node:http': ['sys', 'gate'],
   'node:https': ['sys'],
-  'node:tls': ['sys'],
+  'node:http2': ['gate'],
+  'node:tls': ['sys', 'gate'],
   'node:dgram': ['sys'],
   'node:sqlite': ['sys'],
   'node:cluster': [],

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { type ControlClient, connectControl } from '../../src/gate/client.ts'
-import { controlSocket } from '../../src/gate/control.ts'
+import { type ControlClient, connectControl } from '../../src/gate/control/client.ts'
+import { controlSocket } from '../../src/gate/control/protocol.ts'
 import { prefixPaths, releasePaths } from '../../src/prefix/layout.ts'
 
 const repository = path.join(import.meta.dirname, '..', '..')

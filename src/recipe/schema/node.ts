@@ -20,5 +20,7 @@ export type RecipeService = z.output<typeof service>
 export type RecipeMigration = z.output<typeof migration>
 /** The gate of a recipe. Durations in milliseconds. */
 export type RecipeGate = z.output<typeof gate>
+/** What stands in front of an application: ours in the path, the socket passed on, or a server of the machine. */
+export type GateKind = RecipeGate['mode']
 /** How health is found out. Durations in milliseconds. */
 export type RecipeHealth = z.output<typeof health>

@@ -2,7 +2,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { probeRelease, type ServedRelease } from '../../../src/flow/serve-release.ts'
-import type { Address } from '../../../src/gate/address.ts'
+import type { Address } from '../../../src/gate/front/address.ts'
 import { parseNodeRecipe } from '../../../src/recipe/node.ts'
 
 const server = http.createServer((_request, response) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ServingProcess } from '../../../src/flow/serving.ts'
-import type { ControlClient } from '../../../src/gate/client.ts'
-import type { ControlRequest, ControlResult, ServeStatus } from '../../../src/gate/control.ts'
+import type { ControlClient } from '../../../src/gate/control/client.ts'
+import type { ControlRequest, ControlResult, ServeStatus } from '../../../src/gate/control/protocol.ts'
 import type { NodeRecipe } from '../../../src/recipe/schema.ts'
 
 const good: ControlResult = { ok: true, evidence: 'status 200' }

@@ -1,0 +1,58 @@
+import { ReleaseError } from '../../core/error.ts'
+import { isVersion } from '../../core/version.ts'
+import { longestModeMs } from '../machine/machine.ts'
+import type { ControlRequest } from './protocol.ts'
+
+/** Read a control request. Errors: GATE_REQUEST_INVALID. */
+export function parseControlRequest(text: string): ControlRequest {
+  const value = parseObject(text)
+  switch (value['kind']) {
+    case 'status':
+    case 'stop':
+    case 'probe':
+    case 'shutdown':
+      return { kind: value['kind'] }
+    case 'gate':
+      return gateRequest(value)
+    case 'drain':
+      return { kind: 'drain', timeoutMs: duration(value, 'timeoutMs'), streamsMs: duration(value, 'streamsMs') }
+    case 'start': {
+      const version = value['version']
+      if (typeof version !== 'string' || !isVersion(version)) throw invalid('version is not a version')
+      return { kind: 'start', version }
+    }
+    default:
+      throw invalid('its kind is not known')
+  }
+}
+
+function gateRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
+  const { mode, reason, by } = value
+  if (mode !== 'pass' && mode !== 'hold' && mode !== 'backoff' && mode !== 'drain') throw invalid('mode is not a mode')
+  if (typeof reason !== 'string' || reason.length > 1000) throw invalid('reason is not text of at most 1000 characters')
+  if (by !== undefined && by !== 'installer' && by !== 'operator') throw invalid('by is neither installer nor operator')
+  const deadline = value['deadlineMs'] === undefined ? {} : { deadlineMs: duration(value, 'deadlineMs') }
+  return { kind: 'gate', mode, reason, ...deadline, ...(by === undefined ? {} : { by }) }
+}
+
+function duration(value: Readonly<Record<string, unknown>>, key: string): number {
+  const durationMs = value[key]
+  if (typeof durationMs !== 'number' || !(durationMs >= 0) || durationMs > longestModeMs) {
+    throw invalid(`${key} is not a duration in milliseconds of at most a day`)
+  }
+  return durationMs
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  } catch {
+    // Told below, without the text.
+  }
+  throw invalid('it is not a JSON object')
+}
+
+function invalid(why: string): ReleaseError {
+  return new ReleaseError('GATE_REQUEST_INVALID', `a control request was not understood: ${why}`)
+}

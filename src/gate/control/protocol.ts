@@ -1,0 +1,79 @@
+import type { ServiceStatus } from '../../core/service-status.ts'
+import type { GateKind } from '../../recipe/schema.ts'
+import type { GateAsker, GateState } from '../machine/machine.ts'
+
+export type { ServiceStatus } from '../../core/service-status.ts'
+
+/*
+ * The language between an installer and the serving process (`cutover serve`): JSON over HTTP on a unix socket in the prefix.
+ * Each request is one POST of a ControlRequest to `/control`; each answer one ControlResponse.
+ */
+
+/** What can be asked of a serving process. Times in milliseconds. */
+export type ControlRequest =
+  | { readonly kind: 'status' }
+  /** Change the gate's mode; see gate/machine/machine.ts. `deadlineMs` bounds how long the mode may last without further word. */
+  | {
+      readonly kind: 'gate'
+      readonly mode: 'pass' | 'hold' | 'backoff' | 'drain'
+      readonly reason: string
+      readonly deadlineMs?: number
+      /** Who asks; an installer when absent. */
+      readonly by?: GateAsker
+    }
+  /** Wait until nothing is in flight, at most `timeoutMs`; streams are ended after `streamsMs`. Pre: mode hold, backoff or drain. */
+  | { readonly kind: 'drain'; readonly timeoutMs: number; readonly streamsMs: number }
+  /** Stop the running release's services, in reverse order. */
+  | { readonly kind: 'stop' }
+  /** Start the services of a release (a folder name below `releases/`) and wait until they run, not until they are healthy. */
+  | { readonly kind: 'start'; readonly version: string }
+  /** Ask the running release for its health once. */
+  | { readonly kind: 'probe' }
+  /** End the serving process itself, services included. */
+  | { readonly kind: 'shutdown' }
+
+/** What a serving process says of itself. */
+export interface ServeStatus {
+  readonly pid: number
+  readonly version: string | undefined
+  readonly address: string
+  readonly gateMode: GateKind
+  readonly gate: GateState
+  readonly services: readonly ServiceStatus[]
+  readonly counters: GateCounters
+}
+
+/** Counts since the serving process started. Times in milliseconds. */
+export interface GateCounters {
+  readonly requests: number
+  readonly held: number
+  readonly released: number
+  readonly backedOff: number
+  readonly abandoned: number
+  readonly longestHoldMs: number
+  readonly inFlight: number
+  readonly streams: number
+  readonly heldNow: number
+  readonly heldBytes: number
+}
+
+/** What came of a drain or a probe. */
+export interface ControlResult {
+  readonly ok: boolean
+  readonly evidence: string
+  /** For a probe that was not good: the application said so itself. */
+  readonly isAnswer?: boolean
+}
+
+/** What a serving process answers. */
+export type ControlResponse =
+  | {
+      readonly ok: true
+      readonly status: ServeStatus
+      /** For `drain`: whether nothing is in flight any more. For `probe`: whether it is healthy. Both with what was seen. */
+      readonly result?: ControlResult
+    }
+  | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string }
+
+/** Where the control socket is, relative to the prefix. */
+export const controlSocket = 'run/control.sock'

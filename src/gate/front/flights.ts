@@ -1,0 +1,97 @@
+import type { Upstream } from '../http1/upstream.ts'
+import type { Timers } from '../machine/timers.ts'
+import type { Tally } from '../observe/tally.ts'
+import type { Exchange } from './exchange.ts'
+
+/** What a flight asks for and tells besides what is counted. */
+export interface FlightHooks {
+  readonly closes: () => boolean
+  /** Nothing was sent: the exchange is the caller's again. */
+  readonly unsent: () => void
+}
+
+/** Follow the requests that the application has: count them, and end them when it is to be emptied. */
+export class Flights {
+  readonly #tally: Tally
+  readonly #timers: Timers
+  readonly #streams = new Set<() => void>()
+  readonly #waiters = new Set<() => void>()
+
+  constructor(tally: Tally, timers: Timers) {
+    this.#tally = tally
+    this.#timers = timers
+  }
+
+  /** Hand an exchange to the application. */
+  forward(exchange: Exchange, upstream: Upstream, hooks: FlightHooks): void {
+    let endStream: (() => void) | undefined
+    this.#tally.inFlight += 1
+    exchange.forward(upstream, {
+      closes: hooks.closes,
+      addedFields: () => [],
+      becameStream: end => {
+        endStream = end
+        this.#streams.add(end)
+        this.#tally.inFlight -= 1
+        this.#tally.streams += 1
+        this.#changed()
+      },
+      ended: how => {
+        if (endStream === undefined) this.#tally.inFlight -= 1
+        else if (this.#streams.delete(endStream)) this.#tally.streams -= 1
+        if (how === 'abandoned' && endStream === undefined) this.#tally.abandoned += 1
+        if (how === 'unsent') hooks.unsent()
+        this.#changed()
+      },
+    })
+  }
+
+  /**
+   * Wait until nothing is in flight, at most `timeoutMs`; streams are ended in good order after `streamsMs`, if that is sooner.
+   *
+   * Post: nothing is cut that is not a stream: what still runs is left to the application's own way of stopping. `ok` tells whether
+   * all ended in time.
+   */
+  async drain(limits: {
+    readonly timeoutMs: number
+    readonly streamsMs: number
+  }): Promise<{ ok: boolean; evidence: string }> {
+    let endedStreams = 0
+    const cancelStreams = this.#timers.after(Math.min(limits.streamsMs, limits.timeoutMs), () => {
+      endedStreams = this.endStreams()
+    })
+    const isEmpty = () => this.#tally.inFlight === 0 && this.#tally.streams === 0
+    await this.#until(isEmpty, limits.timeoutMs)
+    cancelStreams()
+    const left = this.#tally.inFlight
+    const streams = endedStreams === 0 ? '' : `, ${endedStreams} streams ended`
+    return { ok: left === 0, evidence: `${left} in flight${streams}` }
+  }
+
+  /** End every stream in good order. Post: the count of those that were ended. */
+  endStreams(): number {
+    const ends = [...this.#streams]
+    for (const end of ends) end()
+    return ends.length
+  }
+
+  #until(isReached: () => boolean, timeoutMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const finish = () => {
+        cancel()
+        this.#waiters.delete(check)
+        resolve()
+      }
+      const check = () => {
+        if (isReached()) finish()
+      }
+      const cancel = this.#timers.after(timeoutMs, finish)
+      this.#waiters.add(check)
+      check()
+    })
+  }
+
+  #changed(): void {
+    for (const check of [...this.#waiters]) check()
+  }
+}
