@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { ReleaseError, unreachable } from '../core/error.ts'
-import type { ServiceStatus } from '../core/service-status.ts'
 import type { ControlRequest, ControlResponse, ControlResult, ServeStatus } from '../gate/control/protocol.ts'
 import { type Address, formatAddress } from '../gate/front/address.ts'
 import { frontSettings } from '../gate/front/settings.ts'
@@ -8,15 +7,14 @@ import type { Gate } from '../gate/gate.ts'
 import { Keeper } from '../gate/machine/keeper.ts'
 import { type GateCommand, longestModeMs } from '../gate/machine/machine.ts'
 import { newTally } from '../gate/observe/tally.ts'
-import { readIdentity } from '../prefix/identity.ts'
 import { currentVersion } from '../prefix/installed.ts'
 import { checkRuntime } from '../prefix/runtime-check.ts'
 import type { DriverPlaces } from '../service/driver.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
 import { assertSettledData, isBetweenVersions, observeInstaller } from './serve-installer.ts'
-import { probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
-import { ServeServices } from './serve-services.ts'
+import type { ServedRelease } from './serve-release.ts'
+import { ServeReleases } from './serve-releases.ts'
 
 /** What a session is given for its whole life. */
 export interface SessionOptions extends ServeGateOptions {
@@ -28,12 +26,12 @@ export interface SessionOptions extends ServeGateOptions {
   readonly shutdown: () => void
 }
 
-/** A serving process from its lock to its end: one gate, the services of one release, and what it is asked to do with both. */
+/** A serving process from its lock to its end: one gate, the releases behind it, and what it is asked to do with both. */
 export class ServeSession {
   readonly #options: SessionOptions
   readonly #keeper: Keeper
   #gate: Gate | undefined
-  #services: ServeServices | undefined
+  readonly #releases: ServeReleases
   /** Requests and deadlines change things one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
   /** Aborted once it ends: what is being started is not waited for. */
@@ -41,6 +39,11 @@ export class ServeSession {
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#releases = new ServeReleases({
+      ...options,
+      openFor: release => this.#openFor(release),
+      signal: this.#ending.signal,
+    })
     this.#keeper = new Keeper({
       file: path.join(options.paths.run, 'gate.json'),
       clock: options.clock,
@@ -58,7 +61,7 @@ export class ServeSession {
     return this.#inOrder(async () => {
       const version = currentVersion(this.#options.paths)
       if (version !== undefined) {
-        await this.#openFor(this.#read(version))
+        await this.#openFor(this.#releases.read(version))
       } else if (this.#options.listen !== undefined) {
         this.#gate = await openGate(this.#options, this.#keeper.state.mode, undefined)
       }
@@ -75,7 +78,7 @@ export class ServeSession {
 
   async #resume(): Promise<boolean> {
     const version = currentVersion(this.#options.paths)
-    if (version === undefined || this.#isRunning) return false
+    if (version === undefined || this.#releases.isRunning) return false
     if (isBetweenVersions(this.#options.paths)) {
       this.#resumeSoon()
       return false
@@ -83,28 +86,28 @@ export class ServeSession {
     await this.#assertRuntime(version)
     const { mode, by } = this.#keeper.state
     if (mode === 'pass') {
-      await this.#start(version)
+      await this.#releases.start(version)
       return true
     }
     if (by === 'operator') return this.#resumeForOperator(version)
     const installer = await observeInstaller(this.#options.paths.lock)
     if (installer === 'at work') this.#resumeSoon()
     if (installer !== 'ended') return false
-    await this.#start(version)
+    await this.#releases.start(version)
     this.#background(() => this.#passOnceHealthy('the installer that held requests has ended'))
     return true
   }
 
   /** Tell an upgrade of the machine that took the interpreter away from a service that does not start. Errors: RUNTIME_*. */
   async #assertRuntime(version: string): Promise<void> {
-    const { node, account } = this.#read(version)
+    const { node, account } = this.#releases.read(version)
     await checkRuntime({ paths: this.#options.paths, version, runtime: node.runtime, account })
   }
 
   /** In handover the application would accept in spite of the operator: it waits for the mode's end. */
   async #resumeForOperator(version: string): Promise<boolean> {
     if (this.#gate?.kind === 'handover') return false
-    await this.#start(version)
+    await this.#releases.start(version)
     return true
   }
 
@@ -128,9 +131,9 @@ export class ServeSession {
     this.#keeper.close()
     await this.#queue.catch(() => {})
     await this.#gate?.enter('drain')
-    const limits = this.#services?.release.node.gate.drain
+    const limits = this.#releases.live?.node.gate.drain
     if (limits !== undefined) await this.#gate?.drain({ timeoutMs: limits.timeout, streamsMs: limits.streams })
-    await this.#services?.stop()
+    await this.#releases.stop()
     await this.#gate?.close()
   }
 
@@ -142,14 +145,13 @@ export class ServeSession {
       case 'drain':
         return this.#done(await this.#drain(request))
       case 'stop':
-        await this.#services?.stop()
-        this.#services = undefined
+        await this.#releases.stop()
         return this.#done()
       case 'start':
-        await this.#start(request.version)
+        await this.#releases.start(request.version)
         return this.#done()
       case 'probe':
-        return this.#done(await this.#probe())
+        return this.#done(await this.#releases.probe())
       default:
         return unreachable(request)
     }
@@ -157,7 +159,7 @@ export class ServeSession {
 
   #gateCommand(request: Extract<ControlRequest, { kind: 'gate' }>): GateCommand {
     if (request.mode === 'pass') return { kind: 'pass', reason: request.reason }
-    const defaultMs = this.#services?.release.node.gate.hold.deadline ?? 60_000
+    const defaultMs = this.#releases.live?.node.gate.hold.deadline ?? 60_000
     return {
       kind: 'enter',
       mode: request.mode,
@@ -171,23 +173,19 @@ export class ServeSession {
     const before = this.#keeper.state.mode
     const version = currentVersion(this.#options.paths)
     // Requests are let through to something that runs.
-    if (command.kind === 'pass' && version !== undefined && !this.#isRunning) {
+    if (command.kind === 'pass' && version !== undefined && !this.#releases.isRunning) {
       assertSettledData(this.#options.paths)
-      await this.#start(version)
+      await this.#releases.start(version)
     }
     const { mode } = this.#keeper.apply(command)
     await this.#gate?.enter(mode)
     // In handover the application accepts by itself: only its end keeps requests from it.
-    if (this.#gate?.kind === 'handover' && before === 'pass' && mode !== 'pass') void this.#services?.stopListening()
-  }
-
-  get #isRunning(): boolean {
-    return this.#services?.isWhole === true
+    if (this.#gate?.kind === 'handover' && before === 'pass' && mode !== 'pass') void this.#releases.stopListening()
   }
 
   async #drain(limits: { readonly timeoutMs: number; readonly streamsMs: number }) {
     const gate = this.#requireGate()
-    if (gate.kind === 'proxy' || this.#services === undefined || this.#keeper.state.mode === 'pass')
+    if (gate.kind === 'proxy' || this.#releases.live === undefined || this.#keeper.state.mode === 'pass')
       return gate.drain(limits)
     await gate.drain(limits)
     const timeout = new AbortController()
@@ -195,35 +193,9 @@ export class ServeSession {
       () => false,
       () => true,
     )
-    const ended = this.#services.stopListening().then(() => timeout.abort())
+    const ended = this.#releases.stopListening().then(() => timeout.abort())
     const inTime = await Promise.race([late, ended.then(() => true)])
     return { ok: inTime, evidence: inTime ? 'the application has ended' : 'the application is still at work' }
-  }
-
-  async #start(version: string): Promise<void> {
-    const release = this.#read(version)
-    await this.#services?.stop()
-    this.#services = undefined
-    const gate = await this.#openFor(release)
-    const services = new ServeServices(release, {
-      gate,
-      ...this.#options,
-      signal: this.#ending.signal,
-    })
-    await services.start()
-    this.#services = services
-  }
-
-  async #probe() {
-    const services = this.#services
-    if (services === undefined) return { ok: false, evidence: 'no release runs' }
-    // A socket that nobody accepts on would let the question wait as long as it may.
-    const away = services.status().filter(service => service.state !== 'running')
-    if (away.length > 0) return { ok: false, evidence: away.map(describeTrouble).join('; ') }
-    const health = await probeRelease(services.release, this.#requireGate().probeAddress(), this.#options.base)
-    if (health.ok) return health
-    const troubled = services.status().filter(service => service.lastExit !== undefined)
-    return { ...health, evidence: [health.evidence, ...troubled.map(describeTrouble)].join('; ') }
   }
 
   /**
@@ -243,26 +215,24 @@ export class ServeSession {
     }
     await this.#gate?.enter(after.mode)
     const version = currentVersion(paths)
-    if (version !== undefined && (!this.#isRunning || this.#services?.release.version !== version))
-      await this.#start(version)
+    if (version !== undefined && (!this.#releases.isRunning || this.#releases.live?.version !== version))
+      await this.#releases.start(version)
     await this.#passOnceHealthy(after.reason)
   }
 
   /** Give the release the time that its recipe allows to become healthy; after that requests pass all the same, for nobody else will say so. */
   async #passOnceHealthy(reason: string): Promise<void> {
-    const health = this.#services?.release.node.health
+    const health = this.#releases.live?.node.health
     if (health !== undefined) {
       const untilMs = this.#options.clock.elapsedMs() + health.deadline
-      while (!this.#ending.signal.aborted && !(await this.#probe()).ok && this.#options.clock.elapsedMs() < untilMs)
+      while (
+        !this.#ending.signal.aborted &&
+        !(await this.#releases.probe()).ok &&
+        this.#options.clock.elapsedMs() < untilMs
+      )
         await delay(health.interval)
     }
     await this.#change({ kind: 'pass', reason })
-  }
-
-  /** What a prefix is given in the meantime counts for the next start. */
-  #read(version: string): ServedRelease {
-    const { paths } = this.#options
-    return readServedRelease(paths, readIdentity(paths), version)
   }
 
   async #openFor(release: ServedRelease): Promise<Gate> {
@@ -283,11 +253,11 @@ export class ServeSession {
   #status(): ServeStatus {
     return {
       pid: process.pid,
-      version: this.#services?.release.version,
+      version: this.#releases.live?.version,
       address: this.#gate === undefined ? '' : formatAddress(this.#gate.address),
       gateMode: this.#gate?.kind ?? gateKind(this.#options, undefined),
       gate: this.#keeper.state,
-      services: this.#services?.status() ?? [],
+      services: this.#releases.status(),
       counters: this.#gate?.counters() ?? newTally(),
     }
   }
@@ -319,8 +289,3 @@ const installerPatienceMs = 10_000
 
 /** How often a serving process that came up beside an installer looks whether it is still at work. */
 const installerCheckMs = 250
-
-function describeTrouble(service: ServiceStatus): string {
-  if (service.lastExit === undefined) return `${service.name} is ${service.state}`
-  return `${service.name} is ${service.state} after ${service.restarts} restarts, last: ${service.lastExit}`
-}
