@@ -33,7 +33,7 @@ export async function startServing(
     environment: defined(environment),
     logFile: serveLog(paths),
     lifeline: true,
-    listenDescriptor: undefined,
+    handed: [],
   })
   const control = await connectWithin(process, paths, clock)
   return {

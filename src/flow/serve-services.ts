@@ -116,7 +116,7 @@ export class ServeServices {
     const address = { port: place?.port ?? '', socket: place?.socket ?? '' }
     return {
       spec: await specOf(service, this.release, address, this.#options),
-      listenDescriptor: place?.listenDescriptor,
+      handed: place?.handed ?? [],
       port: gate.kind === 'proxy' ? address.port : '',
       socket: address.socket,
       writable: [paths.shared, serviceSocketFolder(paths)],

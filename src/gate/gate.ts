@@ -1,4 +1,5 @@
 import type { GateKind } from '../recipe/schema.ts'
+import type { HandedSocket } from '../sys/process.ts'
 import type { GateCounters } from './control/protocol.ts'
 import type { Address } from './front/address.ts'
 import type { FrontSettings } from './front/settings.ts'
@@ -9,8 +10,8 @@ export interface ServicePlace {
   /** The values of `${port}` and `${socket}`. */
   readonly port: string
   readonly socket: string
-  /** The listening socket that the service is given; undefined when it makes its own. */
-  readonly listenDescriptor: number | undefined
+  /** The listening sockets that the service is given; empty when it opens its own. */
+  readonly handed: readonly HandedSocket[]
 }
 
 /** How a drain ended. */

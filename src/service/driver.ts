@@ -1,6 +1,7 @@
 import type { ServiceStatus } from '../core/service-status.ts'
 import type { Account } from '../sys/account.ts'
 import type { Clock } from '../sys/clock.ts'
+import type { HandedSocket } from '../sys/process.ts'
 
 /** Who runs services. */
 export type DriverKind = 'embedded' | 'systemd' | 'supervisor' | 'podman'
@@ -56,8 +57,8 @@ export interface ServiceSpec {
 /** A service with everything that one start of it needs. */
 export interface PreparedService {
   readonly spec: ServiceSpec
-  /** The public socket that it is given in mode handover, on which it accepts itself. Source: sd_listen_fds(3). */
-  readonly listenDescriptor: number | undefined
+  /** The public sockets that it is given in mode handover, on which it accepts itself; else empty. */
+  readonly handed: readonly HandedSocket[]
   /** Where it listens in mode proxy: a port or a unix socket, the other empty; both where it does not. */
   readonly port: string
   readonly socket: string

@@ -43,7 +43,7 @@ export async function runJob(job: ServiceJob, places: DriverPlaces, signal: Abor
 async function startJob({ spec }: ServiceJob, places: DriverPlaces, logFile: string) {
   const { cwd, container } = spec
   if (container === undefined) {
-    const process = await startProcess({ ...launchService(spec), cwd, logFile, listenDescriptor: undefined })
+    const process = await startProcess({ ...launchService(spec), cwd, logFile, handed: [] })
     return { process, done: () => {}, remove: async () => {} }
   }
   // No service has an underscore in its name.
@@ -55,7 +55,7 @@ async function startJob({ spec }: ServiceJob, places: DriverPlaces, logFile: str
   const environment = Object.fromEntries(
     Object.entries(places.environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   )
-  return { process: await startProcess({ argv, environment, cwd, logFile, listenDescriptor: undefined }), done, remove }
+  return { process: await startProcess({ argv, environment, cwd, logFile, handed: [] }), done, remove }
 }
 
 /** Wait for a job. Post: undefined when all is well, else what is not. */

@@ -34,8 +34,14 @@ export interface StartOptions {
   readonly logFile: string
   /** Give it a standard input that ends when we do, kill -9 included, so that it need not outlive us. */
   readonly lifeline?: boolean
-  /** A listening socket that it gets as descriptor 3, with LISTEN_FDS and LISTEN_PID. Source: sd_listen_fds(3). */
-  readonly listenDescriptor: number | undefined
+  /** Listening sockets that it gets, from descriptor 3 on; empty: it opens its own. */
+  readonly handed: readonly HandedSocket[]
+}
+
+/** A listening socket that one process hands to another, with the name that it has there. Source: sd_listen_fds_with_names(3). */
+export interface HandedSocket {
+  readonly descriptor: number
+  readonly name: string
 }
 
 /** LISTEN_PID must be the number of the process that uses the socket: known only in it, so a shell sets it and becomes the command. */
@@ -49,18 +55,23 @@ const exportListenPid = ['/bin/sh', '-c', 'export LISTEN_PID=$$; exec "$@"', 'sh
 export async function startProcess(options: StartOptions): Promise<RunningProcess> {
   const log = fs.openSync(options.logFile, 'a', 0o640)
   try {
-    const listens = options.listenDescriptor !== undefined
-    const [file, ...args] = listens ? [...exportListenPid, ...options.argv] : options.argv
+    const { handed } = options
+    const [file, ...args] = handed.length > 0 ? [...exportListenPid, ...options.argv] : options.argv
     const child = spawn(file, args, {
       cwd: options.cwd,
-      env: listens ? { ...options.environment, LISTEN_FDS: '1' } : { ...options.environment },
-      stdio: [options.lifeline === true ? 'pipe' : 'ignore', log, log, ...(listens ? [options.listenDescriptor!] : [])],
+      env: { ...options.environment, ...listenVariables(handed) },
+      stdio: [options.lifeline === true ? 'pipe' : 'ignore', log, log, ...handed.map(socket => socket.descriptor)],
       detached: true,
     })
     return await begun(child, options.argv)
   } finally {
     fs.closeSync(log)
   }
+}
+
+function listenVariables(handed: readonly HandedSocket[]): Readonly<Record<string, string>> {
+  if (handed.length === 0) return {}
+  return { LISTEN_FDS: String(handed.length), LISTEN_FDNAMES: handed.map(socket => socket.name).join(':') }
 }
 
 async function begun(child: ChildProcess, argv: readonly string[]): Promise<RunningProcess> {
@@ -91,10 +102,13 @@ export interface Worker {
   readonly kill: () => void
 }
 
-/** Start a worker that gets a listening socket as descriptor 3. Errors: SERVICE_START_FAILED. */
-export async function startWorker(argv: readonly [string, ...string[]], listenDescriptor: number): Promise<Worker> {
+/** Start a worker that gets descriptors as its own, from 3 on. Errors: SERVICE_START_FAILED. */
+export async function startWorker(
+  argv: readonly [string, ...string[]],
+  descriptors: readonly number[],
+): Promise<Worker> {
   const child = spawn(argv[0], argv.slice(1), {
-    stdio: ['ignore', 'inherit', 'inherit', listenDescriptor, 'ipc'],
+    stdio: ['ignore', 'inherit', 'inherit', ...descriptors, 'ipc'],
     detached: true,
   })
   // Its last messages may be read after its end.

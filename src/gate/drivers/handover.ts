@@ -95,7 +95,7 @@ class HandoverGate implements Gate {
     this.#settings = options.settings
     this.#isListening = options.listening.kind === 'descriptor'
     this.#service = options.expectsService ? 'returning' : 'absent'
-    this.#workers = new HoldWorkers(options.workerArgv, socket.descriptor)
+    this.#workers = new HoldWorkers(options.workerArgv, [socket.descriptor])
   }
 
   probeAddress(): Address {
@@ -127,7 +127,7 @@ class HandoverGate implements Gate {
       await this.#workers.stopAccepting()
     })
     const port = this.address.kind === 'tcp' ? String(this.address.port) : ''
-    return { port, socket: '', listenDescriptor: this.#socket.descriptor }
+    return { port, socket: '', handed: [{ descriptor: this.#socket.descriptor, name: 'http' }] }
   }
 
   serviceStarted(): void {

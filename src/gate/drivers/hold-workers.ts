@@ -21,13 +21,13 @@ interface Hold {
 /** The hold workers of a serving process: at most one accepts; those before it see their connections to the end. */
 export class HoldWorkers {
   readonly #argv: readonly [string, ...string[]]
-  readonly #listenDescriptor: number
+  readonly #descriptors: readonly number[]
   readonly #holds = new Set<Hold>()
   #past: GateCounters = newTally()
 
-  constructor(argv: readonly [string, ...string[]], listenDescriptor: number) {
+  constructor(argv: readonly [string, ...string[]], descriptors: readonly number[]) {
     this.#argv = argv
-    this.#listenDescriptor = listenDescriptor
+    this.#descriptors = descriptors
   }
 
   /** Have a worker accept, in a mode. Errors: SERVICE_START_FAILED. */
@@ -36,7 +36,7 @@ export class HoldWorkers {
       this.enter(mode)
       return
     }
-    const worker = await startWorker(this.#argv, this.#listenDescriptor)
+    const worker = await startWorker(this.#argv, this.#descriptors)
     const hold: Hold = { worker, counters: newTally(), accepting: true, heard: undefined }
     this.#follow(hold)
     const report = await this.#ask(hold, { kind: 'accept', settings, mode })

@@ -73,11 +73,11 @@ class ProxyGate implements Gate {
       const place = unixAddress(path.join(this.#runFolder, 'service.sock'))
       fs.rmSync(place.path, { force: true })
       this.#place = place
-      return { port: '', socket: place.path, listenDescriptor: undefined }
+      return { port: '', socket: place.path, handed: [] }
     }
     const port = await freeLoopbackPort()
     this.#place = { kind: 'tcp', host: '127.0.0.1', port }
-    return { port: String(port), socket: '', listenDescriptor: undefined }
+    return { port: String(port), socket: '', handed: [] }
   }
 
   serviceStarted(): void {

@@ -69,12 +69,12 @@ export class EmbeddedDriver implements ServiceDriver {
   }
 
   async #startOnce(): Promise<void> {
-    const { spec, listenDescriptor } = await this.#service.prepare()
+    const { spec, handed } = await this.#service.prepare()
     const process = await startProcess({
       ...this.#launch(spec),
       cwd: spec.cwd,
       logFile: this.#logFile,
-      listenDescriptor,
+      handed,
     })
     rememberProcess(this.#places.runFolder, spec, process.pid)
     this.#running = { process, spec, sinceMs: this.#places.clock.elapsedMs() }

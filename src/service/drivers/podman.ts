@@ -23,11 +23,11 @@ export class PodmanManager implements ServiceManager {
     this.#places = places
   }
 
-  async start({ spec, listenDescriptor, port }: PreparedService): Promise<void> {
-    if (listenDescriptor !== undefined) {
+  async start({ spec, handed, port }: PreparedService): Promise<void> {
+    if (handed.length > 0) {
       throw new ReleaseError(
         'SERVICE_DRIVER_UNSUITABLE',
-        `${spec.name} cannot be given the public socket by podman, as mode handover does`,
+        `${spec.name} cannot be given the public sockets by podman, as mode handover does`,
         { hint: 'use mode proxy, or driver embedded or systemd' },
       )
     }

@@ -29,11 +29,11 @@ export class SupervisorManager implements ServiceManager {
     this.#places = places
   }
 
-  async start({ spec, socket, listenDescriptor }: PreparedService): Promise<void> {
-    if (listenDescriptor !== undefined) {
+  async start({ spec, socket, handed }: PreparedService): Promise<void> {
+    if (handed.length > 0) {
       throw new ReleaseError(
         'SERVICE_DRIVER_UNSUITABLE',
-        `${spec.name} cannot be given the public socket by supervisor, as mode handover does`,
+        `${spec.name} cannot be given the public sockets by supervisor, as mode handover does`,
         { hint: 'use mode proxy, or driver embedded or systemd' },
       )
     }

@@ -69,9 +69,9 @@ export class SystemdManager implements ServiceManager {
     return parseUnitState(await this.#ask(['show', this.#unit(name), `--property=${properties.join(',')}`]))
   }
 
-  #unitPlaces({ spec, listenDescriptor, writable }: PreparedService) {
+  #unitPlaces({ spec, handed, writable }: PreparedService) {
     const { root, socketUnit } = this.#places
-    if (listenDescriptor !== undefined && socketUnit === undefined) {
+    if (handed.length > 0 && socketUnit === undefined) {
       throw new ReleaseError(
         'SERVICE_DRIVER_UNSUITABLE',
         `${spec.name} is given the public socket by systemd in mode handover, which takes a socket unit that serves ${root}`,
@@ -84,7 +84,7 @@ export class SystemdManager implements ServiceManager {
       environmentFile: this.#environmentFile(spec.name),
       logFile: logFileOf(this.#places, spec.name),
       writable,
-      socketUnit: listenDescriptor === undefined ? undefined : socketUnit,
+      socketUnit: handed.length === 0 ? undefined : socketUnit,
     }
   }
 

@@ -16,7 +16,7 @@ function driver(script: string, argv0 = '/bin/sh') {
         told.push('prepare')
         return {
           spec: serviceSpec({ argv: [argv0, '-c', script], cwd: folder, stopTimeoutMs: 10_000 }),
-          listenDescriptor: undefined,
+          handed: [],
           port: '',
           socket: '',
           writable: [],

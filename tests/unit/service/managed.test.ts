@@ -51,7 +51,7 @@ function managed() {
   const folder = tempFolder()
   const manager = new TestManager()
   const told: string[] = []
-  const prepared = { spec: serviceSpec(), listenDescriptor: undefined, port: '', socket: '', writable: [] }
+  const prepared = { spec: serviceSpec(), handed: [], port: '', socket: '', writable: [] }
   const hooks = {
     name: 'web',
     prepare: async () => prepared,

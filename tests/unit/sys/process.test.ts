@@ -9,7 +9,7 @@ import { until } from '../../support/toy-prefix.ts'
 function options(...argv: [string, ...string[]]) {
   const folder = tempFolder()
   const logFile = path.join(folder, 'log')
-  return { argv, cwd: folder, environment: { PATH: process.env['PATH']! }, logFile, listenDescriptor: undefined }
+  return { argv, cwd: folder, environment: { PATH: process.env['PATH']! }, logFile, handed: [] }
 }
 
 describe('startProcess', () => {
@@ -32,17 +32,18 @@ describe('startProcess', () => {
     expect(describeExit(await started.exited)).toBe('SIGKILL')
   })
 
-  it('hands over a descriptor as number 3, with the number of the very process', async () => {
-    const wanted = options('sh', '-c', 'echo "$LISTEN_FDS $LISTEN_PID $$"; cat <&3')
-    const file = path.join(wanted.cwd, 'handed')
-    fs.writeFileSync(file, 'through 3')
-    const descriptor = fs.openSync(file, 'r')
-    const started = await startProcess({ ...wanted, listenDescriptor: descriptor })
+  it('hands over descriptors from number 3 on, named, with the number of the very process', async () => {
+    const wanted = options('sh', '-c', 'echo "$LISTEN_FDS $LISTEN_FDNAMES $LISTEN_PID $$"; cat <&3; cat <&4')
+    const descriptors = ['web', 'admin'].map(name => {
+      fs.writeFileSync(path.join(wanted.cwd, name), `through ${name}\n`)
+      return { name, descriptor: fs.openSync(path.join(wanted.cwd, name), 'r') }
+    })
+    const started = await startProcess({ ...wanted, handed: descriptors })
     await started.exited
-    fs.closeSync(descriptor)
-    const [fds, listenPid, pid] = fs.readFileSync(wanted.logFile, 'utf8').split(/\s/)
-    expect([fds, listenPid]).toEqual(['1', pid])
-    expect(fs.readFileSync(wanted.logFile, 'utf8')).toContain('through 3')
+    for (const { descriptor } of descriptors) fs.closeSync(descriptor)
+    const [fds, names, listenPid, pid, ...read] = fs.readFileSync(wanted.logFile, 'utf8').trim().split(/\s/)
+    expect([fds, names, listenPid]).toEqual(['2', 'web:admin', pid])
+    expect(read.join(' ')).toBe('through web through admin')
   })
 
   it('gives it an input that stays open while we are there, when it is to end with us', async () => {
