@@ -36,7 +36,7 @@ export interface FrontOptions {
  */
 export class Front {
   readonly #options: FrontOptions
-  readonly #server: http.Server
+  readonly #servers: http.Server[] = []
   readonly #tally: Tally = newTally()
   readonly #waiting: WaitingRoom<Waiter>
   readonly #service: ServiceWatch
@@ -47,7 +47,6 @@ export class Front {
   constructor(options: FrontOptions) {
     this.#options = options
     this.#settings = options.settings
-    this.#server = createGateServer(exchange => this.#arrive(exchange))
     this.#flights = new Flights(this.#tally, options.timers)
     this.#service = new ServiceWatch(options.timers, () => this.#settle())
     this.#waiting = new WaitingRoom(options.settings.hold, options.timers, {
@@ -56,19 +55,21 @@ export class Front {
     })
   }
 
-  /** Begin to accept. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID. */
+  /** Begin to accept at one more place. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID. */
   listen(listening: Listening): Promise<Address> {
-    return listen(this.#server, listening)
+    const server = createGateServer(exchange => this.#arrive(exchange))
+    this.#servers.push(server)
+    return listen(server, listening)
   }
 
-  /** Stop accepting; connections that were accepted go on. Post: resolves when all of them have ended. */
-  stopAccepting(): Promise<void> {
-    return new Promise(resolve => stopAccepting(this.#server, resolve))
+  /** Stop accepting everywhere; connections that were accepted go on. Post: resolves when all of them have ended. */
+  async stopAccepting(): Promise<void> {
+    await Promise.all(this.#servers.map(server => new Promise<void>(resolve => stopAccepting(server, resolve))))
   }
 
   /** End every connection, whatever it does. */
   closeAllConnections(): void {
-    this.#server.closeAllConnections()
+    for (const server of this.#servers) server.closeAllConnections()
     this.#flights.endStreams()
   }
 
