@@ -8,38 +8,55 @@ export interface FlightHooks {
   readonly closes: () => boolean
   /** Nothing was sent: the exchange is the caller's again. */
   readonly unsent: () => void
+  /** See {@link ForwardHooks.addedFields}. */
+  readonly addedFields: (status: number) => readonly string[]
 }
 
-/** Follow the requests that the application has: count them, and end them when it is to be emptied. */
+/** How the requests ended that a release had: those that were answered or should have been, and those among them that failed or were 5xx. */
+export interface AnswerFigures {
+  readonly answers: number
+  readonly failures: number
+}
+
+/** Follow the requests that one release has: count them, and end them when it is to be emptied. */
 export class Flights {
   readonly #tally: Tally
   readonly #timers: Timers
   readonly #streams = new Set<() => void>()
   readonly #waiters = new Set<() => void>()
+  #inFlight = 0
+  #answers = 0
+  #failures = 0
 
   constructor(tally: Tally, timers: Timers) {
     this.#tally = tally
     this.#timers = timers
   }
 
+  get figures(): AnswerFigures {
+    return { answers: this.#answers, failures: this.#failures }
+  }
+
   /** Hand an exchange to the application. */
   forward(exchange: Exchange, upstream: Upstream, hooks: FlightHooks): void {
     let endStream: (() => void) | undefined
-    this.#tally.inFlight += 1
+    this.#count(1)
     exchange.forward(upstream, {
       closes: hooks.closes,
-      addedFields: () => [],
+      addedFields: hooks.addedFields,
       becameStream: end => {
         endStream = end
         this.#streams.add(end)
-        this.#tally.inFlight -= 1
+        this.#count(-1)
         this.#tally.streams += 1
         this.#changed()
       },
-      ended: how => {
-        if (endStream === undefined) this.#tally.inFlight -= 1
+      ended: (how, { status }) => {
+        if (endStream === undefined) this.#count(-1)
         else if (this.#streams.delete(endStream)) this.#tally.streams -= 1
         if (how === 'abandoned' && endStream === undefined) this.#tally.abandoned += 1
+        if (how === 'answered' || how === 'failed') this.#answers += 1
+        if (how === 'failed' || (how === 'answered' && status >= 500)) this.#failures += 1
         if (how === 'unsent') hooks.unsent()
         this.#changed()
       },
@@ -60,10 +77,10 @@ export class Flights {
     const cancelStreams = this.#timers.after(Math.min(limits.streamsMs, limits.timeoutMs), () => {
       endedStreams = this.endStreams()
     })
-    const isEmpty = () => this.#tally.inFlight === 0 && this.#tally.streams === 0
+    const isEmpty = () => this.#inFlight === 0 && this.#streams.size === 0
     await this.#until(isEmpty, limits.timeoutMs)
     cancelStreams()
-    const left = this.#tally.inFlight
+    const left = this.#inFlight
     const streams = endedStreams === 0 ? '' : `, ${endedStreams} streams ended`
     return { ok: left === 0, evidence: `${left} in flight${streams}` }
   }
@@ -73,6 +90,11 @@ export class Flights {
     const ends = [...this.#streams]
     for (const end of ends) end()
     return ends.length
+  }
+
+  #count(more: 1 | -1): void {
+    this.#inFlight += more
+    this.#tally.inFlight += more
   }
 
   #until(isReached: () => boolean, timeoutMs: number): Promise<void> {

@@ -11,9 +11,8 @@ import { WaitingRoom } from '../machine/waiting.ts'
 import { newTally, type Tally } from '../observe/tally.ts'
 import type { Address } from './address.ts'
 import type { Exchange } from './exchange.ts'
-import { Flights } from './flights.ts'
-import { ServiceWatch } from './service-watch.ts'
 import type { FrontSettings } from './settings.ts'
+import { type Chosen, Sides } from './sides.ts'
 
 /** A request that waits, with what stops listening for its client to hang up. */
 interface Waiter {
@@ -39,16 +38,20 @@ export class Front {
   readonly #servers: http.Server[] = []
   readonly #tally: Tally = newTally()
   readonly #waiting: WaitingRoom<Waiter>
-  readonly #service: ServiceWatch
-  readonly #flights: Flights
+  /** The releases behind it. */
+  readonly sides: Sides
   #settings: FrontSettings
   #mode: GateMode = 'pass'
 
   constructor(options: FrontOptions) {
     this.#options = options
     this.#settings = options.settings
-    this.#flights = new Flights(this.#tally, options.timers)
-    this.#service = new ServiceWatch(options.timers, () => this.#settle())
+    this.sides = new Sides({
+      tally: this.#tally,
+      timers: options.timers,
+      random: options.random,
+      changed: () => this.#settle(),
+    })
     this.#waiting = new WaitingRoom(options.settings.hold, options.timers, {
       release: held => this.#leave(held),
       expire: held => this.#backOff(held.item.exchange, held),
@@ -70,7 +73,7 @@ export class Front {
   /** End every connection, whatever it does. */
   closeAllConnections(): void {
     for (const server of this.#servers) server.closeAllConnections()
-    this.#flights.endStreams()
+    for (const side of this.#everySide()) side.flights.endStreams()
   }
 
   /** Behave as another release's recipe says, from the next decision on. */
@@ -87,25 +90,26 @@ export class Front {
 
   /** There is no application: requests are turned away. */
   serviceAbsent(): void {
-    this.#service.absent()
+    this.sides.live.service.absent()
   }
 
   /** The application is being started or restarted: requests wait. */
   serviceExpected(): void {
-    this.#service.expected()
+    this.sides.live.service.expected()
   }
 
   /** The application will accept here as soon as it is up. */
   serviceAt(address: Address): void {
-    this.#service.at(address)
+    this.sides.live.service.at(address)
   }
 
   /** Wait until nothing is in flight; see gate/front/flights.ts. */
-  drain(limits: {
+  async drain(limits: {
     readonly timeoutMs: number
     readonly streamsMs: number
   }): Promise<{ ok: boolean; evidence: string }> {
-    return this.#flights.drain(limits)
+    const drained = await Promise.all(this.#everySide().map(side => side.flights.drain(limits)))
+    return { ok: drained.every(({ ok }) => ok), evidence: drained.map(({ evidence }) => evidence).join('; ') }
   }
 
   counters(): GateCounters {
@@ -123,9 +127,10 @@ export class Front {
   }
 
   #route(exchange: Exchange, held: Held<Waiter> | undefined): void {
-    switch (this.#decide(exchange)) {
+    const chosen = this.sides.choose(exchange, false)
+    switch (this.#decide(exchange, chosen)) {
       case 'forward':
-        this.#forward(exchange, held)
+        this.#forward(exchange, held, chosen)
         break
       case 'hold':
         this.#hold(exchange, held)
@@ -139,17 +144,18 @@ export class Front {
     }
   }
 
-  #decide(exchange: Exchange) {
-    return decide(this.#mode, this.#service.state, this.#settings.healthPaths.includes(exchange.path))
+  #decide(exchange: Exchange, { side }: Chosen) {
+    return decide(this.#mode, side.service.state, this.#settings.healthPaths.includes(exchange.path))
   }
 
-  #forward(exchange: Exchange, held: Held<Waiter> | undefined): void {
-    const upstream = this.#service.upstream!
-    this.#flights.forward(exchange, upstream, {
+  #forward(exchange: Exchange, held: Held<Waiter> | undefined, { side, fields }: Chosen): void {
+    const upstream = side.service.upstream!
+    side.flights.forward(exchange, upstream, {
       closes: () => this.#closes(),
+      addedFields: () => fields,
       unsent: () => {
         if (held !== undefined) this.#tally.released -= 1
-        this.#service.refused(upstream)
+        side.service.refused(upstream)
         this.#route(exchange, held)
       },
     })
@@ -205,13 +211,18 @@ export class Front {
     this.#tally.longestHoldMs = Math.max(this.#tally.longestHoldMs, Math.round(waitedMs))
   }
 
+  #everySide() {
+    const { live, beside } = this.sides
+    return beside === undefined ? [live] : [live, beside]
+  }
+
   #closes(): boolean {
     return this.#options.closesConnections || this.#mode === 'drain'
   }
 
   /** Bring those who wait in line with the mode and the application's state. */
   #settle(): void {
-    const wanted = decide(this.#mode, this.#service.state, false)
+    const wanted = decide(this.#mode, this.sides.live.service.state, false)
     if (wanted === 'forward') this.#waiting.startRelease(this.#settings.rampPerSecond)
     else if (wanted === 'hold') this.#waiting.stopRelease()
     else for (const held of this.#waiting.takeAll()) this.#backOff(held.item.exchange, held)

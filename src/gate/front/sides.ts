@@ -1,0 +1,98 @@
+import type { Timers } from '../machine/timers.ts'
+import type { Tally } from '../observe/tally.ts'
+import type { Exchange } from './exchange.ts'
+import { Flights } from './flights.ts'
+import { chooseRoute, type Routing } from './routes.ts'
+import { ServiceWatch } from './service-watch.ts'
+
+/** One release behind a front: whether it accepts, and what it has in flight. */
+export interface Side {
+  readonly service: ServiceWatch
+  readonly flights: Flights
+}
+
+/** The side that a request goes to. */
+export interface Chosen {
+  readonly side: Side
+  readonly isBeside: boolean
+  /** Fields to add to its answer. */
+  readonly fields: readonly string[]
+}
+
+/** What the sides of a front share. */
+export interface SidesOptions {
+  readonly tally: Tally
+  readonly timers: Timers
+  readonly random: () => number
+  /** Called when a side begins or ceases to accept, or another becomes the live one. */
+  readonly changed: () => void
+}
+
+/** The releases behind a front: the live one, and while two run side by side another. */
+export class Sides {
+  readonly #options: SidesOptions
+  #live: Side
+  #beside: Side | undefined
+  #routing: Routing | undefined
+
+  constructor(options: SidesOptions) {
+    this.#options = options
+    this.#live = this.#newSide()
+  }
+
+  get live(): Side {
+    return this.#live
+  }
+
+  get beside(): Side | undefined {
+    return this.#beside
+  }
+
+  /** Begin a side beside the live one; nothing is routed there yet. Pre: there is none. */
+  open(): Side {
+    this.#beside = this.#newSide()
+    return this.#beside
+  }
+
+  /** Share requests out between both from now on; undefined: all go to the live side. */
+  route(routing: Routing | undefined): void {
+    this.#routing = routing
+  }
+
+  /** Have all requests go to the side beside, which is the live one then, and the other beside. What is in flight stays where it is. */
+  promote(): void {
+    if (this.#beside === undefined) return
+    this.#routing = undefined
+    const before = this.#live
+    this.#live = this.#beside
+    this.#beside = before
+    this.#options.changed()
+  }
+
+  /** Give up the side beside. Pre: its service has ended. */
+  close(): void {
+    this.#routing = undefined
+    this.#beside?.service.absent()
+    this.#beside = undefined
+  }
+
+  /** Choose the side of a request. A side beside that does not accept gets none. */
+  choose(exchange: Exchange, wantsBeside: boolean): Chosen {
+    const beside = this.#beside
+    if (beside === undefined || this.#routing === undefined || beside.service.state !== 'up') return this.#toLive()
+    if (wantsBeside) return { side: beside, isBeside: true, fields: [] }
+    const request = { cookies: exchange.field('cookie'), address: exchange.origin.remoteAddress }
+    const { isBeside, setCookie } = chooseRoute(request, this.#routing, this.#options.random)
+    const fields = setCookie === undefined ? [] : ['Set-Cookie', setCookie]
+    return { side: isBeside ? beside : this.#live, isBeside, fields }
+  }
+
+  #toLive(): Chosen {
+    return { side: this.#live, isBeside: false, fields: [] }
+  }
+
+  #newSide(): Side {
+    const { tally, timers, changed } = this.#options
+    return { service: new ServiceWatch(timers, changed), flights: new Flights(tally, timers) }
+  }
+}
