@@ -17,6 +17,16 @@ export const gateCodes = {
     'Another process listens on the address.',
     'find it with `ss -ltnp` and end it, or choose another address',
   ),
+  GATE_TLS_INVALID: entry(
+    1,
+    'A certificate or its key cannot be used.',
+    'both are PEM files that belong together: compare `openssl x509 -noout -pubkey -in CERTIFICATE` and `openssl pkey -pubout -in KEY`',
+  ),
+  GATE_TLS_KEY_EXPOSED: entry(
+    1,
+    'The key of a certificate can be read by others.',
+    'make it private with `chmod 600`, and ask for a new certificate if others had access',
+  ),
   GATE_REQUEST_INVALID: entry(
     1,
     'A serving process was asked something that it does not understand.',
@@ -27,6 +37,22 @@ export const gateCodes = {
     'A serving process did not answer.',
     'look at its log and run the same command again',
     true,
+  ),
+  GATE_SERVER_UNREACHABLE: entry(
+    1,
+    'The HAProxy or nginx in front of an application does not answer.',
+    'start it, and look whether the recipe names its socket or pid file rightly',
+    true,
+  ),
+  GATE_SERVER_REFUSED: entry(
+    1,
+    'The HAProxy or nginx in front of an application does not do what it was told.',
+    'compare its configuration with what `cutover gate config` prints',
+  ),
+  GATE_SERVER_SETTINGS: entry(
+    2,
+    'The recipe does not say what is needed to tell the HAProxy or nginx in front, or says what it cannot be told.',
+    'correct node.gate.haproxy or node.gate.nginx; see recipes/REFERENCE.md',
   ),
   HANDOVER_UNSUPPORTED: entry(
     1,
