@@ -2,6 +2,8 @@ import type { GateKind } from '../recipe/schema.ts'
 import type { HandedSocket } from '../sys/process.ts'
 import type { GateCounters } from './control/protocol.ts'
 import type { Address } from './front/address.ts'
+import type { AnswerFigures } from './front/flights.ts'
+import type { Routing } from './front/routes.ts'
 import type { FrontSettings } from './front/settings.ts'
 import type { GateMode } from './machine/machine.ts'
 
@@ -20,22 +22,10 @@ export interface Drained {
   readonly evidence: string
 }
 
-/**
- * What stands in front of an application, in either of two ways (`proxy`, `handover`).
- *
- * A mode is acted on after it was persisted. Calls may overlap: each way keeps them in order by itself.
- */
-export interface Gate {
-  readonly kind: GateKind
-  /** The public address, with its real port. */
-  readonly address: Address
+/** How the listening service of one release gets its requests from a gate. */
+export interface ServiceDoor {
   /** Where to ask the running service for its health. */
   readonly probeAddress: () => Address
-  /** Behave as another release's recipe says. */
-  readonly configure: (settings: FrontSettings) => void
-  readonly enter: (mode: GateMode) => Promise<void>
-  /** Wait until nothing is in flight, as far as the gate can see. */
-  readonly drain: (limits: { readonly timeoutMs: number; readonly streamsMs: number }) => Promise<Drained>
   /** Make ready for a start of the listening service, and say where it accepts. */
   readonly prepareService: (kind: 'port' | 'socket') => Promise<ServicePlace>
   /** The listening service was started where {@link prepareService} said. */
@@ -44,6 +34,47 @@ export interface Gate {
   readonly serviceStopping: () => void
   /** The listening service ended; `returns` tells whether it is started again soon. */
   readonly serviceEnded: (returns: boolean) => void
+}
+
+/**
+ * How a gate has two releases behind it: the live one, which gets the requests, and one beside it.
+ *
+ * A door stays its release's own, also when that becomes the live one or ceases to be it.
+ */
+export interface GateOverlap {
+  /** Whether requests can be shared out between both; where they cannot, both get some from the start of the second on. */
+  readonly canRoute: boolean
+  readonly live: () => ServiceDoor
+  /** Make a door beside the live one. Pre: there is none. */
+  readonly open: () => ServiceDoor
+  /** Share requests out between both; undefined: all go to the live release. */
+  readonly route: (routing: Routing | undefined) => void
+  /** Have all requests that come from now on go to the release beside, and make it the live one: nothing waits, what is in flight stays. */
+  readonly promote: () => void
+  /** Wait until the release beside has nothing in flight, as far as the gate can see. */
+  readonly drain: (limits: { readonly timeoutMs: number; readonly streamsMs: number }) => Promise<Drained>
+  /** Give the door beside up. Pre: what it was for has ended. */
+  readonly close: () => void
+  /** How the requests of both have ended so far. */
+  readonly figures: () => { readonly live: AnswerFigures; readonly beside: AnswerFigures }
+}
+
+/**
+ * What stands in front of an application, in either of two ways (`proxy`, `handover`).
+ *
+ * A mode is acted on after it was persisted. Calls may overlap: each way keeps them in order by itself.
+ */
+export interface Gate extends ServiceDoor {
+  readonly kind: GateKind
+  /** The public address, with its real port. */
+  readonly address: Address
+  /** Behave as another release's recipe says. */
+  readonly configure: (settings: FrontSettings) => void
+  readonly enter: (mode: GateMode) => Promise<void>
+  /** Wait until nothing is in flight, as far as the gate can see. */
+  readonly drain: (limits: { readonly timeoutMs: number; readonly streamsMs: number }) => Promise<Drained>
+  /** Undefined where two releases cannot stand behind it at once. */
+  readonly overlap?: GateOverlap | undefined
   readonly counters: () => GateCounters
   /** Stop accepting and end what is left. */
   readonly close: () => Promise<void>

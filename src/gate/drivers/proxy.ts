@@ -4,7 +4,8 @@ import path from 'node:path'
 import { type Address, unixAddress } from '../front/address.ts'
 import { Front } from '../front/front.ts'
 import type { FrontSettings } from '../front/settings.ts'
-import type { Gate, ServicePlace } from '../gate.ts'
+import type { Side } from '../front/sides.ts'
+import type { Gate, GateOverlap, ServiceDoor, ServicePlace } from '../gate.ts'
 import type { Listening } from '../http1/server.ts'
 import type { GateMode } from '../machine/machine.ts'
 import { systemTimers } from '../machine/timers.ts'
@@ -41,18 +42,41 @@ export async function openProxyGate(options: {
 class ProxyGate implements Gate {
   readonly kind = 'proxy'
   readonly address: Address
+  readonly overlap: GateOverlap
   readonly #front: Front
-  readonly #runFolder: string
-  #place: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 }
+  #live: ProxyDoor
+  #beside: ProxyDoor | undefined
 
   constructor(front: Front, address: Address, runFolder: string) {
     this.#front = front
     this.address = address
-    this.#runFolder = runFolder
+    const places = socketNames.map(name => path.join(runFolder, name)) as [string, string]
+    this.#live = new ProxyDoor(front.sides.live, places[0])
+    this.overlap = {
+      canRoute: true,
+      live: () => this.#live,
+      open: () => {
+        const free = this.#live.socketPath === places[0] ? places[1] : places[0]
+        this.#beside = new ProxyDoor(front.sides.open(), free)
+        return this.#beside
+      },
+      route: routing => front.sides.route(routing),
+      promote: () => this.#promote(),
+      drain: async limits =>
+        (await front.sides.beside?.flights.drain(limits)) ?? { ok: true, evidence: 'nothing was beside' },
+      close: () => {
+        front.sides.close()
+        this.#beside = undefined
+      },
+      figures: () => ({
+        live: front.sides.live.flights.figures,
+        beside: front.sides.beside?.flights.figures ?? { answers: 0, failures: 0 },
+      }),
+    }
   }
 
   probeAddress(): Address {
-    return this.#place
+    return this.#live.probeAddress()
   }
 
   configure(settings: FrontSettings): void {
@@ -67,30 +91,20 @@ class ProxyGate implements Gate {
     return this.#front.drain(limits)
   }
 
-  async prepareService(kind: 'port' | 'socket'): Promise<ServicePlace> {
-    this.#front.serviceExpected()
-    if (kind === 'socket') {
-      const place = unixAddress(path.join(this.#runFolder, 'service.sock'))
-      fs.rmSync(place.path, { force: true })
-      this.#place = place
-      return { port: '', socket: place.path, handed: [] }
-    }
-    const port = await freeLoopbackPort()
-    this.#place = { kind: 'tcp', host: '127.0.0.1', port }
-    return { port: String(port), socket: '', handed: [] }
+  prepareService(kind: 'port' | 'socket'): Promise<ServicePlace> {
+    return this.#live.prepareService(kind)
   }
 
   serviceStarted(): void {
-    this.#front.serviceAt(this.#place)
+    this.#live.serviceStarted()
   }
 
   serviceStopping(): void {
-    this.#front.serviceExpected()
+    this.#live.serviceStopping()
   }
 
   serviceEnded(returns: boolean): void {
-    if (returns) this.#front.serviceExpected()
-    else this.#front.serviceAbsent()
+    this.#live.serviceEnded(returns)
   }
 
   counters() {
@@ -102,6 +116,59 @@ class ProxyGate implements Gate {
     const cancel = systemTimers.after(closeTimeoutMs, () => this.#front.closeAllConnections())
     await closed
     cancel()
+  }
+
+  #promote(): void {
+    if (this.#beside === undefined) return
+    const before = this.#live
+    this.#live = this.#beside
+    this.#beside = before
+    this.#front.sides.promote()
+  }
+}
+
+/** Where the sockets of two services go that run at once. */
+const socketNames = ['service.sock', 'service-2.sock'] as const
+
+/** The private port or socket of one release's service. */
+class ProxyDoor implements ServiceDoor {
+  readonly #side: Side
+  readonly socketPath: string
+  #place: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 }
+
+  constructor(side: Side, socketPath: string) {
+    this.#side = side
+    this.socketPath = socketPath
+  }
+
+  probeAddress(): Address {
+    return this.#place
+  }
+
+  async prepareService(kind: 'port' | 'socket'): Promise<ServicePlace> {
+    this.#side.service.expected()
+    if (kind === 'socket') {
+      const place = unixAddress(this.socketPath)
+      fs.rmSync(place.path, { force: true })
+      this.#place = place
+      return { port: '', socket: place.path, handed: [] }
+    }
+    const port = await freeLoopbackPort()
+    this.#place = { kind: 'tcp', host: '127.0.0.1', port }
+    return { port: String(port), socket: '', handed: [] }
+  }
+
+  serviceStarted(): void {
+    this.#side.service.at(this.#place)
+  }
+
+  serviceStopping(): void {
+    this.#side.service.expected()
+  }
+
+  serviceEnded(returns: boolean): void {
+    if (returns) this.#side.service.expected()
+    else this.#side.service.absent()
   }
 }
 
