@@ -145,7 +145,10 @@ export class Front {
   }
 
   #decide(exchange: Exchange, { side }: Chosen) {
-    return decide(this.#mode, side.service.state, this.#settings.healthPaths.includes(exchange.path))
+    return decide(this.#mode, side.service.state, {
+      isHealthPath: this.#settings.healthPaths.includes(exchange.path),
+      isBypassing: false,
+    })
   }
 
   #forward(exchange: Exchange, held: Held<Waiter> | undefined, { side, fields }: Chosen): void {
@@ -222,8 +225,8 @@ export class Front {
 
   /** Bring those who wait in line with the mode and the application's state. */
   #settle(): void {
-    const wanted = decide(this.#mode, this.sides.live.service.state, false)
-    if (wanted === 'forward') this.#waiting.startRelease(this.#settings.rampPerSecond)
+    const wanted = decide(this.#mode, this.sides.live.service.state, { isHealthPath: false, isBypassing: false })
+    if (wanted === 'forward') this.#waiting.startRelease({ perSecond: this.#settings.rampPerSecond })
     else if (wanted === 'hold') this.#waiting.stopRelease()
     else for (const held of this.#waiting.takeAll()) this.#backOff(held.item.exchange, held)
   }

@@ -2,32 +2,26 @@ import type { ReleaseError } from '../../core/error.ts'
 import { toReleaseError } from '../../core/error.ts'
 import type { Clock } from '../../sys/clock.ts'
 import { readTextIfExists, writeFileAtomic } from '../../sys/files.ts'
-import {
-  type GateCommand,
-  type GateState,
-  gateStateText,
-  initialState,
-  parseGateState,
-  remainingMs,
-  transition,
-} from './machine.ts'
+import { endsAtMs, type GateCommand, type GateState, initialState, remainingMs, transition } from './machine.ts'
+import { gateStateText, parseGateState } from './state-text.ts'
 
 export interface KeeperOptions {
   /** Where the state is kept. */
   readonly file: string
   readonly clock: Pick<Clock, 'nowMs'>
-  /** Called when a mode has lasted as long as it may. The keeper stays in that mode until it is told `expire`. */
+  /** Called when a mode, or its shaping, has lasted as long as it may. The keeper stays in it until it is told `expire`. */
   readonly onDeadline: () => void
+  /** Told when a mode ended whose end could not be written. */
+  readonly onUnwritten?: (error: ReleaseError) => void
 }
-
-/** The longest wait that a timer takes; a mode that lasts longer is looked at again then. */
-const longestTimerMs = 2 ** 31 - 1
 
 /** Keep a gate's state: on disk before anybody acts on it, and with a watch on its deadline. */
 export class Keeper {
   readonly #options: KeeperOptions
   #state: GateState
   #timer: NodeJS.Timeout | undefined
+  /** The mode has lasted as long as it may by the time that passed here, whatever the wall clock was set to meanwhile. */
+  #isDue = false
   /** Why the state that was found could not be used; the gate then begins anew, for its application must be served. */
   readonly damage: ReleaseError | undefined
 
@@ -43,15 +37,29 @@ export class Keeper {
     return this.#state
   }
 
-  /** Change the state. Post: durable when it returns; the caller acts on it then. Errors: FILE_IO, FILE_NO_SPACE (state unchanged). */
+  /**
+   * Change the state. Post: durable when it returns; the caller acts on it then.
+   *
+   * Errors: FILE_IO, FILE_NO_SPACE (state unchanged). Not for `expire`, which a full disk must not keep from ending a hold: what is on
+   * the disk then has had its time as well, and a gate that starts with it ends it at once.
+   */
   apply(command: GateCommand): GateState {
-    const next = transition(this.#state, command, this.#options.clock.nowMs())
-    if (next !== this.#state) {
+    const next = transition(this.#state, command, this.#nowMs(command))
+    if (next === this.#state) return next
+    try {
       writeFileAtomic(this.#options.file, gateStateText(next), { mode: 0o600 })
-      this.#state = next
+    } catch (caught) {
+      if (command.kind !== 'expire') throw caught
+      this.#options.onUnwritten?.(toReleaseError(caught))
     }
+    this.#state = next
     this.#watch()
     return next
+  }
+
+  #nowMs(command: GateCommand): number {
+    const nowMs = this.#options.clock.nowMs()
+    return command.kind === 'expire' && this.#isDue ? Math.max(nowMs, endsAtMs(this.#state) ?? nowMs) : nowMs
   }
 
   close(): void {
@@ -60,9 +68,13 @@ export class Keeper {
 
   #watch(): void {
     clearTimeout(this.#timer)
+    this.#isDue = false
     const waitMs = remainingMs(this.#state, this.#options.clock.nowMs())
     if (waitMs === undefined) return
-    this.#timer = setTimeout(this.#options.onDeadline, Math.min(waitMs, longestTimerMs))
+    this.#timer = setTimeout(() => {
+      this.#isDue = true
+      this.#options.onDeadline()
+    }, waitMs)
     this.#timer.unref()
   }
 }

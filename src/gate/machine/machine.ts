@@ -1,13 +1,17 @@
-import { ReleaseError, unreachable } from '../../core/error.ts'
+import { unreachable } from '../../core/error.ts'
+import type { Shaping } from './shaping.ts'
 
 /** What the gate does with a request that arrives now. */
 export type GateMode = 'pass' | 'hold' | 'backoff' | 'drain'
 
+/** What follows a hold that has lasted as long as it may. */
+export type Afterwards = 'backoff' | 'pass'
+
 /**
  * The gate's state; persisted before it is acted on, so that a restarted gate goes on where it was.
  *
- * Units: milliseconds since 1970. `deadlineAtMs` is when the mode ends by itself (hold → backoff → pass), so that a dead
- * installer cannot hold for ever; undefined in mode pass.
+ * Units: milliseconds since 1970. `deadlineAtMs` is when the mode ends by itself, so that a dead installer cannot hold for ever;
+ * undefined in mode pass. A shaping of mode pass has an end of its own.
  */
 export interface GateState {
   readonly schema: 1
@@ -17,12 +21,16 @@ export interface GateState {
   readonly reason: string
   /** Who asked for it. What an installer asks for ends with the installer; an operator's word holds until its deadline. */
   readonly by: GateAsker
+  /** Of a hold; backoff when absent. */
+  readonly afterwards?: Afterwards
+  /** Of mode pass: what is done to requests although they pass. */
+  readonly shaping?: Shaping
 }
 
 /** Who asks for a mode: an installer, for as long as it is at work, or a person. */
 export type GateAsker = 'installer' | 'operator'
 
-/** What changes the state. `lastsMs` is how long the mode may last without further word. */
+/** What changes the state. `lastsMs` is how long the mode, or the shaping, may last without further word. */
 export type GateCommand =
   | {
       readonly kind: 'enter'
@@ -30,8 +38,23 @@ export type GateCommand =
       readonly reason: string
       readonly lastsMs: number
       readonly by: GateAsker
+      readonly afterwards?: Afterwards
     }
-  | { readonly kind: 'pass'; readonly reason: string }
+  /** Let requests pass; with `recovery` on a ramp. An installer's word does not end what an operator asked for; no `by` ends anything. */
+  | {
+      readonly kind: 'pass'
+      readonly reason: string
+      readonly by?: GateAsker
+      readonly recovery?: { readonly lastsMs: number; readonly perSecond: number }
+    }
+  /** Begin the soft phase before an upgrade; one that lasts 0 ms ends the one that is under way. */
+  | {
+      readonly kind: 'soften'
+      readonly reason: string
+      readonly lastsMs: number
+      readonly share: number
+      readonly by: GateAsker
+    }
   | { readonly kind: 'expire' }
 
 /** The longest that a mode other than pass may be asked to last: a day. */
@@ -45,15 +68,18 @@ export function initialState(nowMs: number): GateState {
 /**
  * Decide the next state.
  *
- * Post: the same object when nothing changes. Entering the mode that already holds moves its deadline, and leaves it an operator's. A mode whose deadline has
- * passed ends at `expire`: hold → backoff, as long as the hold was meant to last; backoff and drain → pass.
+ * Post: the same object when nothing changes. Entering the mode that already holds moves its deadline, and leaves it an operator's; what
+ * an installer asks for while another mode of an operator holds only moves that one's deadline, never to sooner. What has lasted as long
+ * as it may ends at `expire`: a hold becomes backoff for as long as it was meant to last, or passes; backoff and drain pass; a shaping ends.
  */
 export function transition(state: GateState, command: GateCommand, nowMs: number): GateState {
   switch (command.kind) {
     case 'enter':
       return enter(state, command, nowMs)
     case 'pass':
-      return state.mode === 'pass' ? state : passing(nowMs, command.reason)
+      return pass(state, command, nowMs)
+    case 'soften':
+      return soften(state, command, nowMs)
     case 'expire':
       return expire(state, nowMs)
     default:
@@ -61,87 +87,100 @@ export function transition(state: GateState, command: GateCommand, nowMs: number
   }
 }
 
-function enter(state: GateState, command: Extract<GateCommand, { kind: 'enter' }>, nowMs: number): GateState {
+type CommandOf<Kind extends GateCommand['kind']> = Extract<GateCommand, { readonly kind: Kind }>
+
+function enter(state: GateState, command: CommandOf<'enter'>, nowMs: number): GateState {
+  const deadlineAtMs = nowMs + boundedMs(command.lastsMs)
+  if (state.mode !== command.mode && isOperators(state) && command.by === 'installer') {
+    return deadlineAtMs > (state.deadlineAtMs ?? 0) ? { ...state, deadlineAtMs } : state
+  }
   const goesOn = state.mode === command.mode
+  const afterwards =
+    command.mode === 'hold' ? (command.afterwards ?? (goesOn ? state.afterwards : undefined)) : undefined
   return {
     schema: 1,
     mode: command.mode,
     sinceMs: goesOn ? Math.min(state.sinceMs, nowMs) : nowMs,
-    deadlineAtMs: nowMs + Math.min(Math.max(command.lastsMs, 0), longestModeMs),
+    deadlineAtMs,
     reason: command.reason,
     by: goesOn && state.by === 'operator' ? 'operator' : command.by,
+    ...(afterwards === undefined ? {} : { afterwards }),
   }
+}
+
+function pass(state: GateState, command: CommandOf<'pass'>, nowMs: number): GateState {
+  // An installer that is taken up again says so a second time: the recovery that began meanwhile, or an operator's soft phase, goes on.
+  if (command.by === 'installer' && (isOperators(state) || state.mode === 'pass')) return state
+  if (state.mode === 'pass' && state.shaping === undefined) return state
+  const { recovery } = command
+  const next = passing(nowMs, command.reason)
+  if (recovery === undefined || !(recovery.lastsMs > 0)) return next
+  const endsAtMs = nowMs + boundedMs(recovery.lastsMs)
+  return { ...next, shaping: { kind: 'recovery', sinceMs: nowMs, endsAtMs, perSecond: recovery.perSecond } }
+}
+
+function soften(state: GateState, command: CommandOf<'soften'>, nowMs: number): GateState {
+  if (state.mode !== 'pass') return state
+  const isSoft = state.shaping?.kind === 'soft'
+  if (isSoft && state.by === 'operator' && command.by === 'installer') return state
+  if (!(command.lastsMs > 0)) return isSoft ? passing(state.sinceMs, command.reason) : state
+  const shaping: Shaping = {
+    kind: 'soft',
+    sinceMs: nowMs,
+    endsAtMs: nowMs + boundedMs(command.lastsMs),
+    share: command.share,
+  }
+  return { ...passing(state.sinceMs, command.reason), by: command.by, shaping }
+}
+
+/** Whether a person has set the gate to something that is not for an installer to end. */
+export function isOperators(state: GateState): boolean {
+  return state.mode !== 'pass' && state.by === 'operator'
+}
+
+function boundedMs(lastsMs: number): number {
+  return Math.ceil(Math.min(Math.max(lastsMs, 0), longestModeMs))
 }
 
 function passing(nowMs: number, reason: string): GateState {
   return { schema: 1, mode: 'pass', sinceMs: nowMs, deadlineAtMs: undefined, reason, by: 'operator' }
 }
 
-/** How long the mode may still last; undefined in mode pass. A clock set back never makes it longer than it was meant to be. */
+/** The mode's own time, or that of its shaping; undefined where nothing ends by itself. */
+function timed(state: GateState): { readonly sinceMs: number; readonly endsAtMs: number } | undefined {
+  if (state.deadlineAtMs !== undefined) return { sinceMs: state.sinceMs, endsAtMs: state.deadlineAtMs }
+  return state.shaping
+}
+
+/** When the mode or its shaping ends by itself; undefined where nothing does. */
+export function endsAtMs(state: GateState): number | undefined {
+  return timed(state)?.endsAtMs
+}
+
+/**
+ * How long the mode, or its shaping, may still last; undefined where nothing ends by itself.
+ *
+ * Post: at most a day. A clock set back never makes it longer than it was meant to be.
+ */
 export function remainingMs(state: GateState, nowMs: number): number | undefined {
-  if (state.deadlineAtMs === undefined) return undefined
-  return Math.min(Math.max(state.deadlineAtMs - nowMs, 0), state.deadlineAtMs - state.sinceMs)
+  const time = timed(state)
+  if (time === undefined) return undefined
+  return Math.min(Math.max(time.endsAtMs - nowMs, 0), time.endsAtMs - time.sinceMs, longestModeMs)
 }
 
 function expire(state: GateState, nowMs: number): GateState {
-  if (state.deadlineAtMs === undefined || nowMs < state.deadlineAtMs) return state
-  if (state.mode === 'hold') {
-    const lastsMs = Math.max(state.deadlineAtMs - state.sinceMs, 1000)
+  const time = timed(state)
+  if (time === undefined || nowMs < time.endsAtMs) return state
+  if (state.shaping !== undefined) return passing(state.sinceMs, `${state.shaping.kind} phase over (${state.reason})`)
+  if (state.mode === 'hold' && state.afterwards !== 'pass') {
     return {
       schema: 1,
       mode: 'backoff',
       sinceMs: nowMs,
-      deadlineAtMs: nowMs + Math.min(lastsMs, longestModeMs),
+      deadlineAtMs: nowMs + boundedMs(Math.max(time.endsAtMs - time.sinceMs, 1000)),
       reason: `no word since the hold began (${state.reason})`,
       by: state.by,
     }
   }
   return passing(nowMs, `${state.mode} ended by its deadline`)
-}
-
-/** Write the state as it is persisted. */
-export function gateStateText(state: GateState): string {
-  return `${JSON.stringify(state)}\n`
-}
-
-/** Read a persisted state: whole or not at all. Errors: GATE_STATE_INVALID with `place`. */
-export function parseGateState(text: string, place: string): GateState {
-  const value = parseObject(text)
-  if (value === undefined) throw invalid(place, 'it is not a JSON object')
-  const { schema, mode, sinceMs, deadlineAtMs, reason, by } = value
-  if (schema !== 1) throw invalid(place, 'its schema is not 1')
-  if (!isMode(mode)) throw invalid(place, 'it names no mode')
-  if (!isTime(sinceMs)) throw invalid(place, 'sinceMs is not a time')
-  if (typeof reason !== 'string') throw invalid(place, 'reason is not text')
-  if (by !== 'installer' && by !== 'operator') throw invalid(place, 'it does not say who asked')
-  if (mode === 'pass') {
-    if (deadlineAtMs !== undefined) throw invalid(place, 'mode pass has a deadline')
-    return { schema, mode, sinceMs, deadlineAtMs: undefined, reason, by }
-  }
-  if (!isTime(deadlineAtMs) || deadlineAtMs < sinceMs) throw invalid(place, 'deadlineAtMs is not a time after sinceMs')
-  return { schema, mode, sinceMs, deadlineAtMs, reason, by }
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    // Not JSON: the caller says so with the place.
-    return undefined
-  }
-}
-
-function isMode(value: unknown): value is GateMode {
-  return value === 'pass' || value === 'hold' || value === 'backoff' || value === 'drain'
-}
-
-function isTime(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
-function invalid(place: string, why: string): ReleaseError {
-  return new ReleaseError('GATE_STATE_INVALID', `${place} holds no gate state: ${why}`, { details: { path: place } })
 }

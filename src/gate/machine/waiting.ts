@@ -1,5 +1,5 @@
 import { type Held, type HoldLimits, HoldQueue } from './queue.ts'
-import { releaseAllowance } from './ramp.ts'
+import { advanceRamp, type Ramp, type RampSettings, rampAllowance, startRamp } from './ramp.ts'
 import type { Timers } from './timers.ts'
 
 /** How often a release lets requests go: short against a ramp's second, long against the cost of a timer. */
@@ -9,6 +9,8 @@ const releaseTickMs = 10
 export interface WaitingHooks<Item> {
   readonly release: (held: Held<Item>) => void
   readonly expire: (held: Held<Item>) => void
+  /** How long answers to released requests take; asked once a second where the ramp depends on it. */
+  readonly recentLatencyMs?: () => number | undefined
 }
 
 /** Let requests wait: those that wait too long expire, the others are released on a ramp when the time has come. */
@@ -17,7 +19,7 @@ export class WaitingRoom<Item> {
   readonly #timers: Timers
   readonly #hooks: WaitingHooks<Item>
   #cancelExpiry: (() => void) | undefined
-  #release: { readonly sinceMs: number; readonly perSecond: number; count: number; cancel: () => void } | undefined
+  #release: { readonly settings: RampSettings; ramp: Ramp; count: number; cancel: () => void } | undefined
 
   constructor(limits: HoldLimits, timers: Timers, hooks: WaitingHooks<Item>) {
     this.#queue = new HoldQueue(limits)
@@ -65,9 +67,9 @@ export class WaitingRoom<Item> {
   }
 
   /** Begin to release, oldest first, on a ramp. A release that is under way goes on. */
-  startRelease(perSecond: number): void {
+  startRelease(settings: RampSettings): void {
     if (this.#release !== undefined || this.#queue.length === 0) return
-    this.#release = { sinceMs: this.#timers.nowMs(), perSecond, count: 0, cancel: () => {} }
+    this.#release = { settings, ramp: startRamp(settings, this.#timers.nowMs()), count: 0, cancel: () => {} }
     this.#tick()
   }
 
@@ -80,8 +82,12 @@ export class WaitingRoom<Item> {
   #tick(): void {
     const release = this.#release
     if (release === undefined) return
-    const allowance = releaseAllowance(this.#timers.nowMs() - release.sinceMs, release.perSecond)
-    const batch = this.#queue.take(Math.max(0, allowance - release.count))
+    const nowMs = this.#timers.nowMs()
+    if (nowMs - release.ramp.sinceMs >= 1000) {
+      const recentMs = release.settings.latencyMs === undefined ? undefined : this.#hooks.recentLatencyMs?.()
+      release.ramp = advanceRamp(release.ramp, nowMs, release.settings, recentMs)
+    }
+    const batch = this.#queue.take(Math.max(0, rampAllowance(release.ramp, nowMs) - release.count))
     release.count += batch.length
     for (const held of batch) this.#hooks.release(held)
     // A hook may have stopped the release: the one that it belongs to decides.

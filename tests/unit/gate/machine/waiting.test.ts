@@ -43,7 +43,7 @@ describe('WaitingRoom', () => {
   it('releases oldest first on a ramp, and holds nobody back longer than it must', () => {
     const { room, released, advance } = waitingRoom()
     for (let index = 0; index < 1000; index += 1) room.offer(index, 1)
-    room.startRelease(200)
+    room.startRelease({ perSecond: 200 })
     expect(released).toEqual([0])
     advance(1000)
     expect(released.length).toBeGreaterThanOrEqual(199)
@@ -53,6 +53,26 @@ describe('WaitingRoom', () => {
     expect(released.length).toBeLessThanOrEqual(601)
     advance(1000)
     expect(released).toEqual(Array.from({ length: 1000 }, (_, index) => index))
+  })
+
+  it('asks how long answers take once a second, and does not double while they take long', () => {
+    const manual = manualTimers()
+    const latencies = [80, 20, 20]
+    let released = 0
+    const room = new WaitingRoom<number>({ requests: 5000, bytes: 1e6, ageMs: 25_000 }, manual.timers, {
+      release: () => {
+        released += 1
+      },
+      expire: () => {},
+      recentLatencyMs: () => latencies.shift(),
+    })
+    for (let index = 0; index < 1000; index += 1) room.offer(index, 1)
+    room.startRelease({ perSecond: 100, latencyMs: 50 })
+    manual.advance(2000)
+    expect(released).toBe(201)
+    manual.advance(1000)
+    expect(released).toBe(401)
+    expect(latencies).toEqual([])
   })
 
   it('expires each one at its own age', () => {
@@ -71,13 +91,13 @@ describe('WaitingRoom', () => {
   it('goes on holding when a release is stopped, and begins a new ramp afterwards', () => {
     const { room, released, advance } = waitingRoom()
     for (let index = 0; index < 100; index += 1) room.offer(index, 1)
-    room.startRelease(10)
+    room.startRelease({ perSecond: 10 })
     advance(300)
     room.stopRelease()
     const before = released.length
     advance(10_000)
     expect(released.length).toBe(before)
-    room.startRelease(10)
+    room.startRelease({ perSecond: 10 })
     expect(released.length).toBe(before + 1)
   })
 
@@ -102,7 +122,7 @@ describe('WaitingRoom', () => {
     })
     room.offer(1, 1)
     room.offer(2, 1)
-    room.startRelease(1000)
+    room.startRelease({ perSecond: 1000 })
     manual.advance(5000)
     expect(seen).toEqual([1])
     expect(room.takeAll().map(held => held.item)).toEqual([1, 2])
@@ -111,7 +131,7 @@ describe('WaitingRoom', () => {
   it('leaves no timer behind once it is empty', () => {
     const { room, pending, advance } = waitingRoom()
     room.offer(1, 1)
-    room.startRelease(1)
+    room.startRelease({ perSecond: 1 })
     advance(30_000)
     expect(pending.size).toBe(0)
   })
