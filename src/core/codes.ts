@@ -14,6 +14,7 @@ import { recipeCodes } from './codes/recipe.ts'
 import { registryCodes } from './codes/registry.ts'
 import { repositoryCodes } from './codes/repository.ts'
 import { revisionCodes } from './codes/revision.ts'
+import { slotsCodes } from './codes/slots.ts'
 import { sourceCodes } from './codes/source.ts'
 import { trustCodes } from './codes/trust.ts'
 
@@ -34,6 +35,7 @@ export const errorAreas = {
   'Prefix and install': prefixCodes,
   'Install from a revision': revisionCodes,
   'Gate, service and serve': gateCodes,
+  Slots: slotsCodes,
   Source: sourceCodes,
   Build: buildCodes,
   Rebuild: rebuildCodes,
@@ -55,6 +57,7 @@ export const errorCodes = {
   ...prefixCodes,
   ...revisionCodes,
   ...gateCodes,
+  ...slotsCodes,
   ...sourceCodes,
   ...buildCodes,
   ...rebuildCodes,

@@ -163,6 +163,7 @@ function mergeIdentity(
     repository: options.repository,
     schema: 1,
     ...(before?.settings === undefined ? {} : { settings: before.settings }),
+    ...(before?.slot === undefined ? {} : { slot: before.slot }),
     variables: sortedEntries({ ...before?.variables, ...options.variables }),
   }
 }

@@ -9,6 +9,8 @@ import { renderConfig } from './config-files.ts'
 import type { FileChange } from './file-change.ts'
 import { gatherSecrets } from './gather-secrets.ts'
 import { releasePaths } from './layout.ts'
+import { arrangeMounts } from './mounts.ts'
+import { roleOf } from './role.ts'
 import { prepareRuntime } from './runtime.ts'
 import { placeSecretFiles } from './secret-files.ts'
 import { generateSecrets, readSecrets, secretKind } from './secrets.ts'
@@ -85,7 +87,7 @@ function stagedManifest(change: FileChange): PayloadManifest {
 /**
  * Make what does not belong to the files of a release: secrets, configuration, what outlives releases. What was written, for people.
  *
- * Pre: nothing has stopped yet. Errors: SECRET_*, SHARED_OWNER, RECIPE_PLACEHOLDER, RELEASE_CHANGED, FILE_IO.
+ * Pre: nothing has stopped yet. Errors: SECRET_*, SHARED_OWNER, ROLE_*, RECIPE_PLACEHOLDER, RELEASE_CHANGED, FILE_IO.
  */
 export async function share(change: FileChange): Promise<string | undefined> {
   const { paths, version, identity } = change
@@ -94,6 +96,7 @@ export async function share(change: FileChange): Promise<string | undefined> {
   const { values, secrets, account } = commandContext(change, 'share')
   const { environment } = identity
   const made = makeShared({ paths, version, environment, node: recipe.node, values, account })
+  const mounted = arrangeMounts({ paths, identity, role: roleOf(identity, recipe), account })
   placeSecretFiles({ paths, version, wanted: recipe.node.secrets, secrets, account })
   const rendered = renderConfig({ paths, version, environment, config: recipe.node.config, values, account })
   const asked = recipe.node.secrets.filter(secret => secretKind(secret) !== 'generated').length
@@ -101,6 +104,7 @@ export async function share(change: FileChange): Promise<string | undefined> {
   const parts = [
     ...(asked === 0 ? [] : [`${asked} secrets from elsewhere`]),
     ...(told.length === 0 ? [] : [`wrote ${told.join(', ')}`]),
+    ...(mounted.length === 0 ? [] : [`mounted ${mounted.join(', ')}`]),
   ]
   return parts.length === 0 ? undefined : parts.join(', ')
 }

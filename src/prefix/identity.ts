@@ -1,5 +1,6 @@
 import { stableJson } from '../core/canonical-json.ts'
 import { ReleaseError } from '../core/error.ts'
+import { namePattern } from '../core/name.ts'
 import type { GateKind } from '../recipe/schema.ts'
 import { parseJson, readTextIfExists, writeFileAtomic } from '../sys/files.ts'
 import type { PrefixPaths } from './layout.ts'
@@ -20,6 +21,8 @@ export interface PrefixIdentity {
   /** Replaces variables of the environment, such as PORT. */
   readonly variables: Readonly<Record<string, string>>
   readonly settings?: PrefixSettings
+  /** The slot of a site that the prefix is; which role it has is the site's to say. */
+  readonly slot?: { readonly site: string; readonly name: string }
 }
 
 /** Read what a prefix is for. Errors: PREFIX_UNKNOWN (no prefix there), DOCUMENT_INVALID, DOCUMENT_NEWER. */
@@ -69,7 +72,15 @@ export function parseIdentity(text: string, place: string): PrefixIdentity {
   }
   const problem = members['settings'] === undefined ? undefined : settingsProblem(members['settings'])
   if (problem !== undefined) throw invalid(place, problem)
+  const slot = members['slot']
+  if (slot !== undefined && !isSlot(slot)) throw invalid(place, 'slot is not the slot of a site')
   return value as PrefixIdentity
+}
+
+function isSlot(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { site, name } = value
+  return typeof site === 'string' && site.startsWith('/') && typeof name === 'string' && namePattern.test(name)
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

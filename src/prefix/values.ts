@@ -5,15 +5,16 @@ import type { InstalledRecipe } from '../recipe/node.ts'
 import { defaultVariables, variableProblem } from '../recipe/variable.ts'
 import type { PrefixIdentity } from './identity.ts'
 import { type PrefixPaths, releasePaths } from './layout.ts'
+import { roleOf } from './role.ts'
 import { secretFile } from './secret-files.ts'
 import type { Secrets } from './secrets.ts'
 
 /**
  * Name everything that `${…}` may stand for in commands, variables and templates of a release.
  *
- * Shape: `release`, `shared`, `prefix`, `version` (for Python also `pythonVersion`), `environment`, `runtime` (the interpreter), the variables of the environment with
- * those of the prefix over them, and the secrets (or, as NAME_FILE, where they can be read); hence never logged as a whole.
- * Errors: ENVIRONMENT_UNKNOWN, VARIABLE_INVALID.
+ * Shape: `release`, `shared`, `prefix`, `version` (for Python also `pythonVersion`), `environment`, `runtime` (the interpreter), `role` and `slot` where
+ * there are roles, the variables of the environment with those of the role and of the prefix over them, and the secrets (or, as NAME_FILE, where they
+ * can be read); hence never logged as a whole. Errors: ENVIRONMENT_UNKNOWN, ROLE_UNKNOWN, VARIABLE_INVALID.
  */
 export function releaseValues(options: {
   readonly paths: PrefixPaths
@@ -23,6 +24,7 @@ export function releaseValues(options: {
   readonly secrets: Secrets
 }): Readonly<Record<string, string>> {
   const { paths, identity, recipe, version } = options
+  const role = roleOf(identity, recipe)
   return {
     ...environmentVariables(identity, recipe, version),
     ...secretValues(options),
@@ -33,24 +35,32 @@ export function releaseValues(options: {
     ...(recipe.node.runtime.kind === 'python' ? { pythonVersion: pythonVersion(version) } : {}),
     environment: identity.environment,
     runtime: runtimeOf(paths, version, recipe),
+    ...(role === undefined ? {} : { role: role.name, slot: role.slot }),
   }
 }
 
 /**
- * Work out the variables of a release in a prefix: those of the prefix, over those of its environment, over the recipe's defaults.
+ * Work out the variables of a release in a prefix: those of the prefix, over those of its role, over those of its environment, over the
+ * recipe's defaults.
  *
- * Pure. Post: all that the recipe declares, each as its type wants it. Errors: ENVIRONMENT_UNKNOWN, VARIABLE_INVALID with all that are
- * missing or wrong.
+ * Post: all that the recipe declares, each as its type wants it. Errors: ENVIRONMENT_UNKNOWN, ROLE_UNKNOWN, VARIABLE_INVALID with all
+ * that are missing or wrong.
  */
 export function environmentVariables(
-  identity: Pick<PrefixIdentity, 'environment' | 'variables'>,
+  identity: Pick<PrefixIdentity, 'environment' | 'variables' | 'slot'>,
   recipe: InstalledRecipe,
   version: string,
 ): Readonly<Record<string, string>> {
   const environment = recipe.environments[identity.environment]
   if (environment === undefined) throw unknownEnvironment(identity.environment, recipe, version)
   const declared = recipe.node.variables
-  const variables = { ...defaultVariables(declared), ...environment.variables, ...identity.variables }
+  const role = roleOf(identity, recipe)?.recipe
+  const variables = {
+    ...defaultVariables(declared),
+    ...environment.variables,
+    ...role?.environment,
+    ...identity.variables,
+  }
   const problems = Object.entries(declared).flatMap(([name, variable]) => {
     const problem = variableProblem(variable, variables[name])
     return problem === undefined ? [] : [{ name, problem }]

@@ -2,6 +2,7 @@ import { componentsOf } from './components.ts'
 import { configurationProblems } from './configuration-checks.ts'
 import { dataProblems } from './data-checks.ts'
 import { placeholderProblems } from './placeholder-checks.ts'
+import { roleProblems } from './role-checks.ts'
 import type { Recipe } from './schema.ts'
 
 /** Something that is wrong between keys, each of which is fine alone. */
@@ -19,6 +20,7 @@ export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
     ...runtime(recipe),
     ...dataProblems(recipe),
     ...configurationProblems(recipe),
+    ...roleProblems(recipe),
     ...rehearsal(recipe),
     ...placeholderProblems(recipe),
   ]

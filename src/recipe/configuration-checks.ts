@@ -27,7 +27,7 @@ function interpreter({ node: { runtime } }: Recipe): RecipeProblem[] {
 }
 
 /** Names in `shared/` that are cutover's own. */
-const ownShared: ReadonlySet<string> = new Set(['.secrets', 'secrets.json', 'backups'])
+export const ownShared: ReadonlySet<string> = new Set(['.secrets', 'secrets.json', 'backups'])
 
 function sharedPlaces({ node }: Recipe): RecipeProblem[] {
   const places = [

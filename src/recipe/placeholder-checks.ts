@@ -7,15 +7,22 @@ import { suggest } from './suggest.ts'
 const releasePlaceholders = ['release', 'shared', 'prefix', 'version', 'environment', 'runtime'] as const
 /** Placeholders that come with a runtime. */
 const runtimePlaceholders = ({ node }: Recipe) => (node.runtime.kind === 'python' ? ['pythonVersion'] : [])
+/** Placeholders that come with roles. */
+const rolePlaceholders = ({ node }: Recipe) => (Object.keys(node.roles).length > 0 ? ['role', 'slot'] : [])
 /** Placeholders that the listening service has besides, in mode `proxy`. */
 const addressPlaceholders = ['port', 'socket'] as const
 
 /** Look at every place that takes placeholders, for each environment that a prefix can belong to. */
 export function placeholderProblems(recipe: Recipe): readonly RecipeProblem[] {
   const found = new Map<string, RecipeProblem>()
-  for (const [environment, { variables }] of Object.entries(recipe.environments)) {
+  for (const { environment, variables } of situations(recipe)) {
     const known = {
-      shown: [...releasePlaceholders, ...runtimePlaceholders(recipe), ...variableNames(recipe, variables)],
+      shown: [
+        ...releasePlaceholders,
+        ...runtimePlaceholders(recipe),
+        ...rolePlaceholders(recipe),
+        ...variableNames(recipe, variables),
+      ],
       generated: secretNames(recipe, secret => secret.command === undefined && secret.age === undefined),
       secret: secretNames(recipe, () => true),
       address: addressPlaceholders,
@@ -33,6 +40,18 @@ export function placeholderProblems(recipe: Recipe): readonly RecipeProblem[] {
     }
   }
   return [...found.values()]
+}
+
+/** Every environment that a prefix can belong to, in every role that it can have. */
+function situations({ environments, node }: Recipe) {
+  const roles = Object.entries(node.roles)
+  return Object.entries(environments).flatMap(([environment, { variables }]) => {
+    if (roles.length === 0) return [{ environment, variables }]
+    return roles.map(([role, values]) => ({
+      environment: `${environment} in role ${role}`,
+      variables: { ...variables, ...values.environment },
+    }))
+  })
 }
 
 /** The variables that a release has, the places of secrets that are files among them. */
@@ -83,6 +102,7 @@ function placeholderTexts({ node }: Recipe): readonly PlaceholderText[] {
     ...node.services.flatMap((service, index) => serviceTexts(['node', 'services', index], service)),
     ...healthTexts(node.health),
     ...dataTexts(node),
+    ...roleTexts(node.roles),
     // Nothing listens on the public address unless a service does, and the default address uses ${PORT}.
     ...(node.services.some(service => service.listens)
       ? node.gate.listen.map(({ address }) => ({
@@ -104,6 +124,16 @@ function healthTexts({ http, tcp, command }: Recipe['node']['health']): readonly
     ...shown(['tcp'], tcp),
     ...(command === undefined ? [] : commandTexts([...path, 'command'], command)),
   ]
+}
+
+function roleTexts(roles: Recipe['node']['roles']): readonly PlaceholderText[] {
+  return Object.entries(roles).flatMap(([name, { health, host }]) => {
+    const path = ['node', 'roles', name]
+    const takes = ['shown'] as const
+    const contains =
+      health.contains === undefined ? [] : [{ path: [...path, 'health', 'contains'], text: health.contains, takes }]
+    return [...contains, { path: [...path, 'host'], text: host, takes }]
+  })
 }
 
 /** Migrations, and what is run around them. */

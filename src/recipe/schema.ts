@@ -164,4 +164,4 @@ export type RecipePayload = z.output<typeof payload>
 export type RecipeCommand = z.output<typeof command>
 /** What a server needs of a recipe; travels in the payload manifest. */
 export type NodeRecipe = Recipe['node']
-export type { GateKind, RecipeGate, RecipeHealth, RecipeMigration, RecipeService } from './schema/node.ts'
+export type { GateKind, RecipeGate, RecipeHealth, RecipeMigration, RecipeRole, RecipeService } from './schema/node.ts'

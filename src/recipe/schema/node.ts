@@ -3,6 +3,7 @@ import { configuration } from './configuration.ts'
 import { gate } from './gate.ts'
 import { health } from './health.ts'
 import { data, type migration } from './migration.ts'
+import { roles } from './roles.ts'
 import { running, type service } from './service.ts'
 
 /** How a server runs the application. */
@@ -11,6 +12,7 @@ export const node = z.strictObject({
   ...running,
   health: health.prefault({}).describe('How health is found out.'),
   ...data,
+  roles,
   gate: gate.prefault({}).describe('What stands in front of the listening service.'),
 })
 
@@ -24,3 +26,4 @@ export type RecipeGate = z.output<typeof gate>
 export type GateKind = RecipeGate['mode']
 /** How health is found out. Durations in milliseconds. */
 export type RecipeHealth = z.output<typeof health>
+export type { RecipeRole } from './roles.ts'
