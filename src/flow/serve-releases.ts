@@ -1,34 +1,56 @@
+import { ReleaseError } from '../core/error.ts'
 import type { ServiceStatus } from '../core/service-status.ts'
-import type { ControlResult } from '../gate/control/protocol.ts'
-import type { Gate } from '../gate/gate.ts'
+import type { BesideStatus, ControlResult, ServeStatus } from '../gate/control/protocol.ts'
+import type { Drained, Gate, GateOverlap, ServiceDoor } from '../gate/gate.ts'
 import { readIdentity } from '../prefix/identity.ts'
+import type { RunningPlace } from '../service/names.ts'
 import { probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
 import { ServeServices, type ServeServicesOptions } from './serve-services.ts'
 
 /** What the releases of a serving process are run with. */
-export interface ReleasesOptions extends Omit<ServeServicesOptions, 'gate'> {
+export interface ReleasesOptions extends Omit<ServeServicesOptions, 'door' | 'gateKind' | 'place'> {
   /** Open the gate, or have it behave as a release says. */
   readonly openFor: (release: ServedRelease) => Promise<Gate>
 }
 
-/** The releases that a serving process runs. */
+/** How the release beside is looked at. Units: seconds that a client stays with what it met. */
+export interface Trial {
+  readonly share: number
+  readonly cookie: string
+  readonly cookieSeconds: number
+}
+
+interface Running {
+  readonly services: ServeServices
+  readonly door: ServiceDoor
+  readonly place: RunningPlace
+}
+
+/** The releases that a serving process runs: the live one, and during an upgrade without a hold another beside it. */
 export class ServeReleases {
   readonly #options: ReleasesOptions
-  #live: ServeServices | undefined
   #gate: Gate | undefined
+  #live: Running | undefined
+  #beside: Running | undefined
+  #share = 0
 
   constructor(options: ReleasesOptions) {
     this.#options = options
   }
 
-  /** The release that requests go to, as far as it was started; undefined when none runs. */
+  /** The release that requests go to; undefined when none was started. */
   get live(): ServedRelease | undefined {
-    return this.#live?.release
+    return this.#live?.services.release
+  }
+
+  /** The release beside it: the one that is to become live, or that was live. */
+  get beside(): ServedRelease | undefined {
+    return this.#beside?.services.release
   }
 
   /** Whether all services of the live release run or are on their way. */
   get isRunning(): boolean {
-    return this.#live?.isWhole === true
+    return this.#live?.services.isWhole === true
   }
 
   /** What a prefix is given in the meantime counts for the next start. */
@@ -37,43 +59,172 @@ export class ServeReleases {
     return readServedRelease(paths, readIdentity(paths), version)
   }
 
-  /** Start a release in the place of what runs. */
+  /** Start a release in the place of all that runs. */
   async start(version: string): Promise<void> {
     const release = this.read(version)
     await this.stop()
     const gate = await this.#options.openFor(release)
-    const services = new ServeServices(release, { ...this.#options, gate })
-    await services.start()
-    this.#live = services
+    const live = this.#prepare(release, { gate, door: gate.overlap?.live() ?? gate, place: 1 })
+    await live.services.start()
+    this.#live = live
     this.#gate = gate
   }
 
-  /** Stop what runs. */
+  /** Stop all that runs. */
   async stop(): Promise<void> {
-    await this.#live?.stop()
+    await this.#endBeside()
+    await this.#live?.services.stop()
     this.#live = undefined
   }
 
   /** Stop what is behind the gate only. */
   async stopListening(): Promise<void> {
-    await this.#live?.stopListening()
+    await this.#beside?.services.stopListening()
+    await this.#live?.services.stopListening()
   }
 
-  async probe(): Promise<ControlResult> {
-    const services = this.#live
-    if (services === undefined) return { ok: false, evidence: 'no release runs' }
+  /**
+   * Start the listening service of a release beside the live one. Nothing is sent there yet, where the gate can tell requests apart.
+   *
+   * Post: nothing was done when it runs already. Errors: OVERLAP_UNSUPPORTED, those of a start; the live release goes on.
+   */
+  async startBeside(version: string): Promise<void> {
+    if (this.live?.version === version || this.beside?.version === version) return
+    const release = this.read(version)
+    const { live, overlap, gate } = this.#requireOverlap()
+    await this.#endBeside()
+    const beside = this.#prepare(release, { gate, door: overlap.open(), place: live.place === 1 ? 2 : 1 })
+    try {
+      await beside.services.startListening()
+    } catch (caught) {
+      overlap.close()
+      throw caught
+    }
+    this.#beside = beside
+  }
+
+  /** Send a share of the clients to a release beside, besides those who ask for it. Errors: OVERLAP_LOST, OVERLAP_UNSUPPORTED. */
+  route(version: string, trial: Trial): void {
+    const { overlap } = this.#requireOverlap()
+    this.#requireBeside(version)
+    if (!overlap.canRoute) throw unsupported('its gate cannot tell requests apart')
+    overlap.route({ ...trial, salt: version })
+    this.#share = trial.share
+  }
+
+  /**
+   * Make the release beside the live one: from now on it gets all requests, and its other services run instead of those of the one before,
+   * whose listening service goes on beside.
+   *
+   * Post: nothing was done when it is live already. Errors: OVERLAP_LOST, those of a start; then everything is as it was.
+   */
+  async promote(version: string): Promise<void> {
+    if (this.live?.version === version) return
+    const { live, overlap } = this.#requireOverlap()
+    const beside = this.#requireBeside(version)
+    await live.services.stopOthers()
+    try {
+      await beside.services.startOthers()
+    } catch (caught) {
+      await live.services.startOthers()
+      throw caught
+    }
+    overlap.promote()
+    this.#share = 0
+    this.#live = beside
+    this.#beside = live
+    await this.#options.openFor(beside.services.release)
+  }
+
+  /** Let the release beside finish what it has, and stop it. Post: nothing was done when it is not there. */
+  async retire(
+    version: string,
+    limits: { readonly timeoutMs: number; readonly streamsMs: number },
+  ): Promise<Drained | undefined> {
+    if (this.beside?.version !== version) return undefined
+    const overlap = this.#gate!.overlap!
+    overlap.route(undefined)
+    const drained = await overlap.drain(limits)
+    await this.#endBeside()
+    return drained
+  }
+
+  /** Ask a release for its health; the live one when none is named. */
+  async probe(version = this.live?.version): Promise<ControlResult> {
+    const running = [this.#live, this.#beside].find(
+      each => each !== undefined && each.services.release.version === version,
+    )
+    if (running === undefined)
+      return { ok: false, evidence: version === undefined ? 'no release runs' : `${version} does not run` }
+    const { services, door } = running
     // A socket that nobody accepts on would let the question wait as long as it may.
     const away = services.status().filter(service => service.state !== 'running')
     if (away.length > 0) return { ok: false, evidence: away.map(describeTrouble).join('; ') }
-    const health = await probeRelease(services.release, this.#gate!.probeAddress(), this.#options.base)
+    const health = await probeRelease(services.release, door.probeAddress(), this.#options.base)
     if (health.ok) return health
     const troubled = services.status().filter(service => service.lastExit !== undefined)
     return { ...health, evidence: [health.evidence, ...troubled.map(describeTrouble)].join('; ') }
   }
 
-  status(): readonly ServiceStatus[] {
-    return this.#live?.status() ?? []
+  status(): Pick<ServeStatus, 'version' | 'services' | 'overlap' | 'beside'> {
+    const overlap = this.#live === undefined ? undefined : this.#gate?.overlap
+    return {
+      version: this.live?.version,
+      services: this.#live?.services.status() ?? [],
+      overlap: overlap === undefined ? undefined : { canRoute: overlap.canRoute },
+      beside: overlap === undefined ? undefined : this.#besideStatus(overlap),
+    }
   }
+
+  #besideStatus(overlap: GateOverlap): BesideStatus | undefined {
+    if (this.#beside === undefined) return undefined
+    const { release } = this.#beside.services
+    const { live, beside } = overlap.figures()
+    return {
+      version: release.version,
+      services: this.#beside.services.status(),
+      share: this.#share,
+      liveAnswers: live,
+      besideAnswers: beside,
+    }
+  }
+
+  #prepare(
+    release: ServedRelease,
+    { gate, door, place }: { readonly gate: Gate; readonly door: ServiceDoor; readonly place: RunningPlace },
+  ): Running {
+    const services = new ServeServices(release, { ...this.#options, door, gateKind: gate.kind, place })
+    return { services, door, place }
+  }
+
+  async #endBeside(): Promise<void> {
+    const beside = this.#beside
+    if (beside === undefined) return
+    this.#gate?.overlap?.route(undefined)
+    await beside.services.stop()
+    this.#gate?.overlap?.close()
+    this.#beside = undefined
+    this.#share = 0
+  }
+
+  #requireOverlap() {
+    const gate = this.#gate
+    const live = this.#live
+    if (live === undefined || gate === undefined) throw unsupported('no release runs')
+    if (gate.overlap === undefined) throw unsupported(`a gate of kind ${gate.kind} has one release behind it`)
+    return { live, gate, overlap: gate.overlap }
+  }
+
+  #requireBeside(version: string): Running {
+    if (this.#beside !== undefined && this.beside?.version === version) return this.#beside
+    throw new ReleaseError('OVERLAP_LOST', `${version} does not run beside ${this.live?.version ?? 'anything'}`, {
+      details: { version, live: this.live?.version, beside: this.beside?.version },
+    })
+  }
+}
+
+function unsupported(why: string): ReleaseError {
+  return new ReleaseError('OVERLAP_UNSUPPORTED', `no release can be run beside another here: ${why}`)
 }
 
 function describeTrouble(service: ServiceStatus): string {

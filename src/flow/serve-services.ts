@@ -1,18 +1,29 @@
 import type { ServiceStatus } from '../core/service-status.ts'
-import type { Gate } from '../gate/gate.ts'
+import type { ServiceDoor } from '../gate/gate.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
-import type { RecipeService } from '../recipe/schema.ts'
-import type { DriverKind, DriverPlaces, PreparedService, ServiceDriver, ServiceHooks } from '../service/driver.ts'
+import type { GateKind, RecipeService } from '../recipe/schema.ts'
+import type {
+  DriverKind,
+  DriverPlaces,
+  PreparedService,
+  ServiceDriver,
+  ServiceHooks,
+  ServiceSpec,
+} from '../service/driver.ts'
 import { openDriver } from '../service/drivers.ts'
 import { runJob } from '../service/job.ts'
-import { resolveJobs, usesSocket } from '../service/spec.ts'
+import { type RunningPlace, runningName } from '../service/names.ts'
+import { type ListeningPlaceholders, resolveJobs, usesSocket } from '../service/spec.ts'
 import { serviceSocketFolder } from './serve-gate.ts'
 import type { ServedRelease } from './serve-release.ts'
 import { specOf } from './serve-spec.ts'
 
 export interface ServeServicesOptions {
-  readonly gate: Gate
+  readonly door: ServiceDoor
+  readonly gateKind: GateKind
+  /** Another than that of a release that runs at the same time. */
+  readonly place: RunningPlace
   readonly places: DriverPlaces
   readonly paths: PrefixPaths
   readonly identity: PrefixIdentity
@@ -36,7 +47,7 @@ export function driverKind(identity: PrefixIdentity, release: ServedRelease): Dr
 export class ServeServices {
   readonly release: ServedRelease
   readonly #options: ServeServicesOptions
-  readonly #drivers: RunningService[] = []
+  #drivers: readonly RunningService[] = []
   readonly #stopped = new Map<ServiceDriver, Promise<void>>()
 
   constructor(release: ServedRelease, options: ServeServicesOptions) {
@@ -50,20 +61,18 @@ export class ServeServices {
    * Errors: SERVICE_START_FAILED, SERVICE_JOB_FAILED, SERVICE_DRIVER_UNSUITABLE, SERVICE_MANAGER_FAILED, COMPOSE_INVALID, ACCOUNT_UNKNOWN,
    * ACCOUNT_DENIED, RECIPE_PLACEHOLDER; then none of them runs.
    */
-  async start(): Promise<void> {
-    const { places, identity } = this.#options
-    try {
-      for (const service of this.release.node.services) {
-        await this.#runJobs(service, 'before')
-        const driver = openDriver(driverKind(identity, this.release), this.#hooks(service), places)
-        await driver.start()
-        this.#drivers.push({ service, driver })
-        await this.#runJobs(service, 'after')
-      }
-    } catch (caught) {
-      await this.stop()
-      throw caught
-    }
+  start(): Promise<void> {
+    return this.#start(this.release.node.services)
+  }
+
+  /** Start the service behind the gate only. Errors: those of {@link start}. */
+  startListening(): Promise<void> {
+    return this.#start(this.release.node.services.filter(service => service.listens))
+  }
+
+  /** Start those that are not behind the gate, beside the one that runs. Errors: those of {@link start}; that one runs on. */
+  async startOthers(): Promise<void> {
+    await this.#start(this.release.node.services.filter(service => !service.listens))
   }
 
   /** Stop all, in reverse order. */
@@ -73,9 +82,12 @@ export class ServeServices {
 
   /** Stop the service behind the gate only. */
   async stopListening(): Promise<void> {
-    for (const running of this.#drivers) {
-      if (running.service.listens) await this.#stop(running)
-    }
+    for (const running of this.#drivers.filter(({ service }) => service.listens)) await this.#stop(running)
+  }
+
+  /** Stop those that are not behind the gate, in reverse order; {@link startOthers} can start them again. */
+  async stopOthers(): Promise<void> {
+    await this.#end(this.#drivers.filter(({ service }) => !service.listens))
   }
 
   /** Whether all of them run or are on their way. */
@@ -87,47 +99,75 @@ export class ServeServices {
     return this.#drivers.map(({ driver }) => driver.status())
   }
 
+  async #start(services: readonly RecipeService[]): Promise<void> {
+    const { places, identity } = this.#options
+    const before = this.#drivers
+    try {
+      for (const service of services) {
+        await this.#runJobs(service, 'before')
+        const driver = openDriver(driverKind(identity, this.release), this.#hooks(service), places)
+        await driver.start()
+        this.#drivers = [...this.#drivers, { service, driver }]
+        await this.#runJobs(service, 'after')
+      }
+    } catch (caught) {
+      await this.#end(this.#drivers.filter(running => !before.includes(running)))
+      throw caught
+    }
+  }
+
+  async #end(ending: readonly RunningService[]): Promise<void> {
+    for (const running of ending.toReversed()) await this.#stop(running)
+    this.#drivers = this.#drivers.filter(running => !ending.includes(running))
+    for (const { driver } of ending) this.#stopped.delete(driver)
+  }
+
   #stop({ service, driver }: RunningService): Promise<void> {
     const before = this.#stopped.get(driver)
     if (before !== undefined) return before
-    if (service.listens) this.#options.gate.serviceStopping()
+    if (service.listens) this.#options.door.serviceStopping()
     const stopping = driver.stop()
     this.#stopped.set(driver, stopping)
     return stopping
   }
 
   #hooks(service: RecipeService): ServiceHooks {
-    const { gate } = this.#options
+    const { door, place } = this.#options
     return {
-      name: service.name,
+      name: runningName(service.name, place),
       prepare: () => this.#prepare(service),
       started: () => {
-        if (service.listens) gate.serviceStarted()
+        if (service.listens) door.serviceStarted()
       },
       ended: returns => {
-        if (service.listens) gate.serviceEnded(returns)
+        if (service.listens) door.serviceEnded(returns)
       },
     }
   }
 
   async #prepare(service: RecipeService): Promise<PreparedService> {
-    const { gate, paths } = this.#options
-    const place = service.listens ? await gate.prepareService(usesSocket(service) ? 'socket' : 'port') : undefined
+    const { door, gateKind, paths } = this.#options
+    const place = service.listens ? await door.prepareService(usesSocket(service) ? 'socket' : 'port') : undefined
     const address = { port: place?.port ?? '', socket: place?.socket ?? '' }
     return {
-      spec: await specOf(service, this.release, address, this.#options),
+      spec: await this.#spec(service, address),
       handed: place?.handed ?? [],
-      port: gate.kind === 'proxy' ? address.port : '',
+      port: gateKind === 'proxy' ? address.port : '',
       socket: address.socket,
       writable: [paths.shared, serviceSocketFolder(paths)],
     }
+  }
+
+  async #spec(service: RecipeService, listening: ListeningPlaceholders): Promise<ServiceSpec> {
+    const spec = await specOf(service, this.release, listening, this.#options)
+    return { ...spec, name: runningName(service.name, this.#options.place) }
   }
 
   async #runJobs(service: RecipeService, when: 'before' | 'after'): Promise<void> {
     const { places, signal } = this.#options
     if (service[when].length === 0) return
     // Jobs do not listen, whatever their service does.
-    const spec = await specOf(service, this.release, { port: '', socket: '' }, this.#options)
+    const spec = await this.#spec(service, { port: '', socket: '' })
     for (const job of resolveJobs(service, when, {
       spec,
       values: this.release.values,

@@ -34,6 +34,7 @@ export class ServeSession {
   readonly #releases: ServeReleases
   /** Requests and deadlines change things one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
+  #installerWatch: NodeJS.Timeout | undefined
   /** Aborted once it ends: what is being started is not waited for. */
   readonly #ending = new AbortController()
 
@@ -151,7 +152,19 @@ export class ServeSession {
         await this.#releases.start(request.version)
         return this.#done()
       case 'probe':
-        return this.#done(await this.#releases.probe())
+        return this.#done(await this.#releases.probe(request.version))
+      case 'start-beside':
+        await this.#releases.startBeside(request.version)
+        this.#watchInstallerSoon()
+        return this.#done()
+      case 'route':
+        this.#releases.route(request.version, request)
+        return this.#done()
+      case 'promote':
+        await this.#releases.promote(request.version)
+        return this.#done()
+      case 'retire':
+        return this.#done(await this.#releases.retire(request.version, request))
       default:
         return unreachable(request)
     }
@@ -196,6 +209,20 @@ export class ServeSession {
     const ended = this.#releases.stopListening().then(() => timeout.abort())
     const inTime = await Promise.race([late, ended.then(() => true)])
     return { ok: inTime, evidence: inTime ? 'the application has ended' : 'the application is still at work' }
+  }
+
+  /** A release beside is an installer's: when that has died, it goes. The next installer or recovery starts it again, if it wants it. */
+  async #watchInstaller(): Promise<void> {
+    const { beside } = this.#releases
+    if (beside === undefined) return
+    if ((await observeInstaller(this.#options.paths.lock)) === 'at work') return this.#watchInstallerSoon()
+    const { timeout, streams } = beside.node.gate.drain
+    await this.#releases.retire(beside.version, { timeoutMs: timeout, streamsMs: streams })
+  }
+
+  #watchInstallerSoon(): void {
+    clearTimeout(this.#installerWatch)
+    this.#installerWatch = setTimeout(() => this.#background(() => this.#watchInstaller()), installerWatchMs).unref()
   }
 
   /**
@@ -253,11 +280,10 @@ export class ServeSession {
   #status(): ServeStatus {
     return {
       pid: process.pid,
-      version: this.#releases.live?.version,
+      ...this.#releases.status(),
       address: this.#gate === undefined ? '' : formatAddress(this.#gate.address),
       gateMode: this.#gate?.kind ?? gateKind(this.#options, undefined),
       gate: this.#keeper.state,
-      services: this.#releases.status(),
       counters: this.#gate?.counters() ?? newTally(),
     }
   }
@@ -286,6 +312,9 @@ export class ServeSession {
 
 /** How long clients are sent away at a time while an installer is slower than it said. */
 const installerPatienceMs = 10_000
+
+/** How often is looked whether the installer still lives whose release is beside the live one. */
+const installerWatchMs = 1000
 
 /** How often a serving process that came up beside an installer looks whether it is still at work. */
 const installerCheckMs = 250

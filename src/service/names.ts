@@ -14,6 +14,19 @@ export function managedName(instance: string, service: string): string {
   return sayable(`${instance}-${service}`)
 }
 
+/** Which of two releases that run at once a service belongs to: its processes, logs and units are called after that. */
+export type RunningPlace = 1 | 2
+
+/** Name a service as it runs: no service has an underscore in its name. */
+export function runningName(service: string, place: RunningPlace): string {
+  return place === 1 ? service : `${service}_2`
+}
+
+/** Name the socket unit of a prefix that opens the public sockets of a name. */
+export function socketUnitName(instance: string, name: string): string {
+  return `${managedName(instance, name)}.socket`
+}
+
 /** Names may hold a plus sign, which neither systemd nor podman takes, and never an underscore, which both do. */
 function sayable(name: string): string {
   return name.replaceAll('+', '_')

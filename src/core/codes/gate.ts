@@ -62,6 +62,17 @@ export const gateCodes = {
   SERVE_BUSY: entry(5, 'Another process already serves the prefix.', 'use it, or end it first', true),
   SERVE_NOT_RUNNING: entry(1, 'Nothing serves the prefix.', 'start it with `cutover serve PREFIX`'),
   SERVE_NO_RELEASE: entry(1, 'The release to start is not in the prefix.', 'install it first'),
+  OVERLAP_UNSUPPORTED: entry(
+    1,
+    'No release can be run beside another by this serving process.',
+    'nothing to do: `cutover install` holds requests instead; see the README of src/gate for who can',
+  ),
+  OVERLAP_LOST: entry(
+    1,
+    'A release that was started beside the live one does not run any more.',
+    'look at its log in run/log and run the same command again',
+    true,
+  ),
   SERVICE_START_FAILED: entry(
     1,
     'A service cannot be started.',

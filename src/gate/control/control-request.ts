@@ -9,18 +9,27 @@ export function parseControlRequest(text: string): ControlRequest {
   switch (value['kind']) {
     case 'status':
     case 'stop':
-    case 'probe':
     case 'shutdown':
       return { kind: value['kind'] }
     case 'gate':
       return gateRequest(value)
     case 'drain':
       return { kind: 'drain', timeoutMs: duration(value, 'timeoutMs'), streamsMs: duration(value, 'streamsMs') }
-    case 'start': {
-      const version = value['version']
-      if (typeof version !== 'string' || !isVersion(version)) throw invalid('version is not a version')
-      return { kind: 'start', version }
-    }
+    case 'probe':
+      return value['version'] === undefined ? { kind: 'probe' } : { kind: 'probe', version: versionOf(value) }
+    case 'start':
+    case 'start-beside':
+    case 'promote':
+      return { kind: value['kind'], version: versionOf(value) }
+    case 'retire':
+      return {
+        kind: 'retire',
+        version: versionOf(value),
+        timeoutMs: duration(value, 'timeoutMs'),
+        streamsMs: duration(value, 'streamsMs'),
+      }
+    case 'route':
+      return routeRequest(value)
     default:
       throw invalid('its kind is not known')
   }
@@ -33,6 +42,21 @@ function gateRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
   if (by !== undefined && by !== 'installer' && by !== 'operator') throw invalid('by is neither installer nor operator')
   const deadline = value['deadlineMs'] === undefined ? {} : { deadlineMs: duration(value, 'deadlineMs') }
   return { kind: 'gate', mode, reason, ...deadline, ...(by === undefined ? {} : { by }) }
+}
+
+function versionOf({ version }: Readonly<Record<string, unknown>>): string {
+  if (typeof version !== 'string' || !isVersion(version)) throw invalid('version is not a version')
+  return version
+}
+
+/** What goes into the head of an answer is not taken as it comes. */
+function routeRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
+  const { share, cookie, cookieSeconds } = value
+  if (typeof share !== 'number' || !(share >= 0 && share <= 1)) throw invalid('share is not a number from 0 to 1')
+  if (typeof cookie !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(cookie)) throw invalid('cookie is not a name')
+  if (!Number.isSafeInteger(cookieSeconds) || (cookieSeconds as number) < 0)
+    throw invalid('cookieSeconds is not a number of seconds')
+  return { kind: 'route', version: versionOf(value), share, cookie, cookieSeconds: cookieSeconds as number }
 }
 
 function duration(value: Readonly<Record<string, unknown>>, key: string): number {

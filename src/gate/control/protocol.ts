@@ -1,5 +1,6 @@
 import type { ServiceStatus } from '../../core/service-status.ts'
 import type { GateKind } from '../../recipe/schema.ts'
+import type { AnswerFigures } from '../front/flights.ts'
 import type { GateAsker, GateState } from '../machine/machine.ts'
 
 export type { ServiceStatus } from '../../core/service-status.ts'
@@ -27,8 +28,27 @@ export type ControlRequest =
   | { readonly kind: 'stop' }
   /** Start the services of a release (a folder name below `releases/`) and wait until they run, not until they are healthy. */
   | { readonly kind: 'start'; readonly version: string }
-  /** Ask the running release for its health once. */
-  | { readonly kind: 'probe' }
+  /** Ask a running release for its health once; the live one when none is named. */
+  | { readonly kind: 'probe'; readonly version?: string }
+  /** Start what listens of a release beside the live one, and send nothing there yet. Nothing is done when it runs. */
+  | { readonly kind: 'start-beside'; readonly version: string }
+  /** Send a share of the clients, 0 to 1, to the release beside, and those whose cookie of that name is `new`. Kept for `cookieSeconds`. */
+  | {
+      readonly kind: 'route'
+      readonly version: string
+      readonly share: number
+      readonly cookie: string
+      readonly cookieSeconds: number
+    }
+  /** Make the release beside the live one, which gets all requests from now on, and the other one beside. */
+  | { readonly kind: 'promote'; readonly version: string }
+  /** Let the release beside finish, within limits, and stop it. Nothing is done when it is not there. */
+  | {
+      readonly kind: 'retire'
+      readonly version: string
+      readonly timeoutMs: number
+      readonly streamsMs: number
+    }
   /** End the serving process itself, services included. */
   | { readonly kind: 'shutdown' }
 
@@ -40,7 +60,22 @@ export interface ServeStatus {
   readonly gateMode: GateKind
   readonly gate: GateState
   readonly services: readonly ServiceStatus[]
+  /** Set where a release can be started beside the live one: whether requests can be shared out between both. */
+  readonly overlap?: { readonly canRoute: boolean } | undefined
+  /** The release beside the live one. */
+  readonly beside?: BesideStatus | undefined
   readonly counters: GateCounters
+}
+
+/** What a serving process says of a release beside the live one. */
+export interface BesideStatus {
+  readonly version: string
+  readonly services: readonly ServiceStatus[]
+  /** The share of the clients that it gets. */
+  readonly share: number
+  /** How the requests of both have ended since they were started. */
+  readonly liveAnswers: AnswerFigures
+  readonly besideAnswers: AnswerFigures
 }
 
 /** Counts since the serving process started. Times in milliseconds. */
