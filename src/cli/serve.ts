@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { ReleaseError } from '../core/error.ts'
 import type { GateKind } from '../recipe/schema.ts'
+import type { HandedSocket } from '../sys/process.ts'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
 
@@ -46,7 +47,7 @@ export function serveCommand(io: Io): Command {
           prefix,
           mode: options.mode,
           listen: options.listen,
-          listenDescriptor: inheritedSocket(io.environment),
+          inherited: inheritedSockets(io.environment),
           environment: io.environment,
           workerArgv: [process.execPath, ...process.execArgv, process.argv[1]!, 'gate', 'hold-worker'],
         },
@@ -66,10 +67,12 @@ function inputEnd(): AbortSignal {
   return controller.signal
 }
 
-/** Find the listening socket that systemd hands over. Source: sd_listen_fds(3). */
-function inheritedSocket(environment: Io['environment']): number | undefined {
-  if (environment['LISTEN_PID'] !== String(process.pid)) return undefined
+/** Find the listening sockets that systemd hands over. Source: sd_listen_fds_with_names(3): what has no name is `unknown`. */
+function inheritedSockets(environment: Io['environment']): readonly HandedSocket[] {
+  if (environment['LISTEN_PID'] !== String(process.pid)) return []
   const count = Number(environment['LISTEN_FDS'])
-  if (count === 1) return 3
-  throw new ReleaseError('USAGE', `LISTEN_FDS is ${environment['LISTEN_FDS']}, expected one listening socket`)
+  if (!Number.isInteger(count) || count < 1)
+    throw new ReleaseError('USAGE', `LISTEN_FDS is ${environment['LISTEN_FDS']}, expected how many sockets there are`)
+  const names = (environment['LISTEN_FDNAMES'] ?? '').split(':')
+  return Array.from({ length: count }, (_, index) => ({ descriptor: 3 + index, name: names[index] || 'unknown' }))
 }

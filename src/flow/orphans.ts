@@ -25,7 +25,7 @@ export async function endOrphans(
     logFolder: paths.log,
     clock,
     environment: process.env,
-    socketUnit: undefined,
+    inheritedNames: [],
   }
   await endLeftovers(paths.run, (kind, service) => openManager(kind, places).stop(service))
 }

@@ -1,16 +1,18 @@
 import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { openHandoverGate } from '../gate/drivers/handover.ts'
 import { openProxyGate } from '../gate/drivers/proxy.ts'
-import { formatAddress, parseAddress } from '../gate/front/address.ts'
+import { formatAddress } from '../gate/front/address.ts'
 import { type FrontSettings, frontSettings } from '../gate/front/settings.ts'
 import type { Gate } from '../gate/gate.ts'
-import type { Listening } from '../gate/http1/server.ts'
 import type { GateMode } from '../gate/machine/machine.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
 import type { GateKind } from '../recipe/schema.ts'
-import { listenText, type ServedRelease } from './serve-release.ts'
+import type { HandedSocket } from '../sys/process.ts'
+import { type ServeListener, serveListeners } from './serve-listeners.ts'
+import type { ServedRelease } from './serve-release.ts'
 
 /** What the gate of a prefix depends on besides the release. */
 export interface ServeGateOptions {
@@ -20,8 +22,8 @@ export interface ServeGateOptions {
   readonly mode: GateKind | undefined
   /** Replaces the recipe's `gate.listen`. */
   readonly listen: string | undefined
-  /** A listening socket that was handed to us. Source: sd_listen_fds(3). */
-  readonly listenDescriptor: number | undefined
+  /** Listening sockets that were handed to us. Source: sd_listen_fds(3). */
+  readonly inherited: readonly HandedSocket[]
   /** How to run a hold worker; see gate/drivers/hold-worker.ts. */
   readonly workerArgv: readonly [string, ...string[]]
   readonly emit: Emit
@@ -38,7 +40,7 @@ const settingsBeforeRelease: FrontSettings = {
 /**
  * Open the gate of a prefix, as its release says; without a release as the options say.
  *
- * Pre: `listen` is given when there is no release. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, HANDOVER_UNSUPPORTED,
+ * Pre: `listen` or `inherited` is given when there is no release. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, HANDOVER_UNSUPPORTED,
  * RECIPE_PLACEHOLDER.
  */
 export async function openGate(
@@ -46,18 +48,32 @@ export async function openGate(
   mode: GateMode,
   release: ServedRelease | undefined,
 ): Promise<Gate> {
-  const { listenDescriptor, workerArgv, paths, emit } = options
-  const address = parseAddress(options.listen ?? listenText(release!))
-  const listening: Listening =
-    listenDescriptor === undefined ? { kind: 'address', address } : { kind: 'descriptor', descriptor: listenDescriptor }
+  const { workerArgv, paths, emit } = options
+  const listeners = serveListeners(options, release)
   const settings = release === undefined ? settingsBeforeRelease : frontSettings(release.node.gate)
-  const shared = { listening, settings, mode, expectsService: release !== undefined }
+  const shared = { settings, mode, expectsService: release !== undefined }
   const gate =
     gateKind(options, release) === 'proxy'
-      ? await openProxyGate({ ...shared, runFolder: serviceSocketFolder(paths) })
-      : await openHandoverGate({ ...shared, workerArgv, address })
+      ? await openProxyGate({
+          ...shared,
+          listening: listeners.map(({ listening }) => listening),
+          runFolder: serviceSocketFolder(paths),
+        })
+      : await openHandoverGate({ ...shared, listeners: handedOver(listeners), owner: release?.account, workerArgv })
   emit({ kind: 'note', message: `${gate.kind} gate at ${formatAddress(gate.address)}` })
   return gate
+}
+
+/** In handover the application reads what comes: nothing of ours can be before it. Errors: HANDOVER_UNSUPPORTED. */
+function handedOver(listeners: readonly ServeListener[]): readonly ServeListener[] {
+  const refused = listeners.find(({ tls, proxyProtocol }) => tls || proxyProtocol)
+  if (refused === undefined) return listeners
+  const what = refused.tls ? 'speaks TLS' : 'begins with the PROXY protocol'
+  throw new ReleaseError(
+    'HANDOVER_UNSUPPORTED',
+    `${formatAddress(refused.address)} ${what}, but in mode handover nobody reads what comes there before the application`,
+    { hint: 'let the application do it and take it out of gate.listen, or use mode proxy' },
+  )
 }
 
 /** Where the socket of a service behind a proxy goes: a folder of the service's user, which has no other below `run/`. */

@@ -12,7 +12,7 @@ import { redactor } from '../prefix/redact.ts'
 import { requireSecrets, type Secrets } from '../prefix/secrets.ts'
 import { releaseValues } from '../prefix/values.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
-import type { NodeRecipe } from '../recipe/schema.ts'
+import type { NodeRecipe, RecipeGate } from '../recipe/schema.ts'
 import type { Account } from '../sys/account.ts'
 
 /** A release of a prefix, as far as running it goes. */
@@ -52,9 +52,12 @@ export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, 
   }
 }
 
-/** The public address that a release's recipe names. Errors: RECIPE_PLACEHOLDER. */
-export function listenText(release: ServedRelease): string {
-  return fillPlaceholders(release.node.gate.listen[0]!.address, release.values, 'node.gate.listen')
+/** The public addresses that a release's recipe names; at least one. Errors: RECIPE_PLACEHOLDER. */
+export function listenersOf({ node, values }: ServedRelease): RecipeGate['listen'] {
+  return node.gate.listen.map(listener => ({
+    ...listener,
+    address: fillPlaceholders(listener.address, values, 'node.gate.listen'),
+  }))
 }
 
 /**

@@ -1,20 +1,21 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
-import { type Address, parseAddress } from '../gate/front/address.ts'
+import { type Address, formatAddress } from '../gate/front/address.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { currentVersion } from '../prefix/installed.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { instanceName } from '../service/names.ts'
-import { renderServeUnits } from '../service/render-serve-unit.ts'
+import { renderServeUnits, type UnitSocket } from '../service/render-serve-unit.ts'
 import { writeFileAtomic } from '../sys/files.ts'
-import { listenText, readServedRelease } from './serve-release.ts'
+import { serveListeners } from './serve-listeners.ts'
+import { readServedRelease, type ServedRelease } from './serve-release.ts'
 import type { FlowTools } from './tools.ts'
 
 export interface ServeUnitsOptions {
   readonly prefix: string
   /** Where the units go, such as `/etc/systemd/system`. */
   readonly folder: string
-  /** Whether systemd opens the public socket and hands it over. */
+  /** Whether systemd opens the public sockets and hands them over. */
   readonly withSocket: boolean
   /** The public address instead of the recipe's. */
   readonly listen: string | undefined
@@ -28,11 +29,13 @@ export interface ServeUnitsOptions {
 export function serveUnits(options: ServeUnitsOptions, { emit }: Pick<FlowTools, 'emit'>): void {
   const paths = prefixPaths(path.resolve(options.prefix))
   const identity = readIdentity(paths)
+  const release = options.withSocket ? installedRelease(paths) : undefined
   const units = renderServeUnits({
     instance: instanceName(identity.application, paths.root),
     root: paths.root,
     argv: [path.join(paths.bin, 'serve'), ...(options.listen === undefined ? [] : ['--listen', options.listen])],
-    listenStream: options.withSocket ? listenStream(parseAddress(options.listen ?? recipeListen(paths))) : undefined,
+    sockets: options.withSocket ? unitSockets(options.listen, release, paths.root) : [],
+    owner: release?.account,
   })
   for (const [name, text] of Object.entries(units)) {
     writeFileAtomic(path.join(options.folder, name), text)
@@ -42,16 +45,20 @@ export function serveUnits(options: ServeUnitsOptions, { emit }: Pick<FlowTools,
   emit({ kind: 'note', message: `start it with systemctl daemon-reload, then systemctl enable --now ${started}` })
 }
 
-function recipeListen(paths: PrefixPaths): string {
+function installedRelease(paths: PrefixPaths): ServedRelease | undefined {
   const version = currentVersion(paths)
-  if (version !== undefined) return listenText(readServedRelease(paths, readIdentity(paths), version))
-  throw new ReleaseError('SERVE_NO_RELEASE', `${paths.root} has no release yet, so its address is not known`, {
+  return version === undefined ? undefined : readServedRelease(paths, readIdentity(paths), version)
+}
+
+function unitSockets(listen: string | undefined, release: ServedRelease | undefined, root: string): UnitSocket[] {
+  const listeners = serveListeners({ listen, inherited: [] }, release)
+  if (listeners.length > 0) return listeners.map(({ name, address }) => ({ name, stream: listenStream(address) }))
+  throw new ReleaseError('SERVE_NO_RELEASE', `${root} has no release yet, so its address is not known`, {
     hint: 'name the address with --listen',
   })
 }
 
 /** Source: systemd.socket(5), ListenStream. */
 function listenStream(address: Address): string {
-  if (address.kind === 'unix') return address.path
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+  return address.kind === 'unix' ? address.path : formatAddress(address)
 }

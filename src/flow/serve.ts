@@ -15,6 +15,7 @@ import { instanceName } from '../service/names.ts'
 import { baseEnvironment } from '../service/spec.ts'
 import { makeFolder } from '../sys/files.ts'
 import { type Lock, takeLock } from '../sys/lock.ts'
+import type { HandedSocket } from '../sys/process.ts'
 import { ServeSession } from './serve-session.ts'
 import type { FlowTools } from './tools.ts'
 
@@ -23,8 +24,8 @@ export interface ServeOptions {
   readonly mode?: GateKind | undefined
   /** The public address instead of the recipe's; port 0 takes a free one. Opens before the first release is there. */
   readonly listen?: string | undefined
-  /** A listening socket handed to us by systemd. */
-  readonly listenDescriptor?: number | undefined
+  /** Listening sockets that were handed to us, as systemd does. */
+  readonly inherited?: readonly HandedSocket[]
   /** Our own environment, of which services get a little. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** How to run a hold worker; see gate/drivers/hold-worker.ts. */
@@ -66,14 +67,14 @@ export async function serve(options: ServeOptions, tools: FlowTools): Promise<vo
     logFolder: paths.log,
     clock: tools.clock,
     environment: options.environment,
-    socketUnit: options.listenDescriptor === undefined ? undefined : options.environment['LISTEN_FDNAMES'],
+    inheritedNames: (options.inherited ?? []).map(socket => socket.name),
   }
   const session = new ServeSession({
     paths,
     identity,
     mode: options.mode,
     listen: options.listen,
-    listenDescriptor: options.listenDescriptor,
+    inherited: options.inherited ?? [],
     workerArgv: options.workerArgv,
     base: baseEnvironment(options.environment),
     places,

@@ -88,8 +88,8 @@ export interface DriverPlaces {
   readonly clock: Clock
   /** Our own environment, with which service managers are asked. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** The socket unit that handed the public socket to us, when systemd did. */
-  readonly socketUnit: string | undefined
+  /** The names of the listening sockets that were handed to us; those of our socket units, when systemd did. Empty: we open our own. */
+  readonly inheritedNames: readonly string[]
 }
 
 /**

@@ -10,8 +10,8 @@ export interface UnitPlaces {
   readonly logFile: string
   /** Folders that the service may write to. */
   readonly writable: readonly string[]
-  /** The socket unit that hands over the public socket; absent in mode proxy. */
-  readonly socketUnit: string | undefined
+  /** The socket units that hand over the public sockets; empty in mode proxy. */
+  readonly socketUnits: readonly string[]
 }
 
 /**
@@ -45,7 +45,7 @@ export function renderServiceUnit(
       'RestartSec=1',
       `KillSignal=${spec.stopSignal}`,
       `TimeoutStopSec=${seconds(spec.stopTimeoutMs)}`,
-      ...(places.socketUnit === undefined ? [] : [`Sockets=${escapeSpecifiers(places.socketUnit)}`]),
+      ...(places.socketUnits.length === 0 ? [] : [`Sockets=${places.socketUnits.join(' ')}`]),
       ...renderUser(spec),
       ...renderLimits(spec),
       ...renderHardening(spec.relax, {

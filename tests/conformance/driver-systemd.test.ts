@@ -58,10 +58,12 @@ describe.skipIf(!needRoots())('driver systemd', () => {
 /** Install the units of `cutover serve`. Returns what they are called. */
 function installUnits(root: DebianRoot, system: BootedRoot, prefix: string, mode: 'proxy' | 'handover'): string {
   const argv = [node, path.join(repository, 'src/bin/cutover.ts'), 'serve', prefix, '--json']
-  const listenStream = mode === 'handover' ? path.join(prefix, 'run/public.sock') : undefined
+  const sockets = mode === 'handover' ? [{ name: 'http', stream: path.join(prefix, 'run/public.sock') }] : []
   const instance = instanceName('toy', prefix)
   const at = (name: string) => path.join(root.folder, 'etc/systemd/system', name)
-  for (const [name, text] of Object.entries(renderServeUnits({ instance, root: prefix, argv, listenStream })))
+  for (const [name, text] of Object.entries(
+    renderServeUnits({ instance, root: prefix, argv, sockets, owner: undefined }),
+  ))
     fs.writeFileSync(at(name), text)
   // What is killed stays so until the test says otherwise.
   fs.mkdirSync(at(`${instance}.service.d`))

@@ -29,7 +29,7 @@ export function driverPlaces(folder: string, changes: Partial<DriverPlaces> = {}
     logFolder: folder,
     clock: systemClock,
     environment: process.env,
-    socketUnit: undefined,
+    inheritedNames: [],
     ...changes,
   }
 }

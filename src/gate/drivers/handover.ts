@@ -1,81 +1,44 @@
-import net from 'node:net'
-import { ReleaseError } from '../../core/error.ts'
 import { type Address, reachableAddress } from '../front/address.ts'
 import type { FrontSettings } from '../front/settings.ts'
 import type { Drained, Gate, ServicePlace } from '../gate.ts'
-import { type Listening, listenError, removeDeadSocket } from '../http1/server.ts'
 import type { GateMode } from '../machine/machine.ts'
 import { HoldWorkers } from './hold-workers.ts'
+import { type HandoverListener, openPublicSockets, type PublicSocket, type SocketOwner } from './public-socket.ts'
 
 /** How long connections may wait in the socket's queue for an application that ended by itself, before a worker takes them in. */
 const patienceMs = 1000
 
 export interface HandoverOptions {
-  readonly listening: Listening
+  /** Where clients reach the application; at least one. */
+  readonly listeners: readonly HandoverListener[]
+  /** Whose unix sockets are that we bind; ours when absent. */
+  readonly owner: SocketOwner | undefined
   readonly settings: FrontSettings
   readonly mode: GateMode
   /** A service is about to be started: connections wait for it. */
   readonly expectsService: boolean
   /** How to run a hold worker. */
   readonly workerArgv: readonly [string, ...string[]]
-  /** The public address, when the listening descriptor came from elsewhere. */
-  readonly address: Address | undefined
 }
 
 /**
- * Open a gate that gives its listening socket to the application: in mode pass nothing of ours is on the data path.
+ * Open a gate that gives its listening sockets to the application: in mode pass nothing of ours is on the data path.
  *
- * The socket is bound once and lives as long as this process, so a connection in its queue is never lost, whoever accepts. While
- * requests are held, a worker accepts on the same socket; before the application starts, the worker stops, and once requests may pass
- * it hands over what it holds by connecting to the public address, where only the application accepts then.
+ * The sockets are bound once and live as long as this process, so a connection in their queues is never lost, whoever accepts. While
+ * requests are held, a worker accepts on the same sockets; before the application starts, the worker stops, and once requests may pass
+ * it hands over what it holds by connecting to the public addresses, where only the application accepts then.
  * Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, HANDOVER_UNSUPPORTED.
  */
 export async function openHandoverGate(options: HandoverOptions): Promise<Gate> {
-  const socket = await bind(options.listening, options.address)
-  const gate = new HandoverGate(socket, options)
+  const gate = new HandoverGate(await openPublicSockets(options.listeners, options.owner), options)
   await gate.enter(options.mode)
   return gate
-}
-
-/** A listening socket that nobody accepts on in this process. */
-interface HeldSocket {
-  readonly descriptor: number
-  readonly address: Address
-  readonly close: () => void
-}
-
-async function bind(listening: Listening, address: Address | undefined): Promise<HeldSocket> {
-  if (listening.kind === 'descriptor') {
-    if (address === undefined) throw new Error('a descriptor needs the address that it is bound to')
-    return { descriptor: listening.descriptor, address, close: () => {} }
-  }
-  // Node 26.4 has it, its types always.
-  if (!('BoundSocket' in net)) {
-    throw new ReleaseError('HANDOVER_UNSUPPORTED', `Node ${process.version} has no net.BoundSocket, which is in 26.4`)
-  }
-  if (listening.address.kind === 'unix') await removeDeadSocket(listening.address.path)
-  return bindHere(listening, listening.address)
-}
-
-function bindHere(listening: Listening, wanted: Address): HeldSocket {
-  try {
-    if (wanted.kind === 'unix') {
-      // The types of 26.6 know ports only.
-      const bound = new net.BoundSocket({ path: wanted.path } as object)
-      return { descriptor: bound.fd(), address: wanted, close: () => bound.close() }
-    }
-    const bound = new net.BoundSocket({ host: wanted.host, port: wanted.port })
-    const { address: host, port } = bound.address()
-    return { descriptor: bound.fd(), address: { kind: 'tcp', host, port }, close: () => bound.close() }
-  } catch (caught) {
-    throw listenError(caught, listening)
-  }
 }
 
 class HandoverGate implements Gate {
   readonly kind = 'handover'
   readonly address: Address
-  readonly #socket: HeldSocket
+  readonly #sockets: readonly PublicSocket[]
   readonly #workers: HoldWorkers
   #settings: FrontSettings
   #mode: GateMode = 'pass'
@@ -89,13 +52,14 @@ class HandoverGate implements Gate {
   #queue: Promise<void> = Promise.resolve()
   #patience: NodeJS.Timeout | undefined
 
-  constructor(socket: HeldSocket, options: HandoverOptions) {
-    this.#socket = socket
-    this.address = socket.address
+  constructor(sockets: readonly PublicSocket[], options: HandoverOptions) {
+    this.#sockets = sockets
+    this.address = sockets[0]!.address
     this.#settings = options.settings
-    this.#isListening = options.listening.kind === 'descriptor'
+    this.#isListening = options.listeners.every(({ listening }) => listening.kind === 'descriptor')
     this.#service = options.expectsService ? 'returning' : 'absent'
-    this.#workers = new HoldWorkers(options.workerArgv, [socket.descriptor])
+    const descriptors = sockets.map(socket => socket.descriptor)
+    this.#workers = new HoldWorkers(options.workerArgv, descriptors)
   }
 
   probeAddress(): Address {
@@ -127,7 +91,7 @@ class HandoverGate implements Gate {
       await this.#workers.stopAccepting()
     })
     const port = this.address.kind === 'tcp' ? String(this.address.port) : ''
-    return { port, socket: '', handed: [{ descriptor: this.#socket.descriptor, name: 'http' }] }
+    return { port, socket: '', handed: this.#sockets }
   }
 
   serviceStarted(): void {
@@ -154,7 +118,7 @@ class HandoverGate implements Gate {
     this.#isClosed = true
     await this.#queue
     this.#workers.killAll()
-    this.#socket.close()
+    for (const socket of this.#sockets) socket.close()
   }
 
   /** A quick start needs no worker: the socket's queue is the shortest hold there is. One that takes long gets a worker after all. */
@@ -170,7 +134,7 @@ class HandoverGate implements Gate {
     if (this.#isClosed) return
     if (this.#mode === 'pass' && this.#service === 'running') {
       await this.#workers.stopAccepting()
-      this.#workers.release(reachableAddress(this.address))
+      this.#workers.release(this.#sockets.map(socket => reachableAddress(socket.address)))
     } else if (!this.#isYielded && this.#mode !== 'drain') {
       await this.#workers.accept(this.#settings, this.#workerMode())
       this.#isListening = true

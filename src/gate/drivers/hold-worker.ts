@@ -4,16 +4,17 @@ import { Front } from '../front/front.ts'
 import type { FrontSettings } from '../front/settings.ts'
 import type { GateMode } from '../machine/machine.ts'
 import { systemTimers } from '../machine/timers.ts'
+import { sumCounters } from '../observe/tally.ts'
 
 /** What a serving process tells its hold worker. */
 export type WorkerOrder =
-  /** Accept on descriptor 3, in a mode. */
-  | { readonly kind: 'accept'; readonly settings: FrontSettings; readonly mode: GateMode }
+  /** Accept on as many sockets, from descriptor 3 on, in a mode. */
+  | { readonly kind: 'accept'; readonly settings: FrontSettings; readonly mode: GateMode; readonly sockets: number }
   | { readonly kind: 'enter'; readonly mode: GateMode }
   /** Leave the listening socket to others; what was accepted goes on. */
   | { readonly kind: 'stop-accepting' }
-  /** The application accepts at `address` now: hand over what is held, then end. */
-  | { readonly kind: 'release'; readonly address: Address }
+  /** The application accepts now, on each socket at its address: hand over what is held, then end. */
+  | { readonly kind: 'release'; readonly addresses: readonly Address[] }
   | { readonly kind: 'end-streams' }
 
 /** What a hold worker tells back. */
@@ -36,65 +37,95 @@ const countersEveryMs = 50
 const orphanMs = 3000
 
 /**
- * Stand in for an application on the listening socket that both have: accept and hold while it is away.
+ * Stand in for an application on the listening sockets that both have: accept and hold while it is away.
  *
- * A process of its own, because Node can only stop accepting on a descriptor by closing it: this one closes its copy and the socket,
- * with the connections that wait in it, lives on in the others. Post: resolves when every connection has ended.
+ * A process of its own, because Node can only stop accepting on a descriptor by closing it: this one closes its copies and the sockets,
+ * with the connections that wait in them, live on in the others. Post: resolves when every connection has ended.
  */
 export async function runHoldWorker(channel: WorkerChannel): Promise<void> {
-  let front: Front | undefined
-  let lastCounters = ''
-  const report = () => {
-    const counters = front?.counters()
-    if (counters === undefined || JSON.stringify(counters) === lastCounters) return
-    lastCounters = JSON.stringify(counters)
-    channel.send({ kind: 'counters', counters })
-  }
-  const timer = setInterval(report, countersEveryMs)
-  await new Promise<void>(ended => {
-    const stopAccepting = () => {
-      if (front === undefined) return ended()
-      void front.stopAccepting().then(ended)
-    }
-    channel.onOrder(order => {
-      switch (order.kind) {
-        case 'accept':
-          front = new Front({
-            settings: order.settings,
-            timers: systemTimers,
-            random: Math.random,
-            closesConnections: true,
-          })
-          front.serviceExpected()
-          front.enter(order.mode)
-          front.listen({ kind: 'descriptor', descriptor: 3 }).then(
-            () => channel.send({ kind: 'accepting' }),
-            (caught: Error) => channel.send({ kind: 'failed', message: caught.message }),
-          )
-          break
-        case 'enter':
-          front?.enter(order.mode)
-          break
-        case 'stop-accepting':
-          stopAccepting()
-          channel.send({ kind: 'stopped-accepting' })
-          break
-        case 'release':
-          front?.serviceAt(order.address)
-          front?.enter('pass')
-          break
-        case 'end-streams':
-          void front?.drain({ timeoutMs: 0, streamsMs: 0 })
-          break
-      }
-    })
-    channel.onClosed(() => {
-      // Nobody will tell when the application is back: clients are told to come again, and the socket is left to whoever serves next.
-      stopAccepting()
-      front?.enter('drain')
-      setTimeout(() => front?.closeAllConnections(), orphanMs).unref()
-    })
-  })
+  const worker = new HoldWorker(channel)
+  const timer = setInterval(() => worker.report(), countersEveryMs)
+  await worker.ended
   clearInterval(timer)
-  report()
+  worker.report()
+}
+
+class HoldWorker {
+  readonly ended: Promise<void>
+  readonly #channel: WorkerChannel
+  readonly #end: () => void
+  /** One for each socket: what waits at one is handed over at its own address. The bounds of the hold are those of each. */
+  #fronts: readonly Front[] = []
+  #lastCounters = ''
+
+  constructor(channel: WorkerChannel) {
+    this.#channel = channel
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.ended = promise
+    this.#end = resolve
+    channel.onOrder(order => this.#obey(order))
+    channel.onClosed(() => this.#beOrphaned())
+  }
+
+  /** Tell the counts, when they have changed. */
+  report(): void {
+    if (this.#fronts.length === 0) return
+    const counters = sumCounters(this.#fronts.map(front => front.counters()))
+    const text = JSON.stringify(counters)
+    if (text === this.#lastCounters) return
+    this.#lastCounters = text
+    this.#channel.send({ kind: 'counters', counters })
+  }
+
+  #obey(order: WorkerOrder): void {
+    switch (order.kind) {
+      case 'accept':
+        this.#accept(order).then(
+          () => this.#channel.send({ kind: 'accepting' }),
+          (caught: Error) => this.#channel.send({ kind: 'failed', message: caught.message }),
+        )
+        break
+      case 'enter':
+        this.#enter(order.mode)
+        break
+      case 'stop-accepting':
+        this.#stopAccepting()
+        this.#channel.send({ kind: 'stopped-accepting' })
+        break
+      case 'release':
+        for (const [index, front] of this.#fronts.entries()) front.serviceAt(order.addresses[index]!)
+        this.#enter('pass')
+        break
+      case 'end-streams':
+        for (const front of this.#fronts) void front.drain({ timeoutMs: 0, streamsMs: 0 })
+        break
+    }
+  }
+
+  async #accept({ settings, mode, sockets }: Extract<WorkerOrder, { kind: 'accept' }>): Promise<void> {
+    this.#fronts = Array.from({ length: sockets }, () => {
+      return new Front({ settings, timers: systemTimers, random: Math.random, closesConnections: true })
+    })
+    for (const front of this.#fronts) front.serviceExpected()
+    this.#enter(mode)
+    const listening = this.#fronts.map((front, index) => front.listen({ kind: 'descriptor', descriptor: 3 + index }))
+    await Promise.all(listening)
+  }
+
+  #enter(mode: GateMode): void {
+    for (const front of this.#fronts) front.enter(mode)
+  }
+
+  #stopAccepting(): void {
+    void Promise.all(this.#fronts.map(front => front.stopAccepting())).then(this.#end)
+  }
+
+  /** Nobody will tell when the application is back: clients are told to come again, and the sockets are left to whoever serves next. */
+  #beOrphaned(): void {
+    this.#stopAccepting()
+    this.#enter('drain')
+    setTimeout(() => {
+      for (const front of this.#fronts) front.closeAllConnections()
+    }, orphanMs).unref()
+  }
 }

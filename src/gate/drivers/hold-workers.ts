@@ -39,7 +39,7 @@ export class HoldWorkers {
     const worker = await startWorker(this.#argv, this.#descriptors)
     const hold: Hold = { worker, counters: newTally(), accepting: true, heard: undefined }
     this.#follow(hold)
-    const report = await this.#ask(hold, { kind: 'accept', settings, mode })
+    const report = await this.#ask(hold, { kind: 'accept', settings, mode, sockets: this.#descriptors.length })
     if (report.kind === 'accepting') return
     hold.accepting = false
     worker.kill()
@@ -60,9 +60,9 @@ export class HoldWorkers {
     if (report.kind !== 'stopped-accepting') hold.worker.kill()
   }
 
-  /** Have the workers hand over what they hold to the application at `address`. Pre: none of them accepts. */
-  release(address: Address): void {
-    this.#tellAll({ kind: 'release', address })
+  /** Have the workers hand over what they hold to the application, of each socket at its address. Pre: none of them accepts. */
+  release(addresses: readonly Address[]): void {
+    this.#tellAll({ kind: 'release', addresses })
   }
 
   endStreams(): void {

@@ -19,7 +19,8 @@ const closeTimeoutMs = 300
  * Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID.
  */
 export async function openProxyGate(options: {
-  readonly listening: Listening
+  /** Where clients reach the application; at least one. */
+  readonly listening: readonly Listening[]
   readonly settings: FrontSettings
   /** Where the application's socket goes. */
   readonly runFolder: string
@@ -35,8 +36,8 @@ export async function openProxyGate(options: {
   })
   if (options.expectsService) front.serviceExpected()
   front.enter(options.mode)
-  const address = await front.listen(options.listening)
-  return new ProxyGate(front, address, options.runFolder)
+  const addresses = await Promise.all(options.listening.map(listening => front.listen(listening)))
+  return new ProxyGate(front, addresses[0]!, options.runFolder)
 }
 
 class ProxyGate implements Gate {

@@ -8,7 +8,7 @@ import type { DriverPlaces, PreparedService } from '../driver.ts'
 import type { StoppingService } from '../leftovers.ts'
 import { logFileOf } from '../log.ts'
 import type { Observed, ServiceManager } from '../managed.ts'
-import { managedName } from '../names.ts'
+import { managedName, socketUnitName } from '../names.ts'
 import { parseUnitState } from '../parse-systemd.ts'
 import { renderEnvironmentFile, renderServiceUnit } from '../render-systemd.ts'
 
@@ -32,6 +32,7 @@ export class SystemdManager implements ServiceManager {
     const { spec } = prepared
     const unit = this.#unit(spec.name)
     const argv = findExecutable(spec)
+    await this.#assertSockets(prepared)
     const text = renderServiceUnit({ spec: { ...spec, argv }, socket: prepared.socket }, this.#unitPlaces(prepared))
     writeFileAtomic(this.#environmentFile(spec.name), renderEnvironmentFile(spec.environment), {
       mode: 0o600,
@@ -70,22 +71,37 @@ export class SystemdManager implements ServiceManager {
   }
 
   #unitPlaces({ spec, handed, writable }: PreparedService) {
-    const { root, socketUnit } = this.#places
-    if (handed.length > 0 && socketUnit === undefined) {
-      throw new ReleaseError(
-        'SERVICE_DRIVER_UNSUITABLE',
-        `${spec.name} is given the public socket by systemd in mode handover, which takes a socket unit that serves ${root}`,
-        { hint: 'start `cutover serve` by a socket unit (see `cutover serve --write-units`), or use mode proxy' },
-      )
-    }
+    const { root } = this.#places
     return {
       unit: this.#unit(spec.name),
       root,
       environmentFile: this.#environmentFile(spec.name),
       logFile: logFileOf(this.#places, spec.name),
       writable,
-      socketUnit: handed.length === 0 ? undefined : socketUnit,
+      socketUnits: handed.length === 0 ? [] : this.#socketUnits(),
     }
+  }
+
+  /** All sockets of a name come from one unit. */
+  #socketUnits(): readonly string[] {
+    const { instance, inheritedNames } = this.#places
+    return [...new Set(inheritedNames)].map(name => socketUnitName(instance, name))
+  }
+
+  /** A unit that is given sockets by nobody would start without. Errors: SERVICE_DRIVER_UNSUITABLE, SERVICE_MANAGER_FAILED. */
+  async #assertSockets({ spec, handed }: PreparedService): Promise<void> {
+    if (handed.length === 0) return
+    const units = this.#socketUnits()
+    const states = units.length === 0 ? '' : await this.#ask(['show', ...units, '--property=ActiveState', '--value'])
+    if (units.length > 0 && states.split(/\s+/).filter(state => state === 'active').length === units.length) return
+    throw new ReleaseError(
+      'SERVICE_DRIVER_UNSUITABLE',
+      `${spec.name} is given the public sockets by systemd in mode handover, which takes socket units that serve ${this.#places.root}`,
+      {
+        hint: 'serve it by socket units (see `cutover serve --write-units FOLDER --with-socket`), or use mode proxy',
+        details: { units },
+      },
+    )
   }
 
   #unit(name: string): string {

@@ -13,7 +13,7 @@ const places: UnitPlaces = {
   environmentFile: '/var/notes/run/service-web.env',
   logFile: '/var/notes/run/log/web.log',
   writable: ['/var/notes/shared', '/var/notes/run/a b'],
-  socketUnit: undefined,
+  socketUnits: [],
 }
 const spec = serviceSpec({
   argv: ['/bin/sh', '-c', 'echo $HOME %h "x" \\ ;'],
@@ -66,7 +66,9 @@ describe('renderServiceUnit', () => {
 
   it('waits for one that tells, and takes the socket of a unit', () => {
     expect(render({ notifies: true })).toContain('\nType=notify\nNotifyAccess=all\n')
-    expect(render({}, { socketUnit: 'cutover-notes.socket' })).toContain('\nSockets=cutover-notes.socket\n')
+    expect(render({}, { socketUnits: ['cutover-notes-http.socket', 'cutover-notes-admin.socket'] })).toContain(
+      '\nSockets=cutover-notes-http.socket cutover-notes-admin.socket\n',
+    )
   })
 
   it('removes the socket of the life before', () => {
