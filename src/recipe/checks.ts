@@ -1,6 +1,7 @@
 import { componentsOf } from './components.ts'
 import { configurationProblems } from './configuration-checks.ts'
 import { dataProblems } from './data-checks.ts'
+import { handoverProblems } from './handover-checks.ts'
 import { placeholderProblems } from './placeholder-checks.ts'
 import { roleProblems } from './role-checks.ts'
 import type { Recipe } from './schema.ts'
@@ -17,6 +18,7 @@ export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
     ...uniqueComponents(recipe),
     ...uniqueNames(recipe),
     ...listeners(recipe),
+    ...handoverProblems(recipe),
     ...runtime(recipe),
     ...dataProblems(recipe),
     ...configurationProblems(recipe),

@@ -56,8 +56,8 @@ export const gateCodes = {
   ),
   HANDOVER_UNSUPPORTED: entry(
     1,
-    'This Node cannot hold a listening socket without accepting on it.',
-    'use Node 26.4 or newer, let systemd hand over the socket (LISTEN_FDS), or use mode proxy',
+    'The listening sockets cannot be given to the application, as mode handover does.',
+    'use Node 26.4 or newer, let systemd hand over the sockets (LISTEN_FDS), or use mode proxy',
   ),
   SERVE_BUSY: entry(5, 'Another process already serves the prefix.', 'use it, or end it first', true),
   SERVE_NOT_RUNNING: entry(1, 'Nothing serves the prefix.', 'start it with `cutover serve PREFIX`'),

@@ -22,6 +22,21 @@ describe('recipeProblems', () => {
       'node.services[1].listens: expected one listening service',
     ],
     [
+      'TLS in mode handover',
+      'node:\n  gate: { mode: handover, listen: ["unix:x", { address: "[::]:443", tls: true }] }\n',
+      'node.gate.listen[1].tls: expected no tls in mode handover',
+    ],
+    [
+      'the PROXY protocol in mode handover',
+      'node:\n  gate: { mode: handover, listen: [{ address: "unix:x", proxyProtocol: true }] }\n',
+      'node.gate.listen[0].proxyProtocol: expected no proxyProtocol',
+    ],
+    [
+      'two versions at one socket that nobody can tell apart',
+      'node:\n  health: { http: { path: /, contains: "version" } }\n  gate: { mode: handover, overlap: true, listen: "unix:x" }\n',
+      'node.gate.overlap: expected node.health.http with ${version}',
+    ],
+    [
       'two services of one name',
       'node:\n  services: [{ name: web, command: [a] }, { name: web, command: [b] }]\n',
       'node.services[1].name: expected a name of its own, found web as in node.services[0]',
