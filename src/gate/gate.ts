@@ -2,10 +2,13 @@ import type { GateKind } from '../recipe/schema.ts'
 import type { HandedSocket } from '../sys/process.ts'
 import type { GateCounters } from './control/protocol.ts'
 import type { Address } from './front/address.ts'
-import type { AnswerFigures } from './front/flights.ts'
+import type { AnswerFigures, Drained, DrainLimits } from './front/flights.ts'
 import type { Routing } from './front/routes.ts'
 import type { FrontSettings } from './front/settings.ts'
 import type { GateMode } from './machine/machine.ts'
+import type { RunningShaping } from './machine/shaping.ts'
+
+export type { Drained } from './front/flights.ts'
 
 /** Where the listening service accepts; decided anew at each start of it. */
 export interface ServicePlace {
@@ -14,12 +17,6 @@ export interface ServicePlace {
   readonly socket: string
   /** The listening sockets that the service is given; empty when it opens its own. */
   readonly handed: readonly HandedSocket[]
-}
-
-/** How a drain ended. */
-export interface Drained {
-  readonly ok: boolean
-  readonly evidence: string
 }
 
 /** How the listening service of one release gets its requests from a gate. */
@@ -52,7 +49,7 @@ export interface GateOverlap {
   /** Have all requests that come from now on go to the release beside, and make it the live one: nothing waits, what is in flight stays. */
   readonly promote: () => void
   /** Wait until the release beside has nothing in flight, as far as the gate can see. */
-  readonly drain: (limits: { readonly timeoutMs: number; readonly streamsMs: number }) => Promise<Drained>
+  readonly drain: (limits: DrainLimits) => Promise<Drained>
   /** Give the door beside up. Pre: what it was for has ended. */
   readonly close: () => void
   /** How the requests of both have ended so far. */
@@ -70,11 +67,14 @@ export interface Gate extends ServiceDoor {
   readonly address: Address
   /** Behave as another release's recipe says. */
   readonly configure: (settings: FrontSettings) => void
-  readonly enter: (mode: GateMode) => Promise<void>
+  /** Act on a mode. What shapes mode pass is for a gate whose requests go through it; others leave it out. */
+  readonly enter: (mode: GateMode, shaping?: RunningShaping) => Promise<void>
   /** Wait until nothing is in flight, as far as the gate can see. */
-  readonly drain: (limits: { readonly timeoutMs: number; readonly streamsMs: number }) => Promise<Drained>
+  readonly drain: (limits: DrainLimits) => Promise<Drained>
   /** Undefined where two releases cannot stand behind it at once. */
   readonly overlap?: GateOverlap | undefined
+  /** Have another gate answer all requests, or the own service again. Undefined where requests do not go through us. Pre: nothing is beside. */
+  readonly relay?: (to: Address | undefined) => void
   readonly counters: () => GateCounters
   /** Stop accepting and end what is left. */
   readonly close: () => Promise<void>

@@ -13,13 +13,8 @@ import type { InstallResult } from '../../src/flow/install-report.ts'
 import type { RollbackResult } from '../../src/flow/rollback.ts'
 import type { StatusResult } from '../../src/flow/status.ts'
 import type { Transaction } from '../../src/prefix/state.ts'
+import { desktopStorage, desktopToken, rustStorage, rustToken } from '../support/mozilla-clients.ts'
 import { makeOperator, type Running } from '../support/operator.ts'
-import {
-  desktopStorageBackoff,
-  desktopTokenBackoff,
-  rustStorageBackoff,
-  rustTokenBackoff,
-} from '../support/sync-clients.ts'
 import { needTool } from '../support/tools.ts'
 import { startWeaveLoad } from '../support/weave-load.ts'
 
@@ -224,10 +219,10 @@ describe.skipIf(!hasPython)('weave, the classic process', () => {
     for (const name of ['retry-after', 'x-weave-backoff', 'x-backoff'])
       expect(storage.headers[name]).toMatch(/^[1-9]\d*$/)
     const seconds = Number(storage.headers['retry-after'])
-    expect([desktopStorageBackoff(storage), rustStorageBackoff(storage)]).toEqual([seconds, seconds])
+    expect([desktopStorage.learns(storage), rustStorage.learns(storage)]).toEqual([seconds, seconds])
     const token = await ask(`${urlOf(server)}/token/1.0/sync/1.5?uid=1`)
     expect(token.status).toBe(503)
-    expect(desktopTokenBackoff(token)).toBe(rustTokenBackoff(token))
+    expect(desktopToken.learns(token)).toBe(rustToken.learns(token))
     await operator.succeed(server.prefix, 'bin/gate', 'pass')
     expect((await ask(`${urlOf(server)}/token/1.0/sync/1.5?uid=1`)).status).toBe(200)
   })

@@ -2,12 +2,14 @@ import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { type Address, unixAddress } from '../front/address.ts'
+import type { DrainLimits } from '../front/flights.ts'
 import { Front } from '../front/front.ts'
 import type { FrontSettings } from '../front/settings.ts'
 import type { Side } from '../front/sides.ts'
 import type { Gate, GateOverlap, ServiceDoor, ServicePlace } from '../gate.ts'
 import type { Listening } from '../http1/server.ts'
 import type { GateMode } from '../machine/machine.ts'
+import type { RunningShaping } from '../machine/shaping.ts'
 import { systemTimers } from '../machine/timers.ts'
 
 /** How long connections may go on after the gate has stopped accepting: their requests were drained before, so most are idle. */
@@ -37,7 +39,7 @@ export async function openProxyGate(options: {
   if (options.expectsService) front.serviceExpected()
   front.enter(options.mode)
   const addresses = await Promise.all(options.listening.map(listening => front.listen(listening)))
-  return new ProxyGate(front, addresses[0]!, options.runFolder)
+  return new ProxyGate(front, addresses[0]!, options)
 }
 
 class ProxyGate implements Gate {
@@ -47,10 +49,17 @@ class ProxyGate implements Gate {
   readonly #front: Front
   #live: ProxyDoor
   #beside: ProxyDoor | undefined
+  #mode: GateMode
+  #isRelaying = false
 
-  constructor(front: Front, address: Address, runFolder: string) {
+  constructor(
+    front: Front,
+    address: Address,
+    { runFolder, mode }: { readonly runFolder: string; readonly mode: GateMode },
+  ) {
     this.#front = front
     this.address = address
+    this.#mode = mode
     const places = socketNames.map(name => path.join(runFolder, name)) as [string, string]
     this.#live = new ProxyDoor(front.sides.live, places[0])
     this.overlap = {
@@ -84,11 +93,12 @@ class ProxyGate implements Gate {
     this.#front.configure(settings)
   }
 
-  async enter(mode: GateMode): Promise<void> {
-    this.#front.enter(mode)
+  async enter(mode: GateMode, shaping?: RunningShaping): Promise<void> {
+    this.#mode = mode
+    if (!this.#isRelaying) this.#front.enter(mode, shaping)
   }
 
-  drain(limits: { readonly timeoutMs: number; readonly streamsMs: number }) {
+  drain(limits: DrainLimits) {
     return this.#front.drain(limits)
   }
 
@@ -106,6 +116,15 @@ class ProxyGate implements Gate {
 
   serviceEnded(returns: boolean): void {
     this.#live.serviceEnded(returns)
+  }
+
+  relay(to: Address | undefined): void {
+    const { sides } = this.#front
+    if (to !== undefined) sides.open().service.at(to)
+    sides.promote()
+    if (to === undefined) sides.close()
+    this.#isRelaying = to !== undefined
+    this.#front.enter(this.#isRelaying ? 'pass' : this.#mode)
   }
 
   counters() {

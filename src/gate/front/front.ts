@@ -5,20 +5,20 @@ import type { GateCounters } from '../control/protocol.ts'
 import { createGateServer, type Listening, listen, stopAccepting } from '../http1/server.ts'
 import { decide } from '../machine/decide.ts'
 import type { GateMode } from '../machine/machine.ts'
-import type { Held } from '../machine/queue.ts'
+import { ReleaseLatency } from '../machine/release-latency.ts'
+import type { RunningShaping } from '../machine/shaping.ts'
 import type { Timers } from '../machine/timers.ts'
 import { WaitingRoom } from '../machine/waiting.ts'
+import type { Observer } from '../observe/observer.ts'
 import { newTally, type Tally } from '../observe/tally.ts'
 import type { Address } from './address.ts'
+import { type Bypass, compileBypass } from './bypass.ts'
 import type { Exchange } from './exchange.ts'
+import type { Drained, DrainLimits } from './flights.ts'
+import { Passing } from './passing.ts'
 import type { FrontSettings } from './settings.ts'
 import { type Chosen, Sides } from './sides.ts'
-
-/** A request that waits, with what stops listening for its client to hang up. */
-interface Waiter {
-  readonly exchange: Exchange
-  readonly stopListening: () => void
-}
+import { beginVisit, recordOf, type Visit, type VisitEnd } from './visit.ts'
 
 export interface FrontOptions {
   readonly settings: FrontSettings
@@ -26,7 +26,11 @@ export interface FrontOptions {
   readonly random: () => number
   /** Every answer ends its connection: for a gate that stands in for a moment only (handover). */
   readonly closesConnections: boolean
+  /** Told of each request once it has ended; without one nothing is recorded. */
+  readonly observer?: Observer | undefined
 }
+
+const nobody: Bypass = () => false
 
 /**
  * The data path of a gate: accepts, and forwards, holds or turns away, by the mode and by whether the application is there.
@@ -37,24 +41,37 @@ export class Front {
   readonly #options: FrontOptions
   readonly #servers: http.Server[] = []
   readonly #tally: Tally = newTally()
-  readonly #waiting: WaitingRoom<Waiter>
+  readonly #waiting: WaitingRoom<Visit>
+  /** Who bypasses waits apart: for the service only, whatever the others wait for. */
+  readonly #bypassing: WaitingRoom<Visit>
+  readonly #latency = new ReleaseLatency()
   /** The releases behind it. */
   readonly sides: Sides
   #settings: FrontSettings
+  #bypass: Bypass
   #mode: GateMode = 'pass'
+  #passing: Passing | undefined
 
   constructor(options: FrontOptions) {
     this.#options = options
     this.#settings = options.settings
+    this.#bypass = bypassOf(options.settings)
     this.sides = new Sides({
       tally: this.#tally,
       timers: options.timers,
       random: options.random,
       changed: () => this.#settle(),
     })
-    this.#waiting = new WaitingRoom(options.settings.hold, options.timers, {
-      release: held => this.#leave(held),
-      expire: held => this.#backOff(held.item.exchange, held),
+    this.#waiting = this.#newRoom()
+    this.#bypassing = this.#newRoom()
+  }
+
+  #newRoom(): WaitingRoom<Visit> {
+    const { settings, timers } = this.#options
+    return new WaitingRoom(settings.hold, timers, {
+      release: ({ item }) => this.#route(item),
+      expire: ({ item }) => this.#backOff(item),
+      recentLatencyMs: () => this.#latency.recentMs(timers.nowMs()),
     })
   }
 
@@ -79,12 +96,14 @@ export class Front {
   /** Behave as another release's recipe says, from the next decision on. */
   configure(settings: FrontSettings): void {
     this.#settings = settings
-    this.#waiting.setLimits(settings.hold)
+    this.#bypass = bypassOf(settings)
+    for (const room of [this.#waiting, this.#bypassing]) room.setLimits(settings.hold)
   }
 
-  /** Act on a mode. Pre: the state that it belongs to is persisted. */
-  enter(mode: GateMode): void {
+  /** Act on a mode, with what shapes it. Pre: the state that it belongs to is persisted. */
+  enter(mode: GateMode, shaping?: RunningShaping): void {
     this.#mode = mode
+    this.#passing = shaping === undefined ? undefined : new Passing(shaping, this.#options.timers)
     this.#settle()
   }
 
@@ -104,114 +123,147 @@ export class Front {
   }
 
   /** Wait until nothing is in flight; see gate/front/flights.ts. */
-  async drain(limits: {
-    readonly timeoutMs: number
-    readonly streamsMs: number
-  }): Promise<{ ok: boolean; evidence: string }> {
+  async drain(limits: DrainLimits): Promise<Drained> {
     const drained = await Promise.all(this.#everySide().map(side => side.flights.drain(limits)))
     return { ok: drained.every(({ ok }) => ok), evidence: drained.map(({ evidence }) => evidence).join('; ') }
   }
 
   counters(): GateCounters {
-    return { ...this.#tally, heldNow: this.#waiting.length, heldBytes: this.#waiting.sizeBytes }
+    const heldNow = this.#waiting.length + this.#bypassing.length
+    return { ...this.#tally, heldNow, heldBytes: this.#waiting.sizeBytes + this.#bypassing.sizeBytes }
   }
 
   #arrive(exchange: Exchange): void {
     this.#tally.requests += 1
-    this.#route(exchange, undefined)
+    const visit = beginVisit(exchange, this.#options.timers.nowMs(), this.#bypass(exchange))
+    if (this.#isAdmitted(visit)) this.#route(visit)
+    else this.#backOff(visit)
   }
 
-  /** A held request's turn has come. */
-  #leave(held: Held<Waiter>): void {
-    this.#route(held.item.exchange, held)
+  /** In a recovery not everybody gets in at once; who waited before it was promised to. */
+  #isAdmitted(visit: Visit): boolean {
+    if (this.#passing === undefined || visit.isBypassing || this.#isHealthPath(visit)) return true
+    return this.#passing.admits()
   }
 
-  #route(exchange: Exchange, held: Held<Waiter> | undefined): void {
-    const chosen = this.sides.choose(exchange, false)
-    switch (this.#decide(exchange, chosen)) {
+  #route(visit: Visit): void {
+    const chosen = this.sides.choose(visit.exchange, visit.isBypassing)
+    const request = { isHealthPath: this.#isHealthPath(visit), isBypassing: visit.isBypassing }
+    switch (decide(this.#mode, chosen.side.service.state, request)) {
       case 'forward':
-        this.#forward(exchange, held, chosen)
+        this.#forward(visit, chosen)
         break
       case 'hold':
-        this.#hold(exchange, held)
+        this.#hold(visit)
         break
       case 'backoff':
-        this.#backOff(exchange, held)
+        this.#backOff(visit)
         break
       case 'healthy':
-        this.#answer(exchange, held, closes => healthyAnswer(closes))
+        this.#answer(visit, 'healthy', closes => healthyAnswer(closes))
         break
     }
   }
 
-  #decide(exchange: Exchange, { side }: Chosen) {
-    return decide(this.#mode, side.service.state, {
-      isHealthPath: this.#settings.healthPaths.includes(exchange.path),
-      isBypassing: false,
+  #isHealthPath({ exchange }: Visit): boolean {
+    return this.#settings.healthPaths.includes(exchange.path)
+  }
+
+  #forward(visit: Visit, { side, isBeside, fields }: Chosen): void {
+    const upstream = side.service.upstream!
+    if (visit.held !== undefined) {
+      this.#tally.released += 1
+      this.#endWait(visit)
+    }
+    const answer = this.#awaitAnswer(visit)
+    visit.isBeside = isBeside
+    side.flights.forward(visit.exchange, upstream, {
+      closes: () => this.#closes(),
+      addedFields: status => {
+        answer?.begins()
+        return this.#addedFields(status, fields)
+      },
+      ended: (outcome, figures) => {
+        answer?.ends()
+        this.#end(visit, { ...figures, outcome })
+      },
+      unsent: () => {
+        answer?.ends()
+        if (visit.held !== undefined) this.#tally.released -= 1
+        side.service.refused(upstream)
+        this.#route(visit)
+      },
     })
   }
 
-  #forward(exchange: Exchange, held: Held<Waiter> | undefined, { side, fields }: Chosen): void {
-    const upstream = side.service.upstream!
-    side.flights.forward(exchange, upstream, {
-      closes: () => this.#closes(),
-      addedFields: () => fields,
-      unsent: () => {
-        if (held !== undefined) this.#tally.released -= 1
-        side.service.refused(upstream)
-        this.#route(exchange, held)
-      },
-    })
-    if (held !== undefined) {
-      this.#tally.released += 1
-      this.#endWait(held)
-    }
+  /** Measure how long the version takes to answer what is released to it, where the ramp depends on that. */
+  #awaitAnswer(visit: Visit) {
+    if (visit.held === undefined || this.#settings.rampLatencyMs === undefined) return undefined
+    const { nowMs } = this.#options.timers
+    const released = this.#latency.released(nowMs())
+    return { begins: () => this.#latency.answered(released, nowMs()), ends: () => this.#latency.forget(released) }
+  }
+
+  #addedFields(status: number, fields: readonly string[]): readonly string[] {
+    if (this.#passing === undefined) return fields
+    return [...fields, ...this.#passing.addedFields(status, this.#settings.backoff, this.#options.random)]
   }
 
   /** Let a request wait; one that waited before goes on from its own arrival, whatever the bounds. */
-  #hold(exchange: Exchange, before: Held<Waiter> | undefined): void {
-    let held: Held<Waiter> | undefined
-    const stopListening = exchange.onGone(() => {
-      if (held !== undefined && this.#waiting.abandon(held)) this.#tally.abandoned += 1
+  #hold(visit: Visit): void {
+    const room = visit.isBypassing ? this.#bypassing : this.#waiting
+    visit.stopListening = visit.exchange.onGone(() => {
+      if (visit.held === undefined || !room.abandon(visit.held)) return
+      this.#tally.abandoned += 1
+      this.#endWait(visit)
+      this.#end(visit, { status: 499, receivedBytes: 0, sentBytes: 0, outcome: 'abandoned' })
     })
-    const waiter = { exchange, stopListening }
-    if (before !== undefined) {
-      held = { ...before, item: waiter }
-      this.#waiting.putBack(held)
+    if (visit.held !== undefined) {
+      room.putBack(visit.held)
       return
     }
-    held = this.#waiting.offer(waiter, exchange.sizeBytes)
-    if (held !== undefined) {
+    visit.held = room.offer(visit, visit.exchange.sizeBytes)
+    if (visit.held !== undefined) {
       this.#tally.held += 1
       return
     }
-    stopListening()
-    this.#backOff(exchange, undefined)
+    visit.stopListening()
+    this.#backOff(visit)
   }
 
-  #backOff(exchange: Exchange, held: Held<Waiter> | undefined): void {
+  #backOff(visit: Visit): void {
+    const { exchange } = visit
     this.#tally.backedOff += 1
-    this.#answer(exchange, held, closes =>
-      backoffAnswer(
-        this.#settings.backoff,
-        { path: exchange.path, accept: exchange.field('accept'), closes },
-        this.#options.random,
-      ),
-    )
+    this.#answer(visit, 'backed-off', closes => {
+      const { method, path } = exchange
+      const accepted = { accept: exchange.field('accept'), contentType: exchange.field('content-type') }
+      return backoffAnswer(this.#settings.backoff, { method, path, ...accepted, closes }, this.#options.random)
+    })
   }
 
-  #answer(exchange: Exchange, held: Held<Waiter> | undefined, make: (closes: boolean) => Answer): void {
-    if (held !== undefined) this.#endWait(held)
-    const write = () => exchange.answer(make(this.#closes() || exchange.hasUnreadBody()))
+  #answer(visit: Visit, outcome: 'healthy' | 'backed-off', make: (closes: boolean) => Answer): void {
+    const { exchange } = visit
+    if (visit.held !== undefined) this.#endWait(visit)
+    const write = () => {
+      const answered = make(this.#closes() || exchange.hasUnreadBody())
+      exchange.answer(answered)
+      const sentBytes = exchange.method === 'HEAD' ? 0 : answered.body.length
+      this.#end(visit, { status: answered.status, receivedBytes: 0, sentBytes, outcome })
+    }
     // A small body arrives with its head but is parsed after it: a turn later the connection need not be closed for it.
     if (exchange.hasUnreadBody()) setImmediate(write)
     else write()
   }
 
-  #endWait(held: Held<Waiter>): void {
-    held.item.stopListening()
-    const waitedMs = this.#options.timers.nowMs() - held.arrivedMs
-    this.#tally.longestHoldMs = Math.max(this.#tally.longestHoldMs, Math.round(waitedMs))
+  #endWait(visit: Visit): void {
+    visit.stopListening?.()
+    visit.waitedMs = this.#options.timers.nowMs() - visit.arrivedMs
+    this.#tally.longestHoldMs = Math.max(this.#tally.longestHoldMs, Math.round(visit.waitedMs))
+  }
+
+  #end(visit: Visit, end: VisitEnd): void {
+    const { observer, timers } = this.#options
+    observer?.finished(recordOf(visit, end, { nowMs: timers.nowMs(), epochMs: Date.now() }))
   }
 
   #everySide() {
@@ -225,9 +277,19 @@ export class Front {
 
   /** Bring those who wait in line with the mode and the application's state. */
   #settle(): void {
-    const wanted = decide(this.#mode, this.sides.live.service.state, { isHealthPath: false, isBypassing: false })
-    if (wanted === 'forward') this.#waiting.startRelease({ perSecond: this.#settings.rampPerSecond })
-    else if (wanted === 'hold') this.#waiting.stopRelease()
-    else for (const held of this.#waiting.takeAll()) this.#backOff(held.item.exchange, held)
+    this.#settleRoom(this.#waiting, false)
+    this.#settleRoom(this.#bypassing, true)
   }
+
+  #settleRoom(room: WaitingRoom<Visit>, isBypassing: boolean): void {
+    const { rampPerSecond: perSecond, rampLatencyMs: latencyMs } = this.#settings
+    const wanted = decide(this.#mode, this.sides.live.service.state, { isHealthPath: false, isBypassing })
+    if (wanted === 'forward') room.startRelease({ perSecond, latencyMs })
+    else if (wanted === 'hold') room.stopRelease()
+    else for (const { item } of room.takeAll()) this.#backOff(item)
+  }
+}
+
+function bypassOf({ bypass }: FrontSettings): Bypass {
+  return bypass === undefined ? nobody : compileBypass(bypass)
 }

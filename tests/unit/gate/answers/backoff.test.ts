@@ -1,14 +1,13 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Answer } from '../../../../src/gate/answers/answer.ts'
-import { type BackoffShape, backoffAnswer, retryAfterSeconds, shapeOf } from '../../../../src/gate/answers/backoff.ts'
+import { type BackoffRequest, type BackoffShape, backoffAnswer, shapeOf } from '../../../../src/gate/answers/backoff.ts'
 import {
-  desktopStorageBackoff,
-  desktopTokenBackoff,
-  rustStorageBackoff,
-  rustTokenBackoff,
+  desktopStorage,
+  desktopToken,
+  rustStorage,
+  rustToken,
   type SyncAnswer,
-} from '../../../support/sync-clients.ts'
+} from '../../../support/mozilla-clients.ts'
 
 const routes = [
   { prefix: '/1.5/', shape: 'weave' },
@@ -17,40 +16,21 @@ const routes = [
   { prefix: '/api/v2', shape: 'problem' },
 ] as const
 
-function turnAway(path: string, options: { accept?: string; closes?: boolean; random?: () => number } = {}): Answer {
-  const settings = { retryAfter: 60, jitter: 0.2, routes }
-  const request = { path, accept: options.accept, closes: options.closes ?? false }
-  return backoffAnswer(settings, request, options.random ?? Math.random)
+const plain = { method: 'GET', accept: undefined, contentType: undefined, closes: false } as const
+
+function turnAway(
+  path: string,
+  options: Partial<BackoffRequest> & { random?: () => number; page?: string } = {},
+): Answer {
+  const { random = Math.random, page, ...request } = options
+  const settings = { retryAfter: 60, jitter: 0.2, routes, page }
+  return backoffAnswer(settings, { ...plain, path, ...request }, random)
 }
 
 function asClientSees(answered: Answer): SyncAnswer {
   const headers = Object.fromEntries(answered.headers.map(([name, value]) => [name.toLowerCase(), value]))
   return { status: answered.status, headers, body: answered.body.toString() }
 }
-
-describe('the wait', () => {
-  it('is an integer from the base upwards, within the share or 5 seconds', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 86_400 }),
-        fc.double({ min: 0, max: 10, noNaN: true }),
-        fc.double({ min: 0, max: 0.999_999, noNaN: true }),
-        (retryAfter, jitter, random) => {
-          const seconds = retryAfterSeconds({ retryAfter, jitter }, () => random)
-          expect(Number.isSafeInteger(seconds)).toBe(true)
-          expect(seconds).toBeGreaterThanOrEqual(retryAfter)
-          expect(seconds).toBeLessThanOrEqual(retryAfter + Math.max(Math.floor(retryAfter * jitter), 5))
-        },
-      ),
-    )
-  })
-
-  it('spreads clients over at least 5 seconds even when it is short', () => {
-    const settings = { retryAfter: 1, jitter: 0 }
-    expect(retryAfterSeconds(settings, () => 0)).toBe(1)
-    expect(retryAfterSeconds(settings, () => 0.999)).toBe(6)
-  })
-})
 
 describe('the answer', () => {
   it('says the same wait in every header, and that it is ours', () => {
@@ -69,30 +49,89 @@ describe('the answer', () => {
   })
 
   it.each([
-    ['/1.5/7/storage/tabs', undefined, 'weave'],
-    ['/1.0/sync/1.5', undefined, 'token'],
-    ['/api/v1', 'text/html', 'json'],
-    ['/api/v2/x', undefined, 'problem'],
-    ['/', 'text/html,application/xhtml+xml;q=0.9', 'page'],
-    ['/', 'application/json', 'json'],
-    ['/', undefined, 'json'],
-    ['/', 'text/htmlx', 'json'],
-  ])('to %s (Accept: %s) has the shape %s', (path, accept, shape) => {
-    expect(shapeOf(routes, { path, accept })).toBe(shape satisfies string as BackoffShape)
-  })
-
-  it('is a page that a browser comes back from by itself and that a screen reader can read', () => {
-    const page = turnAway('/', { accept: 'text/html', random: () => 0 }).body.toString()
-    expect(page).toMatch(/^<!doctype html>\n<html lang="en">/)
-    expect(page).toContain('<meta http-equiv="refresh" content="60">')
-    expect(page).toMatch(/<main>\s*<h1>/)
-    expect(page).not.toContain('<script')
+    ['/1.5/7/storage/tabs', {}, 'weave'],
+    ['/1.0/sync/1.5', {}, 'token'],
+    ['/api/v1', { accept: 'text/html' }, 'json'],
+    ['/api/v2/x', {}, 'problem'],
+    ['/', { accept: 'text/html,application/xhtml+xml;q=0.9' }, 'page'],
+    ['/', { accept: 'application/json' }, 'json'],
+    ['/', {}, 'json'],
+    ['/', { accept: 'text/htmlx' }, 'json'],
+    ['/', { accept: 'text/html-sandboxed' }, 'json'],
+    ['/notes.Sync/Merge', { contentType: 'application/grpc+proto' }, 'grpc'],
+    ['/notes.Sync/Merge', { contentType: 'application/grpcx' }, 'json'],
+  ])('to %s (%o) has the shape %s', (path, fields, shape) => {
+    const request = { path, accept: undefined, contentType: undefined, ...fields }
+    expect(shapeOf(routes, request)).toBe(shape satisfies string as BackoffShape)
   })
 
   it('is problem+json where asked for', () => {
     const answered = asClientSees(turnAway('/api/v2'))
     expect(answered.headers['content-type']).toBe('application/problem+json')
     expect(JSON.parse(answered.body)).toMatchObject({ status: 503, title: 'Service Unavailable' })
+  })
+
+  it.each([
+    ['application/grpc', 'application/grpc'],
+    ['application/grpc+proto; charset="<x>"', 'application/grpc'],
+    ['application/grpc-web', 'application/grpc-web'],
+    ['Application/GRPC-Web-Text+proto', 'application/grpc-web-text'],
+  ])('to a call of %s is the end of the call, with when to try again', (contentType, mediaType) => {
+    const answered = asClientSees(turnAway('/notes.Sync/Merge', { method: 'POST', contentType, random: () => 0 }))
+    expect(answered).toMatchObject({ status: 200, body: '' })
+    expect(answered.headers).toMatchObject({
+      'content-type': mediaType,
+      'content-length': '0',
+      'grpc-status': '14',
+      'grpc-retry-pushback-ms': '60000',
+      'x-weave-maintenance': '1',
+    })
+    // Of what a client sends nothing comes back, and what is above ASCII would need an encoding.
+    expect(answered.headers['grpc-message']).toMatch(/^[ -$&-~]+$/)
+  })
+
+  it('asks no caller to wait longer than it can count', () => {
+    const settings = {
+      retryAfter: 86_400,
+      jitter: 0,
+      clients: 1e7,
+      perSecond: 1,
+      routes: [{ prefix: '/', shape: 'grpc' }],
+    } as const
+    const { headers } = asClientSees(backoffAnswer(settings, { ...plain, path: '/' }, () => 0.999))
+    expect(headers['grpc-retry-pushback-ms']).toBe('2147483647')
+  })
+})
+
+describe('the page', () => {
+  const accept = 'text/html'
+
+  it('is one that a browser comes back from by itself and that a screen reader can read', () => {
+    const answered = asClientSees(turnAway('/', { accept, random: () => 0 }))
+    expect(answered.body).toMatch(/^<!doctype html>\n<html lang="en">/)
+    expect(answered.body).toContain('<meta http-equiv="refresh" content="60">')
+    expect(answered.body).toMatch(/<main>\s*<h1>/)
+    expect(answered.body).not.toContain('<script')
+    expect(answered.headers['content-security-policy']).toContain("default-src 'none'")
+  })
+
+  it('does not ask again for whoever sent a form, and says so', () => {
+    const { body } = asClientSees(turnAway('/', { accept, method: 'POST' }))
+    expect(body).not.toContain('http-equiv')
+    expect(body).toContain('was not received')
+  })
+
+  it('holds nothing of the request', () => {
+    const evil = '/<script>alert(1)</script>'
+    const { body, headers } = asClientSees(turnAway(evil, { accept: `text/html, ${evil}`, contentType: evil }))
+    expect(body + JSON.stringify(headers)).not.toContain('alert')
+  })
+
+  it('is the release’s own where it has one, with the seconds in it', () => {
+    const page = '<p>In {{seconds}} s.</p><meta http-equiv="refresh" content="{{seconds}}">{{path}}'
+    const answered = asClientSees(turnAway('/', { accept, page, random: () => 0 }))
+    expect(answered.body).toBe('<p>In 60 s.</p><meta http-equiv="refresh" content="60">{{path}}')
+    expect(answered.headers['content-security-policy']).toBeUndefined()
   })
 })
 
@@ -102,20 +141,20 @@ describe('clients of Sync', () => {
 
   it('obey it on storage paths: desktop and mobile', () => {
     expect(storage.body).toBe('0')
-    expect(desktopStorageBackoff(storage)).toBe(60)
-    expect(rustStorageBackoff(storage)).toBe(60)
+    expect(desktopStorage.learns(storage)).toBe(60)
+    expect(rustStorage.learns(storage)).toBe(60)
   })
 
   it('obey it on token paths: desktop and mobile', () => {
-    expect(desktopTokenBackoff(token)).toBe(60)
-    expect(rustTokenBackoff(token)).toBe(60)
+    expect(desktopToken.learns(token)).toBe(60)
+    expect(rustToken.learns(token)).toBe(60)
   })
 
   it('would not obey a page or a date: the shapes matter', () => {
     const page = asClientSees(turnAway('/', { accept: 'text/html' }))
-    expect(desktopTokenBackoff(page)).toBeUndefined()
+    expect(desktopToken.learns(page)).toBeUndefined()
     const dated = { ...storage, headers: { 'retry-after': 'Fri, 20 Nov 2026 10:00:00 GMT' } }
-    expect(desktopStorageBackoff(dated)).toBeUndefined()
-    expect(rustStorageBackoff(dated)).toBeUndefined()
+    expect(desktopStorage.learns(dated)).toBeUndefined()
+    expect(rustStorage.learns(dated)).toBeUndefined()
   })
 })

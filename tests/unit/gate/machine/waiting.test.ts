@@ -1,32 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Timers } from '../../../../src/gate/machine/timers.ts'
 import { WaitingRoom } from '../../../../src/gate/machine/waiting.ts'
-
-/** Timers that run only when told to. */
-function manualTimers() {
-  let nowMs = 0
-  const pending = new Set<{ readonly atMs: number; readonly call: () => void }>()
-  const timers: Timers = {
-    nowMs: () => nowMs,
-    after: (durationMs, call) => {
-      const timer = { atMs: nowMs + durationMs, call }
-      pending.add(timer)
-      return () => pending.delete(timer)
-    },
-  }
-  const advance = (durationMs: number) => {
-    const untilMs = nowMs + durationMs
-    for (;;) {
-      const next = [...pending].filter(timer => timer.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0]
-      if (next === undefined) break
-      pending.delete(next)
-      nowMs = Math.max(nowMs, next.atMs)
-      next.call()
-    }
-    nowMs = untilMs
-  }
-  return { timers, advance, pending }
-}
+import { manualTimers } from '../timers.ts'
 
 function waitingRoom(limits = { requests: 5000, bytes: 1e6, ageMs: 25_000 }) {
   const manual = manualTimers()
