@@ -27,6 +27,11 @@ export const gateCodes = {
     'The key of a certificate can be read by others.',
     'make it private with `chmod 600`, and ask for a new certificate if others had access',
   ),
+  RELAY_UNSUPPORTED: entry(
+    1,
+    'A gate cannot have another one answer in its place.',
+    'nothing to do: what waited there was turned away instead',
+  ),
   GATE_REQUEST_INVALID: entry(
     1,
     'A serving process was asked something that it does not understand.',
