@@ -5,6 +5,7 @@ import { type PrefixIdentity, readIdentity } from '../prefix/identity.ts'
 import { type Journal, openJournal } from '../prefix/journal.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
 import { type PrefixState, replay } from '../prefix/state.ts'
+import { readProgress, switchUnfinished } from '../slots/progress.ts'
 import { takeLock } from '../sys/lock.ts'
 import { ServingProcess } from './serving.ts'
 import type { FlowTools } from './tools.ts'
@@ -20,19 +21,27 @@ export interface LockedPrefix extends AsyncDisposable {
   readonly state: () => PrefixState
 }
 
+export interface LockOptions {
+  readonly prefix: string
+  readonly command: string
+  readonly waitLockMs: number
+  /** By the one command that deals with a switch of the prefix's site that was interrupted. */
+  readonly isSwitch?: boolean
+}
+
 /**
  * Take a prefix for changing it.
  *
- * Errors: PREFIX_UNKNOWN, LOCKED after `waitLockMs`, JOURNAL_DAMAGED, JOURNAL_SEQUENCE. Crash: the lock goes with the process.
+ * Errors: PREFIX_UNKNOWN, LOCKED after `waitLockMs`, SWITCH_UNFINISHED, JOURNAL_DAMAGED, JOURNAL_SEQUENCE. Crash: the lock goes with the process.
  */
-export async function lockPrefix(
-  options: { readonly prefix: string; readonly command: string; readonly waitLockMs: number },
-  tools: FlowTools,
-): Promise<LockedPrefix> {
+export async function lockPrefix(options: LockOptions, tools: FlowTools): Promise<LockedPrefix> {
   const paths = prefixPaths(path.resolve(options.prefix))
   const identity = readIdentity(paths)
   using stack = new DisposableStack()
   stack.use(await takeLock(paths.lock, { command: options.command, waitMs: options.waitLockMs }))
+  const { slot } = identity
+  if (slot !== undefined && options.isSwitch !== true && readProgress(slot.site) !== undefined)
+    throw switchUnfinished(slot.site)
   const journal = stack.use(openJournal(paths.journal, tools.clock))
   replay(journal.records)
   const client = await connectControl(path.join(paths.root, controlSocket))

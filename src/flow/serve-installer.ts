@@ -1,8 +1,10 @@
 import { ReleaseError } from '../core/error.ts'
+import { readIdentity } from '../prefix/identity.ts'
 import { readJournal } from '../prefix/journal.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
 import { isDataUnsettled } from '../prefix/plan.ts'
 import { replay } from '../prefix/state.ts'
+import { readProgress, switchUnfinished } from '../slots/progress.ts'
 import { lockOwner, takeLock } from '../sys/lock.ts'
 
 /**
@@ -23,9 +25,13 @@ export async function observeInstaller(lockFile: string): Promise<'at work' | 'e
   return owner === undefined ? 'ended' : 'killed'
 }
 
-/** Tell whether a change that nobody has finished left the data between two versions. A journal that cannot be read keeps nobody from serving. */
+/**
+ * Tell whether a change that nobody has finished left the data between two versions, or the clients of a slot where another's belong. A journal
+ * that cannot be read keeps nobody from serving.
+ */
 export function isBetweenVersions(paths: PrefixPaths): boolean {
   try {
+    if (isBetweenRoles(paths)) return true
     const { unfinished } = replay(readJournal(paths.journal))
     return unfinished !== undefined && isDataUnsettled(unfinished)
   } catch (caught) {
@@ -34,8 +40,9 @@ export function isBetweenVersions(paths: PrefixPaths): boolean {
   }
 }
 
-/** Refuse to start anything on data that is between two versions. Errors: DATA_UNSETTLED. */
+/** Refuse to start anything on data that is between two versions. Errors: DATA_UNSETTLED, SWITCH_UNFINISHED. */
 export function assertSettledData(paths: PrefixPaths): void {
+  if (isBetweenRoles(paths)) throw switchUnfinished(readIdentity(paths).slot!.site)
   if (!isBetweenVersions(paths)) return
   throw new ReleaseError(
     'DATA_UNSETTLED',
@@ -45,4 +52,10 @@ export function assertSettledData(paths: PrefixPaths): void {
       details: { path: paths.root },
     },
   )
+}
+
+/** Tell whether a switch of the site is at the point where clients may be at the wrong slot: only it may start anything then. */
+function isBetweenRoles(paths: PrefixPaths): boolean {
+  const { slot } = readIdentity(paths)
+  return slot !== undefined && readProgress(slot.site)?.isCrossing === true
 }

@@ -9,6 +9,7 @@ import type { PrefixIdentity } from '../prefix/identity.ts'
 import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
 import { redactor } from '../prefix/redact.ts'
+import { type PrefixRole, roleOf } from '../prefix/role.ts'
 import { requireSecrets, type Secrets } from '../prefix/secrets.ts'
 import { releaseValues } from '../prefix/values.ts'
 import { fillPlaceholders } from '../recipe/placeholders.ts'
@@ -24,6 +25,8 @@ export interface ServedRelease {
   /** Values of placeholders. Hold secrets. */
   readonly values: Readonly<Record<string, string>>
   readonly secrets: Secrets
+  /** What it is used for; undefined where there are no roles. */
+  readonly role: PrefixRole | undefined
   /** Whom it runs as; undefined: whoever runs us. */
   readonly account: Account | undefined
 }
@@ -31,7 +34,7 @@ export interface ServedRelease {
 /**
  * Read what is needed to run a release.
  *
- * Errors: SERVE_NO_RELEASE, SECRET_MISSING, DOCUMENT_INVALID, RECIPE_INVALID, ENVIRONMENT_UNKNOWN, VARIABLE_INVALID, ACCOUNT_*.
+ * Errors: SERVE_NO_RELEASE, SECRET_MISSING, DOCUMENT_INVALID, RECIPE_INVALID, ENVIRONMENT_UNKNOWN, VARIABLE_INVALID, ROLE_UNKNOWN, ACCOUNT_*.
  */
 export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, version: string): ServedRelease {
   if (!isComplete(paths, version)) {
@@ -48,6 +51,7 @@ export function readServedRelease(paths: PrefixPaths, identity: PrefixIdentity, 
     node: recipe.node,
     values: releaseValues({ paths, identity, recipe, version, secrets }),
     secrets,
+    role: roleOf(identity, recipe),
     account: accountOf(recipe),
   }
 }
@@ -95,7 +99,12 @@ async function probe(
   if (tcp !== undefined) return probeTcp(tcp === 'gate' ? address : parseAddress(fill(tcp, 'tcp')), timeout)
   if (http === undefined) return { ok: true, evidence: 'the recipe names no way to find out' }
   const { path: asked, status } = http
-  const contains = http.contains === undefined ? undefined : fill(http.contains, 'http.contains')
+  const contains = expectedTexts(release).map(text => fill(text, 'http.contains'))
   const headers = http.headers.map(header => ({ ...header, contains: fill(header.contains, 'http.headers') }))
   return probeHttp(address, { path: asked, status, contains, headers }, timeout)
+}
+
+/** What the body of a good answer holds: by the recipe, and by the role that it runs in. */
+export function expectedTexts({ node, role }: Pick<ServedRelease, 'node' | 'role'>): readonly string[] {
+  return [node.health.http?.contains, role?.recipe?.health.contains].filter(text => text !== undefined)
 }

@@ -3,7 +3,7 @@ import type { ServiceStatus } from '../core/service-status.ts'
 import type { BesideStatus, ControlResult, ServeStatus } from '../gate/control/protocol.ts'
 import type { Drained, Gate, GateOverlap, ServiceDoor } from '../gate/gate.ts'
 import { readIdentity } from '../prefix/identity.ts'
-import type { RunningPlace } from '../service/names.ts'
+import { otherPlace, type RunningPlace } from '../service/names.ts'
 import { probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
 import { ServeServices, type ServeServicesOptions } from './serve-services.ts'
 
@@ -93,7 +93,7 @@ export class ServeReleases {
     const release = this.read(version)
     const { live, overlap, gate } = this.#requireOverlap()
     await this.#endBeside()
-    const beside = this.#prepare(release, { gate, door: overlap.open(), place: live.place === 1 ? 2 : 1 })
+    const beside = this.#prepare(release, { gate, door: overlap.open(), place: otherPlace(live.place) })
     try {
       await beside.services.startListening()
     } catch (caught) {
@@ -166,10 +166,11 @@ export class ServeReleases {
     return { ...health, evidence: [health.evidence, ...troubled.map(describeTrouble)].join('; ') }
   }
 
-  status(): Pick<ServeStatus, 'version' | 'services' | 'overlap' | 'beside'> {
+  status(): Pick<ServeStatus, 'version' | 'role' | 'services' | 'overlap' | 'beside'> {
     const overlap = this.#live === undefined ? undefined : this.#gate?.overlap
     return {
       version: this.live?.version,
+      role: this.live?.role?.name,
       services: this.#live?.services.status() ?? [],
       overlap: overlap === undefined ? undefined : { canRoute: overlap.canRoute },
       beside: overlap === undefined ? undefined : this.#besideStatus(overlap),

@@ -17,7 +17,7 @@ import { type RunningPlace, runningName } from '../service/names.ts'
 import { type ListeningPlaceholders, resolveJobs, usesSocket } from '../service/spec.ts'
 import { serviceSocketFolder } from './serve-gate.ts'
 import type { ServedRelease } from './serve-release.ts'
-import { specOf } from './serve-spec.ts'
+import { mountedFolders, specOf } from './serve-spec.ts'
 
 export interface ServeServicesOptions {
   readonly door: ServiceDoor
@@ -39,7 +39,7 @@ interface RunningService {
 }
 
 /** Who runs the services of a release on a prefix: what its operator says, else the recipe. */
-export function driverKind(identity: PrefixIdentity, release: ServedRelease): DriverKind {
+export function driverKind(identity: PrefixIdentity, release: Pick<ServedRelease, 'node'>): DriverKind {
   return identity.settings?.driver ?? release.node.driver
 }
 
@@ -154,7 +154,7 @@ export class ServeServices {
       handed: place?.handed ?? [],
       port: gateKind === 'proxy' ? address.port : '',
       socket: address.socket,
-      writable: [paths.shared, serviceSocketFolder(paths)],
+      writable: [paths.shared, ...mountedFolders(this.release, this.#options), serviceSocketFolder(paths)],
     }
   }
 

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { ReleaseError, unreachable } from '../core/error.ts'
 import type { ControlRequest, ControlResponse, ControlResult, ServeStatus } from '../gate/control/protocol.ts'
-import { type Address, formatAddress } from '../gate/front/address.ts'
+import { type Address, formatAddress, parseAddress } from '../gate/front/address.ts'
 import { frontSettings } from '../gate/front/settings.ts'
 import type { Gate } from '../gate/gate.ts'
 import { Keeper } from '../gate/machine/keeper.ts'
@@ -37,6 +37,8 @@ export class ServeSession {
   #installerWatch: NodeJS.Timeout | undefined
   /** Aborted once it ends: what is being started is not waited for. */
   readonly #ending = new AbortController()
+  /** Who answers in place of the own services. */
+  #relaysTo: string | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -148,6 +150,9 @@ export class ServeSession {
       case 'stop':
         await this.#releases.stop()
         return this.#done()
+      case 'relay':
+        await this.#relay(request.to)
+        return this.#done()
       case 'start':
         await this.#releases.start(request.version)
         return this.#done()
@@ -194,6 +199,20 @@ export class ServeSession {
     await this.#gate?.enter(mode)
     // In handover the application accepts by itself: only its end keeps requests from it.
     if (this.#gate?.kind === 'handover' && before === 'pass' && mode !== 'pass') void this.#releases.stopListening()
+  }
+
+  /** Errors: RELAY_UNSUPPORTED, GATE_ADDRESS_INVALID. */
+  async #relay(to: string | undefined): Promise<void> {
+    if (to === this.#relaysTo) return
+    const gate = this.#requireGate()
+    if (gate.relay === undefined || this.#releases.beside !== undefined)
+      throw new ReleaseError(
+        'RELAY_UNSUPPORTED',
+        `the ${gate.kind} gate of ${this.#options.paths.root} cannot do that now`,
+      )
+    if (this.#relaysTo !== undefined) gate.relay(undefined)
+    this.#relaysTo = to
+    if (to !== undefined) gate.relay(parseAddress(to))
   }
 
   async #drain(limits: { readonly timeoutMs: number; readonly streamsMs: number }) {
@@ -281,6 +300,7 @@ export class ServeSession {
     return {
       pid: process.pid,
       ...this.#releases.status(),
+      relaysTo: this.#relaysTo,
       address: this.#gate === undefined ? '' : formatAddress(this.#gate.address),
       gateMode: this.#gate?.kind ?? gateKind(this.#options, undefined),
       gate: this.#keeper.state,

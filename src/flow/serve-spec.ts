@@ -3,6 +3,7 @@ import { parseReleaseRecord } from '../payload/release-record.ts'
 import { accountOf } from '../prefix/account.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import { type PrefixPaths, releasePaths } from '../prefix/layout.ts'
+import { roleMounts } from '../prefix/mounts.ts'
 import type { RecipeService } from '../recipe/schema.ts'
 import { containService } from '../service/container.ts'
 import type { ServiceSpec } from '../service/driver.ts'
@@ -51,6 +52,7 @@ export async function specOf(
     services: node.services.map(each => each.name),
     releaseFolder: folder,
     sharedFolder: paths.shared,
+    mountedFolders: mountedFolders(release, { paths, identity }),
     socketFolder: sockets,
     releaseImage: () => releaseImage(paths, release.version),
   })
@@ -79,4 +81,12 @@ function baseOf(
 function releaseImage(paths: PrefixPaths, version: string): string | undefined {
   const record = parseReleaseRecord(readFile(releasePaths(paths, version).record))
   return record.components[0]?.artifacts.find(artifact => artifact.kind === 'oci')?.digest
+}
+
+/** The folders that a release reaches through links in `shared/`: those of its role. */
+export function mountedFolders(
+  { role }: Pick<ServedRelease, 'role'>,
+  { paths, identity }: Pick<SpecContext, 'paths' | 'identity'>,
+): readonly string[] {
+  return roleMounts({ paths, identity, role }).flatMap(({ link, folder }) => (link === folder ? [] : [folder]))
 }

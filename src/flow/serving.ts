@@ -108,6 +108,17 @@ export class ServingProcess {
     return result ?? { ok: true, evidence: 'nothing was in flight' }
   }
 
+  /** Have the gate at an address answer what waits here and all that comes; undefined: no more. Errors: RELAY_UNSUPPORTED. */
+  async relay(to: string | undefined): Promise<void> {
+    await this.#client.request(to === undefined ? { kind: 'relay' } : { kind: 'relay', to })
+  }
+
+  /** Turn away what waits, and all that comes until {@link leaveHold}. */
+  async turnAway(reason: string, deadlineMs: number): Promise<void> {
+    await this.#endRenewal()
+    await this.#client.request({ kind: 'gate', mode: 'backoff', reason, deadlineMs })
+  }
+
   /** Stop the running services, each within its time. */
   async stop(stopTimeoutsMs: readonly number[]): Promise<void> {
     const timeoutMs = stopTimeoutsMs.reduce((sum, each) => sum + each, 0) + slackMs

@@ -15,6 +15,8 @@ export interface ContainerContext {
   readonly services: readonly string[]
   readonly releaseFolder: string
   readonly sharedFolder: string
+  /** Folders outside of it that links in it lead to. */
+  readonly mountedFolders: readonly string[]
   /** Where the unix socket of mode proxy goes. */
   readonly socketFolder: string
   /** Find the digest of the release's own image; undefined when the release has none. */
@@ -39,7 +41,7 @@ export async function containService(
   const secrets = placeSecretFiles(spec, context)
   const mounts: readonly Mount[] = [
     { from: context.releaseFolder, to: context.releaseFolder, readOnly: true },
-    { from: context.sharedFolder, to: context.sharedFolder, readOnly: false },
+    ...[context.sharedFolder, ...context.mountedFolders].map(folder => ({ from: folder, to: folder, readOnly: false })),
     ...(spec.listens ? [{ from: context.socketFolder, to: context.socketFolder, readOnly: false }] : []),
     ...container.volumes.map(({ from, to, readOnly }) => ({
       from: path.join(context.sharedFolder, from),

@@ -13,6 +13,8 @@ export function parseControlRequest(text: string): ControlRequest {
       return { kind: value['kind'] }
     case 'gate':
       return gateRequest(value)
+    case 'relay':
+      return relayRequest(value)
     case 'drain':
       return { kind: 'drain', timeoutMs: duration(value, 'timeoutMs'), streamsMs: duration(value, 'streamsMs') }
     case 'probe':
@@ -42,6 +44,12 @@ function gateRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
   if (by !== undefined && by !== 'installer' && by !== 'operator') throw invalid('by is neither installer nor operator')
   const deadline = value['deadlineMs'] === undefined ? {} : { deadlineMs: duration(value, 'deadlineMs') }
   return { kind: 'gate', mode, reason, ...deadline, ...(by === undefined ? {} : { by }) }
+}
+
+function relayRequest({ to }: Readonly<Record<string, unknown>>): ControlRequest {
+  if (to === undefined) return { kind: 'relay' }
+  if (typeof to !== 'string' || to.length > 300) throw invalid('to is not an address')
+  return { kind: 'relay', to }
 }
 
 function versionOf({ version }: Readonly<Record<string, unknown>>): string {

@@ -49,6 +49,11 @@ export type ControlRequest =
       readonly timeoutMs: number
       readonly streamsMs: number
     }
+  /**
+   * Have the gate at an address answer all requests, those that wait included, in place of the own services; without `to` no more.
+   * The mode is what it was, and in effect again afterwards. For a slot whose clients have gone elsewhere.
+   */
+  | { readonly kind: 'relay'; readonly to?: string }
   /** End the serving process itself, services included. */
   | { readonly kind: 'shutdown' }
 
@@ -56,6 +61,10 @@ export type ControlRequest =
 export interface ServeStatus {
   readonly pid: number
   readonly version: string | undefined
+  /** The role that the services were started in; undefined where there are no roles. */
+  readonly role?: string | undefined
+  /** Who answers in place of the own services. */
+  readonly relaysTo?: string | undefined
   readonly address: string
   readonly gateMode: GateKind
   readonly gate: GateState

@@ -7,9 +7,12 @@ import { connectTarget } from './service-socket.ts'
 
 /** What a healthy answer looks like. */
 export interface HttpProbe {
+  /** The host that is asked for; `localhost` when absent. */
+  readonly host?: string
   readonly path: string
   readonly status: number
-  readonly contains: string | undefined
+  /** Text that its body must hold. */
+  readonly contains: readonly string[]
   /** Header fields that the answer must have, with text that their values must hold. */
   readonly headers: readonly { readonly name: string; readonly contains: string }[]
 }
@@ -32,7 +35,7 @@ export function probeHttp(address: Address, probe: HttpProbe, timeoutMs: number)
       ...connectTarget(address),
       path: probe.path,
       agent: false,
-      headers: { host: 'localhost', 'user-agent': 'cutover-probe', connection: 'close' },
+      headers: { host: probe.host ?? 'localhost', 'user-agent': 'cutover-probe', connection: 'close' },
       signal: AbortSignal.timeout(timeoutMs),
     })
     outgoing.once('error', caught => {
@@ -70,7 +73,6 @@ interface Answer {
 
 function judge(what: string, probe: HttpProbe, { status, headers, text }: Answer): Health {
   const sick = (why: string): Health => ({ ok: false, evidence: `${what}: ${status}${why}`, isAnswer: true })
-  const { contains } = probe
   if (status !== probe.status) return sick(`, expected ${probe.status}`)
   for (const header of probe.headers) {
     const value = headers[header.name.toLowerCase()]
@@ -80,8 +82,9 @@ function judge(what: string, probe: HttpProbe, { status, headers, text }: Answer
       return sick(`, ${header.name} without ${JSON.stringify(header.contains)}: ${JSON.stringify(found.slice(0, 200))}`)
     }
   }
-  if (contains === undefined || text.includes(contains)) return { ok: true, evidence: `${what}: ${status}` }
-  return sick(` without ${JSON.stringify(contains)} in ${JSON.stringify(text.slice(0, 200))}`)
+  const missing = probe.contains.find(wanted => !text.includes(wanted))
+  if (missing === undefined) return { ok: true, evidence: `${what}: ${status}` }
+  return sick(` without ${JSON.stringify(missing)} in ${JSON.stringify(text.slice(0, 200))}`)
 }
 
 /** Ask whether something accepts connections at an address, once. Post: never rejects. */

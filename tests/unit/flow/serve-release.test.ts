@@ -20,7 +20,11 @@ afterAll(() => {
 })
 
 /** Ask a release of version 1.1.0 in the way that its recipe says. */
-function probe(health: Record<string, string | object>, more: Readonly<Record<string, string>> = {}) {
+function probe(
+  health: Record<string, string | object>,
+  more: Readonly<Record<string, string>> = {},
+  role: ServedRelease['role'] = undefined,
+) {
   const recipe = parseNodeRecipe({
     schema: 1,
     name: 'toy',
@@ -34,6 +38,7 @@ function probe(health: Record<string, string | object>, more: Readonly<Record<st
     node: recipe.node,
     values,
     secrets: { TOKEN: 'hunter2' },
+    role,
     account: undefined,
   }
   return probeRelease(release, address, { PATH: '/usr/bin:/bin' })
@@ -43,6 +48,13 @@ it('fills in what the recipe wants to see', async () => {
   const header = { name: 'X-Version', contains: '${version}' }
   expect(await probe({ http: { headers: [header] } })).toMatchObject({ ok: true })
   expect(await probe({ http: { headers: [header] } }, { version: '1.2.0' })).toMatchObject({ ok: false })
+})
+
+it('wants to see what its role says besides', async () => {
+  const recipe = { environment: {}, mounts: {}, health: { contains: '${role}' }, host: 'localhost' }
+  const inRole = (name: string) => probe({ http: {} }, { role: name }, { name, slot: 'blue', recipe })
+  expect(await inRole('up')).toMatchObject({ ok: true })
+  expect(await inRole('down')).toMatchObject({ ok: false })
 })
 
 it('connects to the listening service, or to where the recipe says', async () => {

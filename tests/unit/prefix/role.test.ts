@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import type { PrefixIdentity } from '../../../src/prefix/identity.ts'
 import { prefixPaths } from '../../../src/prefix/layout.ts'
 import { arrangeMounts } from '../../../src/prefix/mounts.ts'
 import { roleOf } from '../../../src/prefix/role.ts'
@@ -73,7 +74,7 @@ it('leads the folders of a slot to those of its role, and refuses to hide data',
 
 it('makes plain folders in a prefix that is no slot', () => {
   const paths = prefixPaths(tempFolder())
-  const identity = { environment: 'production' }
+  const identity: Pick<PrefixIdentity, 'environment' | 'slot'> = { environment: 'production' }
   expect(arrangeMounts({ paths, identity, role: roleOf(identity, recipe), account: undefined })).toEqual([])
   expect(fs.lstatSync(path.join(paths.shared, 'data')).isDirectory()).toBe(true)
 })

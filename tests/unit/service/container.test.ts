@@ -18,6 +18,7 @@ function context(compose?: string): ContainerContext {
     services: ['web'],
     releaseFolder: folder,
     sharedFolder: '/p/shared',
+    mountedFolders: ['/site/shared/live'],
     socketFolder: '/p/run/service',
     releaseImage: () => undefined,
   }
@@ -58,6 +59,7 @@ describe('containService', () => {
     expect(container?.mounts).toEqual([
       { from: made.releaseFolder, to: made.releaseFolder, readOnly: true },
       { from: '/p/shared', to: '/p/shared', readOnly: false },
+      { from: '/site/shared/live', to: '/site/shared/live', readOnly: false },
       { from: '/p/run/service', to: '/p/run/service', readOnly: false },
       { from: '/p/shared/data', to: '/data', readOnly: false },
     ])

@@ -21,13 +21,13 @@ afterAll(() => {
 })
 
 const probe = (options: Partial<HttpProbe>, timeoutMs = 2000) =>
-  probeHttp(address, { path: '/', status: 200, contains: undefined, headers: [], ...options }, timeoutMs)
+  probeHttp(address, { path: '/', status: 200, contains: [], headers: [], ...options }, timeoutMs)
 
 describe('health over HTTP', () => {
   it.each<[string, Partial<HttpProbe>]>([
     ['by its status', {}],
     ['by another status', { path: '/sick', status: 503 }],
-    ['by its body', { contains: 'is well' }],
+    ['by its body', { contains: ['is well'] }],
     ['by a header, whatever its case', { headers: [{ name: 'x-VERSION', contains: '1.1.0' }] }],
     ['by a header that comes twice', { headers: [{ name: 'X-Version', contains: 'build' }] }],
   ])('is good %s', async (_, options) => {
@@ -36,8 +36,8 @@ describe('health over HTTP', () => {
 
   it.each<[string, Partial<HttpProbe>, RegExp]>([
     ['status', { path: '/sick' }, /503, expected 200/],
-    ['body', { contains: 'perfect' }, /without "perfect" in "all is well"/],
-    ['body beyond what is looked at', { path: '/large', contains: 'end' }, /without "end"/],
+    ['body', { contains: ['all', 'perfect'] }, /without "perfect" in "all is well"/],
+    ['body beyond what is looked at', { path: '/large', contains: ['end'] }, /without "end"/],
     ['missing header', { headers: [{ name: 'X-Ready', contains: '' }] }, /without the header X-Ready/],
     ['header', { headers: [{ name: 'X-Version', contains: '2' }] }, /X-Version without "2"/],
   ])('is bad for its %s, and says what was seen', async (_, options, evidence) => {
