@@ -16,10 +16,12 @@ import type { ChangeCommand } from '../prefix/journal-record.ts'
 import { type ChangePlan, journaledOps, type PlannedOp } from '../prefix/plan.ts'
 import { type Failure, migrationOf } from '../prefix/state.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
+import type { Canary } from './canary.ts'
 import { keepEvidence, tellBackups } from './failure-evidence.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
 import { notifyEnd } from './notify.ts'
 import { endOrphans } from './orphans.ts'
+import { overlapEffects } from './overlap-effects.ts'
 import { servingEffects } from './serving-effects.ts'
 import type { FlowTools } from './tools.ts'
 
@@ -35,6 +37,8 @@ export interface ChangeOptions {
   readonly origin: ReleaseOrigin | undefined
   /** Asked before anything is stopped, or switched where nothing runs; what it throws fails the change. */
   readonly assertMaySwitch?: (() => void) | undefined
+  /** How the version is tried out on a part of the clients; as its recipe says when absent. */
+  readonly canary?: Canary | undefined
 }
 
 /** A change whose operations have effects. */
@@ -58,15 +62,16 @@ export function bindChange(
   const change: FileChange = { paths, identity, version, from, recipe, origin, emit: tools.emit, signal: tools.signal }
   const files = fileEffects(change)
   const gate = servingEffects(prefix.serving, change)
+  const overlap = overlapEffects(prefix.serving, change, options.canary)
   const effectOf = (op: PlannedOp): OpEffect => {
     if (op.kind === 'migrate') return files.migrate(migrationOf(op.name)!)
     if (op.kind === 'backup') return restoredAtRest(files.backup(backupFolder(change, txn, op.name)), prefix, tools)
-    return { ...files, ...gate }[op.kind]
+    return { ...files, ...gate, ...overlap }[op.kind]
   }
   const hooks = (place: HookPlace) => runHooks(change, command, place)
   const bindBare = (ops: readonly PlannedOp[]) => ops.map(op => ({ ...op, effect: effectOf(op) }))
   const bind = (ops: readonly PlannedOp[]) => {
-    const closing = ops.find(op => op.kind === 'hold' || op.kind === 'switch')
+    const closing = ops.find(op => op.kind === 'hold' || op.kind === 'start-beside' || op.kind === 'switch')
     return bindBare(ops).map(op =>
       withHooks(op, hooks, op.name === closing?.name ? options.assertMaySwitch : undefined),
     )

@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { type ReleaseError, toReleaseError } from '../core/error.ts'
-import type { ServiceStatus } from '../core/service-status.ts'
 import { type FailureRecord, keepFailure } from '../prefix/failure-record.ts'
 import { redactor } from '../prefix/redact.ts'
 import { readSecrets, type Secrets } from '../prefix/secrets.ts'
@@ -8,12 +7,10 @@ import { backupOp, type Transaction } from '../prefix/state.ts'
 import { timelineOf } from '../prefix/timeline.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
-import { logTails } from './serving-effects.ts'
+import { logTails, placeOf, statusIfAny } from './serving-effects.ts'
 import type { FlowTools } from './tools.ts'
 
 const logLines = 40
-/** What cannot say at once how it is must not keep the version before from coming back. */
-const statusTimeoutMs = 2000
 
 /**
  * Write down why a change fails, while what it has started is still there.
@@ -28,7 +25,9 @@ export async function keepEvidence(
   const transaction = prefix.state().unfinished!
   const { error } = failed
   try {
-    const hasStarted = transaction.ops.some(op => op.name === 'start')
+    const hasStarted = transaction.ops.some(op => op.name === 'start' || op.name === 'start-beside')
+    const status = hasStarted ? await statusIfAny(prefix.serving) : undefined
+    const place = placeOf(transaction.version, status)
     const record: FailureRecord = {
       ...identityOf(transaction),
       schema: 1,
@@ -39,8 +38,8 @@ export async function keepEvidence(
       hint: error.hint,
       details: error.details,
       causes: causesOf(error),
-      services: hasStarted ? await servicesOf(prefix) : [],
-      logs: hasStarted ? logTails(prefix.paths, failed.recipe(), logLines) : [],
+      services: [...(status?.services ?? []), ...(status?.beside?.services ?? [])],
+      logs: hasStarted ? logTails(prefix.paths, failed.recipe(), { lines: logLines, place }) : [],
     }
     keepFailure(prefix.paths, record, redactor(secretsOf(prefix, transaction.version, failed.recipe)))
   } catch (caught) {
@@ -72,15 +71,6 @@ function identityOf({ txn, command, version, from, by }: Transaction) {
 
 function secretsOf({ paths }: LockedPrefix, version: string, recipe: () => InstalledRecipe): Secrets {
   return readSecrets(paths, version, recipe().node.secrets)
-}
-
-async function servicesOf(prefix: LockedPrefix): Promise<readonly ServiceStatus[]> {
-  try {
-    return (await prefix.serving?.status(statusTimeoutMs))?.services ?? []
-  } catch {
-    // The serving process is gone, which the error that is written down tells.
-    return []
-  }
 }
 
 function causesOf(error: ReleaseError): readonly string[] {

@@ -11,6 +11,7 @@ import { isUsable, type PrefixState, previousVersion } from '../prefix/state.ts'
 import { type InstalledRecipe, parseNodeRecipe } from '../recipe/node.ts'
 import type { LockedPrefix } from './locked-prefix.ts'
 import { manifestFromDelta } from './manifest-from-delta.ts'
+import { type OverlapTarget, wantedOverlap } from './overlap.ts'
 import type { Resolver } from './resolve.ts'
 import type { ResolvedRelease } from './resolved-release.ts'
 import type { FlowTools } from './tools.ts'
@@ -75,12 +76,12 @@ export async function resolveTarget(
 /** The parts of a target whose files are there. */
 export const fetchesNothing = { origin: undefined, releaseBytes: 0, resolved: undefined } as const
 
-/** Plan the way to a version. */
-export function planTarget(
+/** Plan the way to a version. Errors: GATE_UNREACHABLE. */
+export async function planTarget(
   prefix: LockedPrefix,
   target: Pick<InstallTarget, 'version' | 'from' | 'recipe' | 'origin'>,
-  command: 'install' | 'rollback',
-): ChangePlan {
+  { command, canary }: Pick<OverlapTarget, 'command' | 'canary'>,
+): Promise<ChangePlan> {
   const { migrations, rollbackFloor } = prefix.state()
   return planChange({
     ...plannedData(target.recipe().node, activeNode(prefix.paths, target.from)),
@@ -91,6 +92,7 @@ export function planTarget(
     isServing: prefix.serving !== undefined,
     migrationsDone: migrations,
     rollbackFloor,
+    overlap: await wantedOverlap(prefix, { ...target, command, canary }),
   })
 }
 

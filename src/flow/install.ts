@@ -22,6 +22,7 @@ import {
   resolveTarget,
 } from './install-target.ts'
 import { type LockedPrefix, lockPrefix } from './locked-prefix.ts'
+import { type AskedCanary, canaryOf } from './overlap.ts'
 import { chooseResolver } from './prefix-resolver.ts'
 import { recoverPrefix } from './recover.ts'
 import type { Resolver } from './resolve.ts'
@@ -48,6 +49,8 @@ export interface InstallOptions {
   readonly window?: MaintenanceWindow | undefined
   /** An offline bundle that releases come from, instead of the repository of the prefix. */
   readonly from?: string | undefined
+  /** How the version is tried out on a part of the clients, where two run side by side; what is not said, its recipe says. */
+  readonly canary?: AskedCanary | undefined
   /** Where releases come from instead of the repository of the prefix. */
   readonly resolve?: Resolver | undefined
   /** Find out what to install once it is time, before the prefix is locked: building takes long. In place of `version` and `resolve`. */
@@ -108,10 +111,12 @@ async function installVersion(run: InstallRun, options: InstallOptions, tools: F
   // Again, now that it is known how old the metadata is.
   assertAdmitted(run, state, version)
   assertReadsState(state, version, target.recipe().node.state)
-  const plan = planTarget(prefix, target, 'install')
+  const { canary } = options
+  const plan = await planTarget(prefix, target, { command: 'install', canary })
   if (isDry) return tellPlan(run, target, plan)
   const assertMaySwitch = () => assertOpen(run)
-  const change = await runChange(prefix, plan, { command: 'install', ...target, assertMaySwitch }, tools)
+  const how = { assertMaySwitch, canary: canaryOf(target.recipe(), canary) }
+  const change = await runChange(prefix, plan, { command: 'install', ...target, ...how }, tools)
   await target.resolved?.forget()
   return tellDone(run, target, { change, prefix, pruned: pruneSpare() })
 }

@@ -50,7 +50,8 @@ export async function rollback(options: RollbackOptions, tools: FlowTools): Prom
   assertReadsState(state, version, target.recipe().node.state)
   const { paths, identity } = prefix
   await assertConfigurable({ paths, identity, recipe: target.recipe(), version })
-  await runChange(prefix, planTarget(prefix, target, 'rollback'), { command: 'rollback', ...target }, tools)
+  const plan = await planTarget(prefix, target, { command: 'rollback' })
+  await runChange(prefix, plan, { command: 'rollback', ...target }, tools)
   return tellDone(prefix, target, { tools, startedMs })
 }
 

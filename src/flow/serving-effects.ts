@@ -3,7 +3,7 @@ import { isErrno, ReleaseError, toReleaseError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { formatDuration } from '../core/quantity.ts'
 import { connectControl } from '../gate/control/client.ts'
-import { controlSocket } from '../gate/control/protocol.ts'
+import { controlSocket, type ServeStatus } from '../gate/control/protocol.ts'
 import type { OpEffect } from '../prefix/apply.ts'
 import type { LogTail } from '../prefix/failure-record.ts'
 import { readInstalledRecipe } from '../prefix/installed.ts'
@@ -12,6 +12,7 @@ import { redactor } from '../prefix/redact.ts'
 import { readSecrets } from '../prefix/secrets.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
 import type { RecipeService } from '../recipe/schema.ts'
+import { otherPlace, type RunningPlace, runningName, runningPlaceOf } from '../service/names.ts'
 import { readLastLines } from '../sys/log-file.ts'
 import type { ServingProcess, Verdict } from './serving.ts'
 
@@ -29,6 +30,8 @@ export interface ServingChange {
 export type ServingOp = 'hold' | 'drain' | 'stop' | 'start' | 'probe' | 'pass' | 'watch'
 
 const logLines = 12
+/** What cannot say at once how it is must not keep the version before from coming back. */
+const statusTimeoutMs = 2000
 /** How long the services of a version may take to end whose recipe cannot be read any more. */
 const unknownStopMs = 60_000
 
@@ -64,7 +67,10 @@ export function servingEffects(
     },
     probe: {
       isDone: never,
-      apply: async () => assertHealthy(await serving.awaitHealth(node().health, signal), 'did not become', change),
+      apply: async () => {
+        const verdict = await serving.awaitHealth(node().health, { signal, version })
+        return assertHealthy(verdict, { how: 'did not become', serving, change })
+      },
       revert: keep,
     },
     pass: {
@@ -77,7 +83,10 @@ export function servingEffects(
     },
     watch: {
       isDone: never,
-      apply: async () => assertHealthy(await serving.watch(node().health, signal), 'did not stay', change),
+      apply: async () => {
+        const verdict = await serving.watch(node().health, { signal, version })
+        return assertHealthy(verdict, { how: 'did not stay', serving, change })
+      },
       revert: keep,
     },
   }
@@ -89,7 +98,8 @@ function heldSummary(serving: ServingProcess): string | undefined {
   return `${figures.heldRequests} requests held, for ${formatDuration(figures.holdMs)} at most`
 }
 
-const idle: OpEffect = { isDone: () => true, apply: () => undefined, revert: () => {} }
+/** The effect of an operation on a serving process where there is none. */
+export const idle: OpEffect = { isDone: () => true, apply: () => undefined, revert: () => {} }
 const idleEffects = {
   hold: idle,
   drain: idle,
@@ -106,7 +116,7 @@ async function start(serving: ServingProcess, change: ServingChange): Promise<vo
   } catch (caught) {
     const error = toReleaseError(caught)
     if (error.code === 'GATE_UNREACHABLE') throw error
-    throw unhealthy(`could not be started: ${error.message}`, change, error)
+    throw await unhealthy(`could not be started: ${error.message}`, { serving, change }, error)
   }
 }
 
@@ -127,7 +137,7 @@ async function holdAndDrain(serving: ServingProcess, change: ServingChange): Pro
 }
 
 /** Take something back at a serving process; when that has ended meanwhile, there is nothing to take back. */
-async function whileServing(paths: PrefixPaths, revert: () => Promise<void>): Promise<void> {
+export async function whileServing(paths: PrefixPaths, revert: () => Promise<void>): Promise<void> {
   try {
     await revert()
   } catch (caught) {
@@ -136,16 +146,25 @@ async function whileServing(paths: PrefixPaths, revert: () => Promise<void>): Pr
   }
 }
 
-function assertHealthy(verdict: Verdict, how: string, change: ServingChange): string {
+/** Errors: INSTALL_UNHEALTHY, with what was seen. */
+export async function assertHealthy(verdict: Verdict, failing: Failing & { readonly how: string }): Promise<string> {
   if (verdict.ok) return verdict.evidence
-  throw unhealthy(`${how} healthy: ${verdict.evidence}`, change)
+  throw await unhealthy(`${failing.how} healthy: ${verdict.evidence}`, failing)
 }
 
-function unhealthy(what: string, change: ServingChange, cause?: ReleaseError): ReleaseError {
-  const { paths, version, from } = change
-  const recipe = change.recipe()
+/** Who failed, and who serves it. */
+interface Failing {
+  readonly serving: ServingProcess
+  readonly change: ServingChange
+}
+
+/** Make the error of a version that is not what it should be, with the end of its logs. */
+export async function unhealthy(what: string, failing: Failing, cause?: ReleaseError): Promise<ReleaseError> {
+  const { paths, version, from } = failing.change
+  const recipe = failing.change.recipe()
   const redact = redactor(readSecrets(paths, version, recipe.node.secrets))
-  const logs = logTails(paths, recipe, logLines)
+  const place = placeOf(version, await statusIfAny(failing.serving))
+  const logs = logTails(paths, recipe, { lines: logLines, place })
   const tails = logs.flatMap(({ file, lines }) => [`${file}:`, ...lines])
   const why = `cutover why --prefix ${paths.root}`
   return new ReleaseError('INSTALL_UNHEALTHY', redact([`${recipe.name} ${version} ${what}`, ...tails].join('\n')), {
@@ -155,10 +174,32 @@ function unhealthy(what: string, change: ServingChange, cause?: ReleaseError): R
   })
 }
 
+/** What a serving process says of itself, unless it is gone or takes too long: what is asked for evidence must not delay going back. */
+export async function statusIfAny(serving: ServingProcess | undefined): Promise<ServeStatus | undefined> {
+  try {
+    return await serving?.status(statusTimeoutMs)
+  } catch (caught) {
+    // The error that evidence is gathered for tells more.
+    if (caught instanceof ReleaseError) return undefined
+    throw caught
+  }
+}
+
+/** Tell by which names the services of a version run, or were to be started. */
+export function placeOf(version: string, status: ServeStatus | undefined): RunningPlace {
+  if (status === undefined || status.version === undefined) return 1
+  const live = runningPlaceOf(status.services.map(service => service.name))
+  return status.version === version ? live : otherPlace(live)
+}
+
 /** Read what the services of a release wrote last. Holds whatever they wrote, secrets among it. */
-export function logTails(paths: PrefixPaths, recipe: InstalledRecipe, lines: number): readonly LogTail[] {
+export function logTails(
+  paths: PrefixPaths,
+  recipe: InstalledRecipe,
+  { lines, place }: { readonly lines: number; readonly place: RunningPlace },
+): readonly LogTail[] {
   return recipe.node.services.map(({ name }) => {
-    const file = path.join(paths.log, `${name}.log`)
+    const file = path.join(paths.log, `${runningName(name, place)}.log`)
     return { service: name, file, lines: lastLines(file, lines) }
   })
 }
@@ -173,8 +214,8 @@ function lastLines(file: string, lines: number): readonly string[] {
   }
 }
 
-/** What a start may take that is not stuck: processes are started at once, but for what runs around them. */
-function startTimeoutMs(services: readonly RecipeService[]): number {
+/** Say what a start may take that is not stuck: processes are started at once, but for what runs around them. */
+export function startTimeoutMs(services: readonly RecipeService[]): number {
   const each = services.map(({ before, after, readiness, container }) => {
     const jobs = [...before, ...after].reduce((sum, job) => sum + job.timeout, 0)
     // As long as systemd waits for a word, and as an image may take to be pulled.
@@ -183,7 +224,8 @@ function startTimeoutMs(services: readonly RecipeService[]): number {
   return each.reduce((sum, ms) => sum + ms, 60_000)
 }
 
-function stopTimeouts(paths: PrefixPaths, version: string | undefined): readonly number[] {
+/** Say how long each service of a version may take to end. */
+export function stopTimeouts(paths: PrefixPaths, version: string | undefined): readonly number[] {
   if (version === undefined) return []
   try {
     return readInstalledRecipe(paths, version).node.services.map(service => service.stopTimeout)

@@ -1,5 +1,5 @@
 import { ReleaseError } from '../core/error.ts'
-import type { ControlClient } from '../gate/control/client.ts'
+import type { ControlAnswer, ControlClient } from '../gate/control/client.ts'
 import type { ControlRequest, ControlResult, GateCounters, ServeStatus } from '../gate/control/protocol.ts'
 import type { GateMode, GateState } from '../gate/machine/machine.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
@@ -16,6 +16,13 @@ export interface HoldFigures {
 
 /** Whether a release is healthy, and what was seen last. */
 export type Verdict = ControlResult
+
+/** Which release is asked for its health, and until when. */
+export interface Asked {
+  /** The live one when absent. */
+  readonly version?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
 
 /** What {@link ServingProcess.enterHold} keeps up until {@link ServingProcess.leaveHold}. */
 interface Hold {
@@ -55,6 +62,11 @@ export class ServingProcess {
 
   async status(timeoutMs?: number): Promise<ServeStatus> {
     return (await this.#client.request({ kind: 'status' }, timeoutMs === undefined ? {} : { timeoutMs })).status
+  }
+
+  /** Ask for something that has no method here: see flow/overlap-effects.ts. */
+  request(request: ControlRequest, timeoutMs: number): Promise<ControlAnswer> {
+    return this.#client.request(request, { timeoutMs: timeoutMs + slackMs })
   }
 
   /**
@@ -141,20 +153,21 @@ export class ServingProcess {
    *
    * Until it is good for the first time it is asked more often than the recipe says: requests wait for that.
    */
-  async awaitHealth(health: NodeRecipe['health'], signal?: AbortSignal): Promise<Verdict> {
+  async awaitHealth(health: NodeRecipe['health'], asked: Asked = {}): Promise<Verdict> {
+    const { signal, version } = asked
     const { deadline, startup, patience = deadline } = health
     const endMs = this.#clock.elapsedMs() + deadline
-    const restartsBefore = restarts(await this.status())
+    const restartsBefore = restarts(await this.status(), version)
     await delay(Math.min(startup, deadline), signal)
     const pauses = pausesBetween(health)
     let sickFromMs: number | undefined
     for (let successes = 0; ; ) {
-      const { verdict, status } = await this.#probe(health)
+      const { verdict, status } = await this.#probe(health, version)
       const nowMs = this.#clock.elapsedMs()
       successes = verdict.ok ? successes + 1 : 0
       sickFromMs = verdict.isAnswer === true ? (sickFromMs ?? nowMs) : undefined
       if (successes >= health.successes) return verdict
-      if (restarts(status) - restartsBefore >= hopelessRestarts) return verdict
+      if (restarts(status, version) - restartsBefore >= hopelessRestarts) return verdict
       if (sickFromMs !== undefined && nowMs - sickFromMs >= patience) {
         return { ok: false, evidence: `not healthy ${patience} ms after its first answer: ${verdict.evidence}` }
       }
@@ -163,19 +176,28 @@ export class ServingProcess {
     }
   }
 
-  /** Watch for as long as the recipe wants: as many bad probes in a row as it says, or a service that ended, are an answer. */
-  async watch(health: NodeRecipe['health'], signal?: AbortSignal): Promise<Verdict> {
+  /**
+   * Watch for as long as the recipe wants: as many bad probes in a row as it says, or a service that ended, are an answer, and so is
+   * what `judge` finds wrong with what the serving process says.
+   */
+  async watch(
+    health: NodeRecipe['health'],
+    asked: Asked & { readonly judge?: (status: ServeStatus) => Verdict } = {},
+  ): Promise<Verdict> {
+    const { signal, version, judge } = asked
     const endMs = this.#clock.elapsedMs() + health.watch
-    const restartsBefore = restarts(await this.status())
+    const restartsBefore = restarts(await this.status(), version)
     for (let failures = 0; ; ) {
-      const { verdict, status } = await this.#probe(health)
+      const { verdict, status } = await this.#probe(health, version)
       failures = verdict.ok ? 0 : failures + 1
       if (failures >= health.failures) return verdict
-      if (restarts(status) > restartsBefore) {
+      const judged = judge?.(status) ?? verdict
+      if (verdict.ok && !judged.ok) return judged
+      if (restarts(status, version) > restartsBefore) {
         return { ok: false, evidence: `a service ended and was started again; ${verdict.evidence}` }
       }
       const leftMs = endMs - this.#clock.elapsedMs()
-      if (verdict.ok && leftMs <= 0) return verdict
+      if (verdict.ok && leftMs <= 0) return judged
       await delay(leftMs <= 0 ? health.interval : Math.min(health.interval, leftMs), signal)
     }
   }
@@ -185,8 +207,9 @@ export class ServingProcess {
     await this.#endRenewal()
   }
 
-  async #probe(health: NodeRecipe['health']) {
-    const { result, status } = await this.#client.request({ kind: 'probe' }, { timeoutMs: health.timeout + slackMs })
+  async #probe(health: NodeRecipe['health'], version: string | undefined) {
+    const request = { kind: 'probe', ...(version === undefined ? {} : { version }) } as const
+    const { result, status } = await this.#client.request(request, { timeoutMs: health.timeout + slackMs })
     return { verdict: result ?? { ok: false, evidence: 'the serving process gave no answer about it' }, status }
   }
 
@@ -228,6 +251,8 @@ function isOperators(gate: GateState): gate is GateState & { readonly mode: Excl
   return gate.mode !== 'pass' && gate.by === 'operator'
 }
 
-function restarts(status: ServeStatus): number {
-  return status.services.reduce((sum, service) => sum + service.restarts, 0)
+/** How often services of a release were started again; those of the live one, unless it is the one beside. */
+function restarts({ services, beside }: ServeStatus, version: string | undefined): number {
+  const counted = beside !== undefined && beside.version === version ? beside.services : services
+  return counted.reduce((sum, service) => sum + service.restarts, 0)
 }

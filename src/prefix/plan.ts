@@ -36,6 +36,16 @@ export interface PlanInput extends PlannedData {
   readonly migrationsDone: ReadonlySet<string>
   /** The lowest version that can run on the data as it is. */
   readonly rollbackFloor?: string | undefined
+  /** Undefined where the recipe does not want two versions to run side by side. */
+  readonly overlap?: WantedOverlap | undefined
+}
+
+/** What is known of running the version beside the active one. */
+export interface WantedOverlap {
+  /** Why it cannot be as things are, besides what the data says. */
+  readonly obstacle?: Skip | undefined
+  /** Why no clients are sent there first; undefined when some are. */
+  readonly withoutCanary?: Skip | undefined
 }
 
 /** What a plan depends on of the data; see {@link plannedData}. */
@@ -70,9 +80,14 @@ const undoKinds = {
   probe: 'none',
   pass: 'exact',
   watch: 'none',
+  'start-beside': 'exact',
+  canary: 'none',
+  promote: 'exact',
+  retire: 'exact',
 } as const satisfies Record<string, UndoKind>
 
-type Skip = Omit<SkippedOp, 'name'> | undefined
+/** Why something is left out. */
+export type Skip = Omit<SkippedOp, 'name'> | undefined
 type Entry = readonly [PlannedOp, Skip]
 
 /** Take from the recipes of a version and of the active one what a plan needs to know of the data. Pure. */
@@ -96,7 +111,12 @@ export function planChange(input: PlanInput): ChangePlan {
   const staged = input.isComplete ? { code: 'RELEASE_COMPLETE', reason: 'its files are there' } : undefined
   const served = input.isServing ? undefined : { code: 'NOT_SERVING', reason: 'nothing serves this prefix' }
   const running = input.from === undefined ? { code: 'NOTHING_RUNS', reason: 'no version was active' } : undefined
+  // Whoever goes back wants to be back soon, and would not want the version again that was left.
+  const watch: Entry = [op('watch'), served ?? (input.command === 'rollback' ? watched : undefined)]
   const data = dataOps(input)
+  const pass = op('pass', data.canPassBeTakenBack ? 'exact' : 'forward-only')
+  const obstacle = served ?? running ?? overlapObstacle(input, data)
+  const held = obstacle === undefined ? sideBySide : undefined
   const ops: readonly Entry[] = [
     [op('stage'), staged],
     [op('fetch'), staged],
@@ -105,16 +125,10 @@ export function planChange(input: PlanInput): ChangePlan {
     // Also for files that are there: configuration and secrets do not belong to a release.
     [op('share'), undefined],
     ...data.expand,
-    [op('hold'), served],
-    [op('drain'), served ?? running],
-    [op('stop'), served ?? running],
-    ...data.short,
-    [op('switch'), undefined],
-    [op('start'), served],
-    [op('probe'), served],
-    [op('pass', data.canPassBeTakenBack ? 'exact' : 'forward-only'), served],
-    // Whoever goes back wants to be back soon, and would not want the version again that was left.
-    [op('watch'), served ?? (input.command === 'rollback' ? watched : undefined)],
+    ...(obstacle === undefined ? beside(input.overlap!, watch) : []),
+    ...(input.overlap !== undefined && obstacle !== undefined ? [[op('start-beside'), obstacle] as const] : []),
+    [op('hold'), held ?? served],
+    ...(obstacle === undefined ? [] : swap(data.short, { served, running, pass, watch })),
   ]
   return {
     ops: ops.flatMap(([planned, skip]) => (skip === undefined ? [planned] : [])),
@@ -122,10 +136,53 @@ export function planChange(input: PlanInput): ChangePlan {
   }
 }
 
+const sideBySide = { code: 'SIDE_BY_SIDE', reason: 'both versions run side by side, so nobody waits' }
 const watched = { code: 'WATCHED_BEFORE', reason: 'it was watched when it was installed' }
 
 function op(kind: OpKind, undo: UndoKind = undoKinds[kind]): PlannedOp {
   return { name: kind, kind, undo }
+}
+
+/** From one version to the other while requests wait. */
+function swap(
+  short: readonly Entry[],
+  { served, running, pass, watch }: { served: Skip; running: Skip; pass: PlannedOp; watch: Entry },
+): readonly Entry[] {
+  return [
+    [op('drain'), served ?? running],
+    [op('stop'), served ?? running],
+    ...short,
+    [op('switch'), undefined],
+    [op('start'), served],
+    [op('probe'), served],
+    [pass, served],
+    watch,
+  ]
+}
+
+/** From one version to the other while both run: the one before stays until the new one has stood the test, so that going back takes no start. */
+function beside({ withoutCanary }: WantedOverlap, watch: Entry): readonly Entry[] {
+  return [
+    [op('start-beside'), undefined],
+    [op('probe'), undefined],
+    [op('canary'), withoutCanary],
+    [op('switch'), undefined],
+    [op('promote'), undefined],
+    watch,
+    [op('retire'), undefined],
+  ]
+}
+
+/** Why the versions cannot run side by side: something has to be done to the data while nothing runs, or they could not both live with it. */
+function overlapObstacle({ overlap }: PlanInput, { short, canPassBeTakenBack }: ReturnType<typeof dataOps>): Skip {
+  if (overlap === undefined)
+    return { code: 'OVERLAP_UNWANTED', reason: 'the recipe does not say that two versions may' }
+  const atRest = short.find(([, skip]) => skip === undefined)
+  if (atRest !== undefined)
+    return { code: 'DATA_AT_REST', reason: `${atRest[0].name} has to be done while nothing runs` }
+  if (!canPassBeTakenBack)
+    return { code: 'DATA_INCOMPATIBLE', reason: 'the active version cannot read what the new one writes' }
+  return overlap.obstacle
 }
 
 /**
@@ -241,9 +298,9 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
  * What is never taken as done, for it costs nothing to do it twice: an earlier recovery may have held again after the pass, and a
  * process whose journal broke may have switched back without a word.
  */
-const asksItself: ReadonlySet<OpKind> = new Set(['pass', 'switch'])
-const beforeProbe: ReadonlySet<OpKind> = new Set(['hold', 'drain', 'stop', 'start'])
-const gateOps: ReadonlySet<OpKind> = new Set([...beforeProbe, 'probe', 'pass', 'watch'])
+const asksItself: ReadonlySet<OpKind> = new Set(['pass', 'switch', 'promote', 'retire'])
+const beforeProbe: ReadonlySet<OpKind> = new Set(['hold', 'drain', 'stop', 'start', 'start-beside'])
+const gateOps: ReadonlySet<OpKind> = new Set([...beforeProbe, 'probe', 'pass', 'promote', 'watch', 'retire'])
 
 /** Name the operation that was done and cannot be taken back; undefined when there is none. */
 export function pointOfNoReturn(ops: readonly PlannedOp[], progress: readonly OpProgress[]): PlannedOp | undefined {

@@ -72,6 +72,9 @@ export interface PrefixState {
 /** The errors that are a release's own fault, not that of the machine or the network. */
 const blamingCodes: ReadonlySet<string> = new Set(['INSTALL_UNHEALTHY', 'SETUP_FAILED', 'MIGRATION_FAILED'])
 
+/** The operations that let requests through to the version. */
+const letsThrough: ReadonlySet<string> = new Set(['pass', 'canary', 'promote'])
+
 /** The operation that copies the data at rest, before anything inside the hold changes it. */
 export const backupOp = 'backup'
 
@@ -166,7 +169,7 @@ class Replay {
     switch (record.kind) {
       case 'intent':
         draft.ops = [...draft.ops.filter(op => op.name !== record.op), { name: record.op, state: 'intent' }]
-        if (record.op === 'pass') this.#raiseEpoch(draft)
+        if (letsThrough.has(record.op)) this.#raiseEpoch(draft)
         break
       case 'done':
         setProgress(draft, record)

@@ -27,6 +27,16 @@ export function socketUnitName(instance: string, name: string): string {
   return `${managedName(instance, name)}.socket`
 }
 
+/** Tell the place of services by their names as they run. */
+export function runningPlaceOf(names: readonly string[]): RunningPlace {
+  return names.some(name => name.endsWith('_2')) ? 2 : 1
+}
+
+/** The place that a second release takes. */
+export function otherPlace(place: RunningPlace): RunningPlace {
+  return place === 1 ? 2 : 1
+}
+
 /** Names may hold a plus sign, which neither systemd nor podman takes, and never an underscore, which both do. */
 function sayable(name: string): string {
   return name.replaceAll('+', '_')

@@ -65,6 +65,10 @@ const hook = z.strictObject({
       'probe',
       'pass',
       'watch',
+      'start-beside',
+      'canary',
+      'promote',
+      'retire',
       'commit',
       'rollback',
     ])
