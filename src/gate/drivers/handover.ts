@@ -1,12 +1,16 @@
 import { type Address, reachableAddress } from '../front/address.ts'
 import type { FrontSettings } from '../front/settings.ts'
-import type { Drained, Gate, ServicePlace } from '../gate.ts'
+import type { Drained, Gate, GateOverlap, ServicePlace } from '../gate.ts'
 import type { GateMode } from '../machine/machine.ts'
+import { type DoorHost, HandoverDoor } from './handover-door.ts'
 import { HoldWorkers } from './hold-workers.ts'
 import { type HandoverListener, openPublicSockets, type PublicSocket, type SocketOwner } from './public-socket.ts'
 
 /** How long connections may wait in the socket's queue for an application that ended by itself, before a worker takes them in. */
 const patienceMs = 1000
+
+/** How soon a worker that was killed is replaced. */
+const replaceMs = 100
 
 export interface HandoverOptions {
   /** Where clients reach the application; at least one. */
@@ -38,13 +42,14 @@ export async function openHandoverGate(options: HandoverOptions): Promise<Gate> 
 class HandoverGate implements Gate {
   readonly kind = 'handover'
   readonly address: Address
+  readonly overlap: GateOverlap
   readonly #sockets: readonly PublicSocket[]
   readonly #workers: HoldWorkers
+  readonly #host: DoorHost
+  #live: HandoverDoor
+  #beside: HandoverDoor | undefined
   #settings: FrontSettings
   #mode: GateMode = 'pass'
-  #service: 'absent' | 'running' | 'returning'
-  /** From the preparation of the service until it ends or a hold begins, the socket is its alone: so it can be asked for its health. */
-  #isYielded = false
   #isClosed = false
   /** An application may expect a socket that listens already (sd_listen_fds(3)); only accepting makes ours do so, a worker's first. */
   #isListening: boolean
@@ -57,13 +62,33 @@ class HandoverGate implements Gate {
     this.address = sockets[0]!.address
     this.#settings = options.settings
     this.#isListening = options.listeners.every(({ listening }) => listening.kind === 'descriptor')
-    this.#service = options.expectsService ? 'returning' : 'absent'
     const descriptors = sockets.map(socket => socket.descriptor)
-    this.#workers = new HoldWorkers(options.workerArgv, descriptors)
+    this.#workers = new HoldWorkers(options.workerArgv, descriptors, () => this.#replaceWorker())
+    this.#host = {
+      probeAddress: () => reachableAddress(this.address),
+      handOver: door => this.#handOver(door),
+      changed: () => this.#serviceChanged(),
+    }
+    this.#live = new HandoverDoor(this.#host, options.expectsService ? 'returning' : 'absent')
+    this.overlap = {
+      canRoute: false,
+      live: () => this.#live,
+      open: () => {
+        this.#beside = new HandoverDoor(this.#host, 'absent')
+        return this.#beside
+      },
+      route: () => {},
+      promote: () => this.#promote(),
+      drain: async () => drainedByApplication,
+      close: () => {
+        this.#beside = undefined
+      },
+      figures: () => ({ live: unseen, beside: unseen }),
+    }
   }
 
   probeAddress(): Address {
-    return reachableAddress(this.address)
+    return this.#live.probeAddress()
   }
 
   configure(settings: FrontSettings): void {
@@ -72,7 +97,7 @@ class HandoverGate implements Gate {
 
   enter(mode: GateMode): Promise<void> {
     return this.#inOrder(async () => {
-      if (this.#mode === 'pass' && mode !== 'pass') this.#isYielded = false
+      if (this.#mode === 'pass' && mode !== 'pass') for (const door of this.#doors()) door.isYielded = false
       this.#mode = mode
       this.#workers.enter(this.#workerMode())
       if (!this.#waitsForService()) await this.#settle()
@@ -81,32 +106,23 @@ class HandoverGate implements Gate {
 
   async drain(): Promise<Drained> {
     this.#workers.endStreams()
-    return { ok: true, evidence: 'the application ends its requests when it is stopped' }
+    return drainedByApplication
   }
 
-  async prepareService(): Promise<ServicePlace> {
-    clearTimeout(this.#patience)
-    await this.#inOrder(async () => {
-      this.#isYielded = true
-      await this.#workers.stopAccepting()
-    })
-    const port = this.address.kind === 'tcp' ? String(this.address.port) : ''
-    return { port, socket: '', handed: this.#sockets }
+  prepareService(): Promise<ServicePlace> {
+    return this.#live.prepareService()
   }
 
   serviceStarted(): void {
-    this.#service = 'running'
-    this.#settleSoon()
+    this.#live.serviceStarted()
   }
 
   serviceStopping(): void {
-    // Its connections are its clients' own.
+    this.#live.serviceStopping()
   }
 
   serviceEnded(returns: boolean): void {
-    this.#service = returns ? 'returning' : 'absent'
-    this.#isYielded = false
-    if (!this.#waitsForService()) this.#settleSoon()
+    this.#live.serviceEnded(returns)
   }
 
   counters() {
@@ -121,6 +137,39 @@ class HandoverGate implements Gate {
     for (const socket of this.#sockets) socket.close()
   }
 
+  #doors(): readonly HandoverDoor[] {
+    return this.#beside === undefined ? [this.#live] : [this.#live, this.#beside]
+  }
+
+  /** Of two services one is enough to take connections. */
+  get #service(): HandoverDoor['state'] {
+    const states = this.#doors().map(door => door.state)
+    if (states.includes('running')) return 'running'
+    return states.includes('returning') ? 'returning' : 'absent'
+  }
+
+  /** Each accepts on the same sockets, so nothing is to be done but to know which is which. */
+  #promote(): void {
+    if (this.#beside === undefined) return
+    const before = this.#live
+    this.#live = this.#beside
+    this.#beside = before
+  }
+
+  async #handOver(door: HandoverDoor): Promise<ServicePlace> {
+    clearTimeout(this.#patience)
+    await this.#inOrder(async () => {
+      door.isYielded = true
+      await this.#workers.stopAccepting()
+    })
+    const port = this.address.kind === 'tcp' ? String(this.address.port) : ''
+    return { port, socket: '', handed: this.#sockets }
+  }
+
+  #serviceChanged(): void {
+    if (!this.#waitsForService()) this.#settleSoon()
+  }
+
   /** A quick start needs no worker: the socket's queue is the shortest hold there is. One that takes long gets a worker after all. */
   #waitsForService(): boolean {
     clearTimeout(this.#patience)
@@ -129,19 +178,25 @@ class HandoverGate implements Gate {
     return true
   }
 
+  /** A worker was killed: what it held is lost, what waits in the sockets' queues gets another, not in a loop without a pause. */
+  #replaceWorker(): void {
+    clearTimeout(this.#patience)
+    if (!this.#isClosed) this.#patience = setTimeout(() => this.#settleSoon(), replaceMs)
+  }
+
   /** Bring the workers in line with the mode and the service. */
   async #settle(): Promise<void> {
     if (this.#isClosed) return
     if (this.#mode === 'pass' && this.#service === 'running') {
       await this.#workers.stopAccepting()
       this.#workers.release(this.#sockets.map(socket => reachableAddress(socket.address)))
-    } else if (!this.#isYielded && this.#mode !== 'drain') {
+    } else if (this.#mode !== 'drain' && !this.#doors().some(door => door.isYielded)) {
       await this.#workers.accept(this.#settings, this.#workerMode())
       this.#isListening = true
     }
   }
 
-  /** Nobody waits for it; a worker that cannot be started leaves connections in the socket's queue, and the next change tries again. */
+  /** Nobody waits for it; a worker that cannot be started leaves connections in the sockets' queues, and the next change tries again. */
   #settleSoon(): void {
     this.#inOrder(() => this.#settle()).catch(() => {})
   }
@@ -158,3 +213,9 @@ class HandoverGate implements Gate {
     return result
   }
 }
+
+/** What the application has in flight is its own to finish. */
+const drainedByApplication: Drained = { ok: true, evidence: 'the application ends its requests when it is stopped' }
+
+/** Answers do not go through us. */
+const unseen = { answers: 0, failures: 0 } as const

@@ -51,15 +51,6 @@ export async function routeOf({ socket, map }: RouteMap, key: string): Promise<s
   return undefined
 }
 
-/** Read what belongs to a key in the file; undefined when nothing does. */
-export function persistedRoute(map: string, key: string): string | undefined {
-  for (const line of (readTextIfExists(map) ?? '').split('\n')) {
-    const [found, value] = line.trim().split(/\s+/)
-    if (found === key) return value
-  }
-  return undefined
-}
-
 /**
  * Write a map with another value for a key.
  *

@@ -22,12 +22,15 @@ interface Hold {
 export class HoldWorkers {
   readonly #argv: readonly [string, ...string[]]
   readonly #descriptors: readonly number[]
+  readonly #lost: () => void
   readonly #holds = new Set<Hold>()
   #past: GateCounters = newTally()
 
-  constructor(argv: readonly [string, ...string[]], descriptors: readonly number[]) {
+  /** `lost` is called when the one that accepts has ended by itself. */
+  constructor(argv: readonly [string, ...string[]], descriptors: readonly number[], lost: () => void) {
     this.#argv = argv
     this.#descriptors = descriptors
+    this.#lost = lost
   }
 
   /** Have a worker accept, in a mode. Errors: SERVICE_START_FAILED. */
@@ -37,11 +40,11 @@ export class HoldWorkers {
       return
     }
     const worker = await startWorker(this.#argv, this.#descriptors)
-    const hold: Hold = { worker, counters: newTally(), accepting: true, heard: undefined }
+    const hold: Hold = { worker, counters: newTally(), accepting: false, heard: undefined }
     this.#follow(hold)
     const report = await this.#ask(hold, { kind: 'accept', settings, mode, sockets: this.#descriptors.length })
-    if (report.kind === 'accepting') return
-    hold.accepting = false
+    hold.accepting = report.kind === 'accepting'
+    if (hold.accepting) return
     worker.kill()
     throw new ReleaseError('SERVICE_START_FAILED', `the process that holds requests did not begin: ${failure(report)}`)
   }
@@ -96,6 +99,7 @@ export class HoldWorkers {
       this.#holds.delete(hold)
       this.#past = sumCounters([this.#past, finalCounters(hold.counters)])
       hold.heard?.({ kind: 'failed', message: 'it ended' })
+      if (hold.accepting) this.#lost()
     })
   }
 

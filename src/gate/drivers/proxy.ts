@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import net from 'node:net'
 import path from 'node:path'
 import { type Address, unixAddress } from '../front/address.ts'
 import type { DrainLimits } from '../front/flights.ts'
@@ -11,6 +10,7 @@ import type { Listening } from '../http1/server.ts'
 import type { GateMode } from '../machine/machine.ts'
 import type { RunningShaping } from '../machine/shaping.ts'
 import { systemTimers } from '../machine/timers.ts'
+import { freeLoopbackPort } from './loopback-port.ts'
 
 /** How long connections may go on after the gate has stopped accepting: their requests were drained before, so most are idle. */
 const closeTimeoutMs = 300
@@ -26,6 +26,8 @@ export async function openProxyGate(options: {
   readonly settings: FrontSettings
   /** Where the application's socket goes. */
   readonly runFolder: string
+  /** The port that the application gets each time, unless somebody has it; any when absent. */
+  readonly favouredPort?: number | undefined
   readonly mode: GateMode
   /** A service is about to be started: requests wait for it. */
   readonly expectsService: boolean
@@ -55,19 +57,23 @@ class ProxyGate implements Gate {
   constructor(
     front: Front,
     address: Address,
-    { runFolder, mode }: { readonly runFolder: string; readonly mode: GateMode },
+    {
+      runFolder,
+      favouredPort,
+      mode,
+    }: { readonly runFolder: string; readonly favouredPort?: number | undefined; readonly mode: GateMode },
   ) {
     this.#front = front
     this.address = address
     this.#mode = mode
     const places = socketNames.map(name => path.join(runFolder, name)) as [string, string]
-    this.#live = new ProxyDoor(front.sides.live, places[0])
+    this.#live = new ProxyDoor(front.sides.live, places[0], favouredPort)
     this.overlap = {
       canRoute: true,
       live: () => this.#live,
       open: () => {
         const free = this.#live.socketPath === places[0] ? places[1] : places[0]
-        this.#beside = new ProxyDoor(front.sides.open(), free)
+        this.#beside = new ProxyDoor(front.sides.open(), free, undefined)
         return this.#beside
       },
       route: routing => front.sides.route(routing),
@@ -154,11 +160,13 @@ const socketNames = ['service.sock', 'service-2.sock'] as const
 class ProxyDoor implements ServiceDoor {
   readonly #side: Side
   readonly socketPath: string
+  readonly #favouredPort: number | undefined
   #place: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 }
 
-  constructor(side: Side, socketPath: string) {
+  constructor(side: Side, socketPath: string, favouredPort: number | undefined) {
     this.#side = side
     this.socketPath = socketPath
+    this.#favouredPort = favouredPort
   }
 
   probeAddress(): Address {
@@ -173,7 +181,7 @@ class ProxyDoor implements ServiceDoor {
       this.#place = place
       return { port: '', socket: place.path, handed: [] }
     }
-    const port = await freeLoopbackPort()
+    const port = await freeLoopbackPort(this.#favouredPort)
     this.#place = { kind: 'tcp', host: '127.0.0.1', port }
     return { port: String(port), socket: '', handed: [] }
   }
@@ -190,16 +198,4 @@ class ProxyDoor implements ServiceDoor {
     if (returns) this.#side.service.expected()
     else this.#side.service.absent()
   }
-}
-
-/** Find a port that nobody uses now. Another process can take it before the service does: then that start fails and the next one gets another. */
-function freeLoopbackPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer()
-    server.once('error', reject)
-    server.listen({ host: '127.0.0.1', port: 0, exclusive: true }, () => {
-      const { port } = server.address() as net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

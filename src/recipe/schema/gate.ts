@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { backoff } from './gate-backoff.ts'
 import { listen, networks, tls } from './gate-listen.ts'
+import { haproxy, nginx } from './gate-server.ts'
 import { duration, name } from './values.ts'
 
 const hold = z
@@ -163,31 +164,6 @@ const upstream = z
   .prefault({})
   .describe('How the service is reached, in mode `proxy`.')
 
-const haproxy = z
-  .strictObject({
-    socket: z.string().startsWith('/').describe('Its runtime socket, level admin.'),
-    map: z
-      .string()
-      .startsWith('/')
-      .describe('The map file that says which backend gets the requests; kept by the gate.'),
-    key: z.string().min(1).default('default').describe('The line of the map that is ours.'),
-    name: name.default('app').describe('The name that our backends have in its configuration.'),
-  })
-  .describe('With mode `haproxy`: where the HAProxy of the machine is told.')
-
-const nginx = z
-  .strictObject({
-    file: z.string().startsWith('/').describe('The file that its configuration includes; written by the gate.'),
-    name: name.default('app').describe('The name of the upstream in that file.'),
-    pidFile: z
-      .string()
-      .startsWith('/')
-      .default('/run/nginx.pid')
-      .describe('Where its master process is found, to be told to reload.'),
-    check: z.array(z.string()).default(['nginx', '-t']).describe('How its configuration is checked before a reload.'),
-  })
-  .describe('With mode `nginx`: what the nginx of the machine includes.')
-
 /** What stands in front of the listening service. */
 export const gate = z.strictObject({
   mode: z
@@ -223,8 +199,8 @@ export const gate = z.strictObject({
   bypass,
   limits,
   upstream,
-  haproxy: haproxy.optional(),
-  nginx: nginx.optional(),
+  haproxy,
+  nginx,
   metrics: z
     .string()
     .optional()
