@@ -63,8 +63,8 @@ function placed({ descriptor, address }: HandedSocket & { readonly address: Addr
 }
 
 /** One that is bound, but listens only once somebody accepts, does not show where: then it is where it should be. */
-function boundTo({ descriptor, name }: HandedSocket, wanted: Wanted | undefined): Address {
-  const address = listeningAddress(descriptor) ?? wanted?.address
+function boundTo({ descriptor, name, boundTo: told }: HandedSocket, wanted: Wanted | undefined): Address {
+  const address = told ?? listeningAddress(descriptor) ?? wanted?.address
   if (address !== undefined) return address
   throw new ReleaseError('GATE_ADDRESS_INVALID', `descriptor ${descriptor} (${name}) is no socket that listens`, {
     details: { descriptor, name },

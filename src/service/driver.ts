@@ -2,6 +2,7 @@ import type { ServiceStatus } from '../core/service-status.ts'
 import type { Account } from '../sys/account.ts'
 import type { Clock } from '../sys/clock.ts'
 import type { HandedSocket } from '../sys/process.ts'
+import type { LetGoEnd } from './let-go.ts'
 
 /** Who runs services. */
 export type DriverKind = 'embedded' | 'systemd' | 'supervisor' | 'podman'
@@ -96,11 +97,22 @@ export interface DriverPlaces {
  * One service of one release, run by whoever: started, started again when it ends by itself, stopped.
  *
  * Its output goes to `LOGFOLDER/SERVICE.log` with every driver. It runs on when our process dies; the next one ends it by its name
- * (see service/leftovers.ts). An object lives once: start, then stop.
+ * (see service/leftovers.ts). An object lives once: start or adopt, then stop or let go.
  */
 export interface ServiceDriver {
   /** Start it. Post: it was started, and says that it is ready where it tells. Errors: SERVICE_START_FAILED, RECIPE_PLACEHOLDER, SERVICE_DRIVER_UNSUITABLE. */
   readonly start: () => Promise<void>
+  /**
+   * Take over what an earlier serving process started and let go of, instead of {@link start}. Post: it is run as if we had started
+   * it; one that has ended meanwhile is started again. Errors: SERVICE_ADOPT_FAILED.
+   */
+  readonly adopt: () => Promise<void>
+  /**
+   * Let go of it, for another process to adopt: from now on nothing is done about it.
+   *
+   * Post: the result is to be called once: with `taken` it is not ours any more, else everything is as before, its end meanwhile included.
+   */
+  readonly letGo: () => (end: LetGoEnd) => void
   /** Stop it: its signal, its time, then SIGKILL. Post: nothing of it runs, and it is not started again. */
   readonly stop: () => Promise<void>
   /** What was last seen of it. */

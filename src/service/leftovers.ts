@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
 import { listFiles, readTextIfExists, removeFile, writeFileAtomic } from '../sys/files.ts'
 import { endLeftover, identifyProcess, type ProcessIdentity } from '../sys/process.ts'
 import type { DriverKind, ServiceSpec } from './driver.ts'
@@ -9,7 +10,7 @@ export type StoppingService = Pick<ServiceSpec, 'name' | 'stopSignal' | 'stopTim
 /** Who runs services besides ourselves. */
 export type ManagerKind = Exclude<DriverKind, 'embedded'>
 
-/** What is kept about a service, so that a later process can end it when ours was killed. */
+/** What is kept about a service, so that a later process can end it when ours was killed, or take it over. */
 type ServiceRecord = StoppingService & { readonly schema: 1 } & (
     | ({ readonly manager?: undefined } & ProcessIdentity)
     | { readonly manager: ManagerKind }
@@ -35,6 +36,26 @@ function recordOf({ name, stopSignal, stopTimeoutMs }: StoppingService) {
 function write(runFolder: string, record: ServiceRecord): void {
   // Not synced: after power loss there is no process to find.
   writeFileAtomic(recordFile(runFolder, record.name), `${JSON.stringify(record)}\n`, { durable: false })
+}
+
+/** Find the process of a service that an earlier serving process started and let go of. Errors: SERVICE_ADOPT_FAILED. */
+export function findProcess(runFolder: string, name: string): StoppingService & ProcessIdentity {
+  const record = readRecord(recordFile(runFolder, name))
+  if (record !== undefined && record.manager === undefined) return record
+  throw adoptFailed(runFolder, name)
+}
+
+/** Find a service that an earlier serving process had a manager run and let go of. Errors: SERVICE_ADOPT_FAILED. */
+export function findManaged(runFolder: string, name: string, manager: ManagerKind): StoppingService {
+  const record = readRecord(recordFile(runFolder, name))
+  if (record?.manager === manager) return record
+  throw adoptFailed(runFolder, name)
+}
+
+function adoptFailed(runFolder: string, name: string): ReleaseError {
+  return new ReleaseError('SERVICE_ADOPT_FAILED', `nothing is known of a service ${name} that runs`, {
+    details: { service: name, path: recordFile(runFolder, name) },
+  })
 }
 
 /** Forget a service that has ended. */

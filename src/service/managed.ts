@@ -4,7 +4,8 @@ import { delay } from '../sys/clock.ts'
 import { appendLogLine } from '../sys/log-file.ts'
 import { identifyProcess, isProcessRunning, type ProcessIdentity } from '../sys/process.ts'
 import type { DriverPlaces, PreparedService, ServiceDriver, ServiceHooks } from './driver.ts'
-import { forgetService, type ManagerKind, rememberManaged, type StoppingService } from './leftovers.ts'
+import { findManaged, forgetService, type ManagerKind, rememberManaged, type StoppingService } from './leftovers.ts'
+import { LetGo, type LetGoEnd } from './let-go.ts'
 import { beginLog, keepLogSmall, logFileOf } from './log.ts'
 import { failuresInARow, restartPauseMs } from './restart.ts'
 
@@ -44,6 +45,7 @@ export class ManagedService implements ServiceDriver {
   readonly #service: ServiceHooks
   readonly #places: DriverPlaces
   readonly #stopping = new AbortController()
+  readonly #letGo = new LetGo()
   readonly #endLogKeeping: () => void
   #state: ServiceStatus['state'] = 'stopped'
   #running: { readonly identity: ProcessIdentity; readonly sinceMs: number } | undefined
@@ -70,6 +72,26 @@ export class ManagedService implements ServiceDriver {
       throw caught
     }
     this.#life = this.#live()
+  }
+
+  async adopt(): Promise<void> {
+    const { name } = this.#service
+    this.#stoppingService = findManaged(this.#places.runFolder, name, this.#manager.kind)
+    this.#state = 'starting'
+    if (this.#see(await this.#manager.observe(name))) this.#service.started()
+    this.#life = this.#live()
+  }
+
+  letGo(): (end: LetGoEnd) => void {
+    const decide = this.#letGo.begin()
+    return end => {
+      if (end === 'taken') {
+        this.#endLogKeeping()
+        // What watches it ends now, not with its next look.
+        this.#stopping.abort()
+      }
+      decide(end)
+    }
   }
 
   async stop(): Promise<void> {
@@ -127,6 +149,7 @@ export class ManagedService implements ServiceDriver {
 
   async #lookAgain(): Promise<void> {
     await delay(this.#running === undefined ? askMs : lookMs, this.#stopping.signal)
+    if (await this.#letGo.isTaken()) return
     if (this.#running !== undefined && isProcessRunning(this.#running.identity)) return
     const wasRunning = this.#running
     if (wasRunning !== undefined) {

@@ -5,6 +5,7 @@ import os from 'node:os'
 import { isErrno, ReleaseError } from '../core/error.ts'
 import { delay } from './clock.ts'
 import { describe } from './exec.ts'
+import type { BoundTo } from './listening-socket.ts'
 
 /** How a process ended. */
 export interface ProcessExit {
@@ -16,6 +17,8 @@ export interface ProcessExit {
 export interface RunningProcess {
   readonly pid: number
   readonly exited: Promise<ProcessExit>
+  /** Let this process end before that one does. */
+  readonly unref: () => void
 }
 
 /** A process beyond the life of whoever started it: a number alone may be given to another process. Source: proc(5), starttime. */
@@ -42,6 +45,8 @@ export interface StartOptions {
 export interface HandedSocket {
   readonly descriptor: number
   readonly name: string
+  /** What it is bound to, where whoever hands it knows better than the kernel. */
+  readonly boundTo?: BoundTo | undefined
 }
 
 /** LISTEN_PID must be the number of the process that uses the socket: known only in it, so a shell sets it and becomes the command. */
@@ -90,7 +95,7 @@ async function begun(child: ChildProcess, argv: readonly string[]): Promise<Runn
       },
     )
   }
-  return { pid: child.pid!, exited }
+  return { pid: child.pid!, exited, unref: () => child.unref() }
 }
 
 /** A Node process of ours that we exchange messages with; it ends when the channel does. */
@@ -124,9 +129,31 @@ export async function startWorker(
   }
 }
 
+/** How often is looked whether a process that is not our child still runs: that costs one read. */
+const lookMs = 100
+
+/**
+ * Watch a process that another one started as ours are, and that is not our child: how it ends is told to its parent only.
+ *
+ * Post: its end is noticed within {@link lookMs}, with no exit code and no signal; at once when it has ended already.
+ */
+export function watchProcess(identity: ProcessIdentity): RunningProcess {
+  let look: NodeJS.Timeout | undefined
+  const exited = new Promise<ProcessExit>(resolve => {
+    const check = () => {
+      if (isProcessRunning(identity)) return
+      clearInterval(look)
+      resolve({ exitCode: null, signal: null })
+    }
+    look = setInterval(check, lookMs)
+    check()
+  })
+  return { pid: identity.pid, exited, unref: () => void look?.unref() }
+}
+
 /** Say in words how a process ended, such as `exit code 1` or `SIGKILL`. */
 export function describeExit(exit: ProcessExit): string {
-  return exit.signal ?? `exit code ${exit.exitCode}`
+  return exit.signal ?? (exit.exitCode === null ? 'nobody saw how' : `exit code ${exit.exitCode}`)
 }
 
 /** Send a signal to a process group. Post: false when nobody is in it any more. */

@@ -32,6 +32,16 @@ export const gateCodes = {
     'A gate cannot have another one answer in its place.',
     'nothing to do: what waited there was turned away instead',
   ),
+  GATE_CANNOT_SOFTEN: entry(
+    1,
+    'The soft phase was asked of a gate that does not pass requests, or that they do not pass through.',
+    'look at it with `cutover gate status`; in mode handover requests reach the application by themselves',
+  ),
+  GATE_PAGE_INVALID: entry(
+    1,
+    'The page of a release for those who are turned away cannot be used; clients get that of the gate.',
+    'correct `gate.backoff.page` in the recipe: a file of the release of at most 256 KiB',
+  ),
   GATE_REQUEST_INVALID: entry(
     1,
     'A serving process was asked something that it does not understand.',
@@ -67,6 +77,18 @@ export const gateCodes = {
   SERVE_BUSY: entry(5, 'Another process already serves the prefix.', 'use it, or end it first', true),
   SERVE_NOT_RUNNING: entry(1, 'Nothing serves the prefix.', 'start it with `cutover serve PREFIX`'),
   SERVE_NO_RELEASE: entry(1, 'The release to start is not in the prefix.', 'install it first'),
+  GATE_UPGRADE_REFUSED: entry(
+    1,
+    'A serving process cannot be replaced by its successor now, or not where it runs.',
+    'wait until requests pass and nothing is being installed; where it can never be, end it and start it again',
+    true,
+  ),
+  GATE_UPGRADE_FAILED: entry(
+    1,
+    'The successor of a serving process did not take over; the one before it goes on.',
+    'see the reason in the message, and try it with another cutover by --cutover',
+    true,
+  ),
   OVERLAP_UNSUPPORTED: entry(
     1,
     'No release can be run beside another by this serving process.',
@@ -83,6 +105,11 @@ export const gateCodes = {
     'A service cannot be started.',
     'look at its command in the recipe and at its log in run/log',
     true,
+  ),
+  SERVICE_ADOPT_FAILED: entry(
+    1,
+    'A service that an earlier serving process left running cannot be taken over.',
+    'nothing to do: the serving process that runs it goes on',
   ),
   SERVICE_JOB_FAILED: entry(
     1,

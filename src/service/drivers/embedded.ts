@@ -3,10 +3,18 @@ import type { ServiceStatus } from '../../core/service-status.ts'
 import { delay } from '../../sys/clock.ts'
 import { makeControlGroups, removeControlGroups } from '../../sys/control-group.ts'
 import { appendLogLine } from '../../sys/log-file.ts'
-import { describeExit, type ProcessExit, type RunningProcess, signalGroup, startProcess } from '../../sys/process.ts'
+import {
+  describeExit,
+  type ProcessExit,
+  type RunningProcess,
+  signalGroup,
+  startProcess,
+  watchProcess,
+} from '../../sys/process.ts'
 import type { DriverPlaces, ServiceDriver, ServiceHooks, ServiceSpec } from '../driver.ts'
 import { launchService } from '../launch.ts'
-import { forgetService, rememberProcess } from '../leftovers.ts'
+import { findProcess, forgetService, rememberProcess, type StoppingService } from '../leftovers.ts'
+import { LetGo, type LetGoEnd } from '../let-go.ts'
 import { keepLogSmall, logFileOf } from '../log.ts'
 import { failuresInARow, restartPauseMs } from '../restart.ts'
 
@@ -15,9 +23,10 @@ export class EmbeddedDriver implements ServiceDriver {
   readonly #service: ServiceHooks
   readonly #places: DriverPlaces
   readonly #stopping = new AbortController()
+  readonly #letGo = new LetGo()
   readonly #endLogKeeping: () => void
   #state: ServiceStatus['state'] = 'stopped'
-  #running: { readonly process: RunningProcess; readonly spec: ServiceSpec; readonly sinceMs: number } | undefined
+  #running: { readonly process: RunningProcess; readonly spec: StoppingService; readonly sinceMs: number } | undefined
   #life: Promise<void> = Promise.resolve()
   #failures = 0
   #restarts = 0
@@ -40,6 +49,26 @@ export class EmbeddedDriver implements ServiceDriver {
       throw caught
     }
     this.#life = this.#live()
+  }
+
+  async adopt(): Promise<void> {
+    const { runFolder, clock } = this.#places
+    const found = findProcess(runFolder, this.#service.name)
+    this.#running = { process: watchProcess(found), spec: found, sinceMs: clock.elapsedMs() }
+    this.#state = 'running'
+    this.#service.started()
+    this.#life = this.#live()
+  }
+
+  letGo(): (end: LetGoEnd) => void {
+    const decide = this.#letGo.begin()
+    return end => {
+      if (end === 'taken') {
+        this.#endLogKeeping()
+        this.#running?.process.unref()
+      }
+      decide(end)
+    }
   }
 
   /** Stop it: its signal, its time, then SIGKILL for all of its process group. */
@@ -98,6 +127,7 @@ export class EmbeddedDriver implements ServiceDriver {
     while (this.#running !== undefined) {
       const { process, sinceMs } = this.#running
       const exit = await process.exited
+      if (await this.#letGo.isTaken()) return
       this.#recordExit(exit, process.pid)
       if (this.#stopping.signal.aborted) break
       this.#failures = failuresInARow(this.#failures, this.#places.clock.elapsedMs() - sinceMs)
@@ -141,7 +171,7 @@ export class EmbeddedDriver implements ServiceDriver {
     this.#log(`cannot be started: ${error.message}`)
   }
 
-  async #end(process: RunningProcess, spec: ServiceSpec): Promise<void> {
+  async #end(process: RunningProcess, spec: StoppingService): Promise<void> {
     signalGroup(process.pid, spec.stopSignal)
     const timeout = new AbortController()
     const late = delay(spec.stopTimeoutMs, timeout.signal).then(
