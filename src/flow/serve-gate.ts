@@ -4,7 +4,7 @@ import type { Emit } from '../core/event.ts'
 import { openHandoverGate } from '../gate/drivers/handover.ts'
 import { openProxyGate } from '../gate/drivers/proxy.ts'
 import { formatAddress } from '../gate/front/address.ts'
-import { type FrontSettings, frontSettings } from '../gate/front/settings.ts'
+import type { FrontSettings } from '../gate/front/settings.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { GateMode } from '../gate/machine/machine.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
@@ -13,6 +13,7 @@ import type { GateKind } from '../recipe/schema.ts'
 import type { HandedSocket } from '../sys/process.ts'
 import { type ServeListener, serveListeners } from './serve-listeners.ts'
 import type { ServedRelease } from './serve-release.ts'
+import { readFrontSettings } from './serve-settings.ts'
 
 /** What the gate of a prefix depends on besides the release. */
 export interface ServeGateOptions {
@@ -50,7 +51,7 @@ export async function openGate(
 ): Promise<Gate> {
   const { workerArgv, paths, emit } = options
   const listeners = serveListeners(options, release)
-  const settings = release === undefined ? settingsBeforeRelease : frontSettings(release.node.gate)
+  const settings = release === undefined ? settingsBeforeRelease : readFrontSettings(release, emit)
   const shared = { settings, mode, expectsService: release !== undefined }
   const gate =
     gateKind(options, release) === 'proxy'

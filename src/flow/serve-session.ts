@@ -2,19 +2,23 @@ import path from 'node:path'
 import { ReleaseError, unreachable } from '../core/error.ts'
 import type { ControlRequest, ControlResponse, ControlResult, ServeStatus } from '../gate/control/protocol.ts'
 import { type Address, formatAddress, parseAddress } from '../gate/front/address.ts'
-import { frontSettings } from '../gate/front/settings.ts'
+import type { DrainLimits } from '../gate/front/flights.ts'
 import type { Gate } from '../gate/gate.ts'
 import { Keeper } from '../gate/machine/keeper.ts'
-import { type GateCommand, longestModeMs } from '../gate/machine/machine.ts'
+import type { GateCommand, GateState } from '../gate/machine/machine.ts'
+import { runningShaping } from '../gate/machine/shaping.ts'
 import { newTally } from '../gate/observe/tally.ts'
 import { currentVersion } from '../prefix/installed.ts'
 import { checkRuntime } from '../prefix/runtime-check.ts'
+import type { GateKind } from '../recipe/schema.ts'
 import type { DriverPlaces } from '../service/driver.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
 import { assertSettledData, isBetweenVersions, observeInstaller } from './serve-installer.ts'
+import { drainLimits, gateCommand, softenCommand, withRecovery } from './serve-mode.ts'
 import type { ServedRelease } from './serve-release.ts'
 import { ServeReleases } from './serve-releases.ts'
+import { readFrontSettings } from './serve-settings.ts'
 
 /** What a session is given for its whole life. */
 export interface SessionOptions extends ServeGateOptions {
@@ -37,6 +41,8 @@ export class ServeSession {
   #installerWatch: NodeJS.Timeout | undefined
   /** Aborted once it ends: what is being started is not waited for. */
   readonly #ending = new AbortController()
+  /** How many were turned away when requests last passed. */
+  #backedOffBefore = 0
   /** Who answers in place of the own services. */
   #relaysTo: string | undefined
 
@@ -51,6 +57,7 @@ export class ServeSession {
       file: path.join(options.paths.run, 'gate.json'),
       clock: options.clock,
       onDeadline: () => this.#background(() => this.#deadline()),
+      onUnwritten: error => this.#warn(error),
     })
     if (this.#keeper.damage !== undefined) this.#warn(this.#keeper.damage)
   }
@@ -135,7 +142,7 @@ export class ServeSession {
     await this.#queue.catch(() => {})
     await this.#gate?.enter('drain')
     const limits = this.#releases.live?.node.gate.drain
-    if (limits !== undefined) await this.#gate?.drain({ timeoutMs: limits.timeout, streamsMs: limits.streams })
+    if (limits !== undefined) await this.#gate?.drain(drainLimits(limits))
     await this.#releases.stop()
     await this.#gate?.close()
   }
@@ -143,7 +150,10 @@ export class ServeSession {
   async #handleInOrder(request: Exclude<ControlRequest, { kind: 'status' | 'shutdown' }>): Promise<ControlResponse> {
     switch (request.kind) {
       case 'gate':
-        await this.#change(this.#gateCommand(request))
+        await this.#change(gateCommand(request, this.#releases.live?.node.gate))
+        return this.#done()
+      case 'soften':
+        await this.#change(softenCommand(request, this.#releases.live?.node.gate))
         return this.#done()
       case 'drain':
         return this.#done(await this.#drain(request))
@@ -175,30 +185,44 @@ export class ServeSession {
     }
   }
 
-  #gateCommand(request: Extract<ControlRequest, { kind: 'gate' }>): GateCommand {
-    if (request.mode === 'pass') return { kind: 'pass', reason: request.reason }
-    const defaultMs = this.#releases.live?.node.gate.hold.deadline ?? 60_000
-    return {
-      kind: 'enter',
-      mode: request.mode,
-      reason: request.reason,
-      lastsMs: Math.min(request.deadlineMs ?? defaultMs, longestModeMs),
-      by: request.by ?? 'installer',
-    }
-  }
-
   async #change(command: GateCommand): Promise<void> {
     const before = this.#keeper.state.mode
+    if (command.kind === 'soften') this.#assertCanSoften()
     const version = currentVersion(this.#options.paths)
     // Requests are let through to something that runs.
     if (command.kind === 'pass' && version !== undefined && !this.#releases.isRunning) {
       assertSettledData(this.#options.paths)
       await this.#releases.start(version)
     }
-    const { mode } = this.#keeper.apply(command)
-    await this.#gate?.enter(mode)
+    const backedOff = this.#gate?.counters().backedOff ?? 0
+    const turnedAway = {
+      kind: this.#gateKind,
+      count: backedOff - this.#backedOffBefore,
+      gate: this.#releases.live?.node.gate,
+    }
+    const after = this.#keeper.apply(withRecovery(command, turnedAway))
+    const { mode } = after
+    if (before === 'pass' || mode === 'pass') this.#backedOffBefore = backedOff
+    await this.#enter(after)
     // In handover the application accepts by itself: only its end keeps requests from it.
     if (this.#gate?.kind === 'handover' && before === 'pass' && mode !== 'pass') void this.#releases.stopListening()
+  }
+
+  /** Act on a state that is persisted. */
+  async #enter({ mode, shaping }: GateState): Promise<void> {
+    await this.#gate?.enter(mode, shaping && runningShaping(shaping, this.#options.clock.nowMs()))
+  }
+
+  /** Errors: GATE_CANNOT_SOFTEN. */
+  #assertCanSoften(): void {
+    const { mode } = this.#keeper.state
+    if (mode === 'pass' && this.#gateKind === 'proxy') return
+    const why = mode === 'pass' ? 'requests do not go through it' : `it is in mode ${mode}`
+    throw new ReleaseError('GATE_CANNOT_SOFTEN', `the ${this.#gateKind} gate tells nobody to stay away: ${why}`)
+  }
+
+  get #gateKind(): GateKind {
+    return this.#gate?.kind ?? gateKind(this.#options, undefined)
   }
 
   /** Errors: RELAY_UNSUPPORTED, GATE_ADDRESS_INVALID. */
@@ -215,7 +239,7 @@ export class ServeSession {
     if (to !== undefined) gate.relay(parseAddress(to))
   }
 
-  async #drain(limits: { readonly timeoutMs: number; readonly streamsMs: number }) {
+  async #drain(limits: DrainLimits) {
     const gate = this.#requireGate()
     if (gate.kind === 'proxy' || this.#releases.live === undefined || this.#keeper.state.mode === 'pass')
       return gate.drain(limits)
@@ -253,13 +277,14 @@ export class ServeSession {
     const before = this.#keeper.state
     const after = this.#keeper.apply({ kind: 'expire' })
     if (after === before) return
+    if (before.mode === 'pass') return this.#enter(after)
     const { paths } = this.#options
     if ((await observeInstaller(paths.lock)) === 'at work' || isBetweenVersions(paths)) {
       const { reason, by } = after
       await this.#change({ kind: 'enter', mode: 'backoff', reason, lastsMs: installerPatienceMs, by })
       return
     }
-    await this.#gate?.enter(after.mode)
+    await this.#enter(after)
     const version = currentVersion(paths)
     if (version !== undefined && (!this.#releases.isRunning || this.#releases.live?.version !== version))
       await this.#releases.start(version)
@@ -282,8 +307,10 @@ export class ServeSession {
   }
 
   async #openFor(release: ServedRelease): Promise<Gate> {
-    if (this.#gate === undefined) this.#gate = await openGate(this.#options, this.#keeper.state.mode, release)
-    else this.#gate.configure(frontSettings(release.node.gate))
+    if (this.#gate === undefined) {
+      this.#gate = await openGate(this.#options, this.#keeper.state.mode, release)
+      await this.#enter(this.#keeper.state)
+    } else this.#gate.configure(readFrontSettings(release, this.#options.emit))
     return this.#gate
   }
 
@@ -302,7 +329,7 @@ export class ServeSession {
       ...this.#releases.status(),
       relaysTo: this.#relaysTo,
       address: this.#gate === undefined ? '' : formatAddress(this.#gate.address),
-      gateMode: this.#gate?.kind ?? gateKind(this.#options, undefined),
+      gateMode: this.#gateKind,
       gate: this.#keeper.state,
       counters: this.#gate?.counters() ?? newTally(),
     }

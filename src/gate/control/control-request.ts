@@ -1,6 +1,6 @@
 import { ReleaseError } from '../../core/error.ts'
 import { isVersion } from '../../core/version.ts'
-import { longestModeMs } from '../machine/machine.ts'
+import { type GateAsker, longestModeMs } from '../machine/machine.ts'
 import type { ControlRequest } from './protocol.ts'
 
 /** Read a control request. Errors: GATE_REQUEST_INVALID. */
@@ -15,8 +15,15 @@ export function parseControlRequest(text: string): ControlRequest {
       return gateRequest(value)
     case 'relay':
       return relayRequest(value)
+    case 'soften':
+      return { kind: 'soften', reason: reason(value), ...optionalDuration(value, 'lastsMs'), ...asker(value) }
     case 'drain':
-      return { kind: 'drain', timeoutMs: duration(value, 'timeoutMs'), streamsMs: duration(value, 'streamsMs') }
+      return {
+        kind: 'drain',
+        timeoutMs: duration(value, 'timeoutMs'),
+        streamsMs: duration(value, 'streamsMs'),
+        ...optionalDuration(value, 'spreadMs'),
+      }
     case 'probe':
       return value['version'] === undefined ? { kind: 'probe' } : { kind: 'probe', version: versionOf(value) }
     case 'start':
@@ -38,12 +45,27 @@ export function parseControlRequest(text: string): ControlRequest {
 }
 
 function gateRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
-  const { mode, reason, by } = value
+  const { mode } = value
   if (mode !== 'pass' && mode !== 'hold' && mode !== 'backoff' && mode !== 'drain') throw invalid('mode is not a mode')
-  if (typeof reason !== 'string' || reason.length > 1000) throw invalid('reason is not text of at most 1000 characters')
-  if (by !== undefined && by !== 'installer' && by !== 'operator') throw invalid('by is neither installer nor operator')
-  const deadline = value['deadlineMs'] === undefined ? {} : { deadlineMs: duration(value, 'deadlineMs') }
-  return { kind: 'gate', mode, reason, ...deadline, ...(by === undefined ? {} : { by }) }
+  return { kind: 'gate', mode, reason: reason(value), ...optionalDuration(value, 'deadlineMs'), ...asker(value) }
+}
+
+function reason({ reason: text }: Readonly<Record<string, unknown>>): string {
+  if (typeof text === 'string' && text.length <= 1000) return text
+  throw invalid('reason is not text of at most 1000 characters')
+}
+
+function asker({ by }: Readonly<Record<string, unknown>>): { readonly by?: GateAsker } {
+  if (by === undefined) return {}
+  if (by === 'installer' || by === 'operator') return { by }
+  throw invalid('by is neither installer nor operator')
+}
+
+function optionalDuration<Key extends string>(
+  value: Readonly<Record<string, unknown>>,
+  key: Key,
+): { readonly [Name in Key]?: number } {
+  return value[key] === undefined ? {} : ({ [key]: duration(value, key) } as { readonly [Name in Key]?: number })
 }
 
 function relayRequest({ to }: Readonly<Record<string, unknown>>): ControlRequest {

@@ -22,8 +22,17 @@ export type ControlRequest =
       /** Who asks; an installer when absent. */
       readonly by?: GateAsker
     }
-  /** Wait until nothing is in flight, at most `timeoutMs`; streams are ended after `streamsMs`. Pre: mode hold, backoff or drain. */
-  | { readonly kind: 'drain'; readonly timeoutMs: number; readonly streamsMs: number }
+  /** Begin the soft phase, in mode pass, or with 0 ms end it. Errors: GATE_CANNOT_SOFTEN. */
+  | {
+      readonly kind: 'soften'
+      readonly reason: string
+      /** How long it lasts; what the release's recipe says when absent. */
+      readonly lastsMs?: number
+      /** Who asks; an installer when absent. */
+      readonly by?: GateAsker
+    }
+  /** Wait until nothing is in flight, at most `timeoutMs`; streams are ended after `streamsMs`, spread over `spreadMs`. Pre: mode hold, backoff or drain. */
+  | { readonly kind: 'drain'; readonly timeoutMs: number; readonly streamsMs: number; readonly spreadMs?: number }
   /** Stop the running release's services, in reverse order. */
   | { readonly kind: 'stop' }
   /** Start the services of a release (a folder name below `releases/`) and wait until they run, not until they are healthy. */

@@ -111,8 +111,8 @@ function enter(state: GateState, command: CommandOf<'enter'>, nowMs: number): Ga
 function pass(state: GateState, command: CommandOf<'pass'>, nowMs: number): GateState {
   // An installer that is taken up again says so a second time: the recovery that began meanwhile, or an operator's soft phase, goes on.
   if (command.by === 'installer' && (isOperators(state) || state.mode === 'pass')) return state
-  if (state.mode === 'pass' && state.shaping === undefined) return state
   const { recovery } = command
+  if (state.mode === 'pass' && state.shaping === undefined && recovery === undefined) return state
   const next = passing(nowMs, command.reason)
   if (recovery === undefined || !(recovery.lastsMs > 0)) return next
   const endsAtMs = nowMs + boundedMs(recovery.lastsMs)
