@@ -2,6 +2,7 @@ import { ReleaseError, toReleaseError } from '../core/error.ts'
 import type { OpEffect } from '../prefix/apply.ts'
 import { readInstalledRecipe } from '../prefix/installed.ts'
 import { type Canary, judgeCanary } from './canary.ts'
+import { drainLimits } from './serve-mode.ts'
 import type { ServingProcess } from './serving.ts'
 import {
   assertHealthy,
@@ -48,11 +49,7 @@ export function overlapEffects(
       apply: async () => void (await promote(serving, change, version)),
       revert: reverted(() => bringBack(serving, change)),
     },
-    retire: {
-      isDone: never,
-      apply: () => retire(serving, change, from),
-      revert: reverted(() => bringBack(serving, change)),
-    },
+    retire: { isDone: never, apply: () => retire(serving, change, from), revert: keep },
   }
 }
 
@@ -118,10 +115,10 @@ async function retire(
   retired: string | undefined,
 ): Promise<string | undefined> {
   if (retired === undefined) return undefined
-  const { timeout: timeoutMs, streams: streamsMs } = change.recipe().node.gate.drain
+  const limits = drainLimits(change.recipe().node.gate.drain)
   const stopMs = stopTimeouts(change.paths, retired).reduce((sum, each) => sum + each, 0)
-  const limitMs = timeoutMs + streamsMs + stopMs
-  const { result } = await serving.request({ kind: 'retire', version: retired, timeoutMs, streamsMs }, limitMs)
+  const limitMs = limits.timeoutMs + limits.streamsMs + stopMs
+  const { result } = await serving.request({ kind: 'retire', version: retired, ...limits }, limitMs)
   return result?.evidence
 }
 

@@ -34,6 +34,8 @@ export interface PlanInput extends PlannedData {
   /** A process serves the prefix. */
   readonly isServing: boolean
   readonly migrationsDone: ReadonlySet<string>
+  /** The recipe wants clients to be told beforehand to stay away. */
+  readonly softens?: boolean | undefined
   /** The lowest version that can run on the data as it is. */
   readonly rollbackFloor?: string | undefined
   /** Undefined where the recipe does not want two versions to run side by side. */
@@ -72,6 +74,7 @@ const undoKinds = {
   share: 'none',
   backup: 'none',
   migrate: 'none',
+  soften: 'exact',
   hold: 'exact',
   drain: 'none',
   stop: 'exact',
@@ -83,7 +86,8 @@ const undoKinds = {
   'start-beside': 'exact',
   canary: 'none',
   promote: 'exact',
-  retire: 'exact',
+  // Whoever takes the promotion back starts again what it needs.
+  retire: 'none',
 } as const satisfies Record<string, UndoKind>
 
 /** Why something is left out. */
@@ -127,6 +131,10 @@ export function planChange(input: PlanInput): ChangePlan {
     ...data.expand,
     ...(obstacle === undefined ? beside(input.overlap!, watch) : []),
     ...(input.overlap !== undefined && obstacle !== undefined ? [[op('start-beside'), obstacle] as const] : []),
+    // Whoever goes back wants to be back soon.
+    ...(input.softens === true && input.command === 'install'
+      ? [[op('soften'), held ?? served ?? running] as const]
+      : []),
     [op('hold'), held ?? served],
     ...(obstacle === undefined ? [] : swap(data.short, { served, running, pass, watch })),
   ]
@@ -281,7 +289,8 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
     if (transaction.failure !== undefined || !isDone('switch') || !input.isComplete) return { kind: 'undo' }
     if (input.serves === 'idle' && isPlanned('probe') && !isDone('probe')) return { kind: 'undo' }
   }
-  const pending = ops.filter(planned => asksItself.has(planned.kind) || !isDone(planned.name))
+  // Clients were told beforehand, or it is too late for that.
+  const pending = ops.filter(({ kind, name }) => kind !== 'soften' && (asksItself.has(kind) || !isDone(name)))
   if (input.serves === 'idle') return { kind: 'finish', ops: pending.filter(planned => !gateOps.has(planned.kind)) }
   if (input.serves.version === transaction.version && isDone('switch')) {
     return { kind: 'finish', ops: pending.filter(planned => !beforeProbe.has(planned.kind)) }
@@ -298,7 +307,7 @@ export function planRecovery(transaction: Transaction, input: RecoveryInput): Re
  * What is never taken as done, for it costs nothing to do it twice: an earlier recovery may have held again after the pass, and a
  * process whose journal broke may have switched back without a word.
  */
-const asksItself: ReadonlySet<OpKind> = new Set(['pass', 'switch', 'promote', 'retire'])
+const asksItself: ReadonlySet<OpKind> = new Set(['pass', 'switch'])
 const beforeProbe: ReadonlySet<OpKind> = new Set(['hold', 'drain', 'stop', 'start', 'start-beside'])
 const gateOps: ReadonlySet<OpKind> = new Set([...beforeProbe, 'probe', 'pass', 'promote', 'watch', 'retire'])
 

@@ -46,17 +46,18 @@ async function withServing(run: (toy: ToyInstallation, serving: Serving) => Prom
   await put(toy, '1.0.0')
   const serving = await startServing(toy.paths.root)
   try {
-    await until(async () => (await serving.client.request({ kind: 'probe' })).result?.ok)
+    // The start itself lets the first request wait.
+    await until(async () => (await fetch(serving.url)).ok)
     await run(toy, serving)
   } finally {
     expect(await serving.end('SIGTERM')).toBe(0)
   }
 }
 
-/** One version runs, and nobody ever waited. */
+/** One version runs, and nobody waited since it was started first. */
 async function expectAlone(serving: Serving, version: string): Promise<void> {
   const { status } = await serving.client.request({ kind: 'status' })
-  expect(status).toMatchObject({ version, counters: { held: 0, backedOff: 0 } })
+  expect(status).toMatchObject({ version, counters: { held: 1, backedOff: 0 } })
   expect(status.beside).toBeUndefined()
 }
 

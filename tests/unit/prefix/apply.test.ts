@@ -10,7 +10,7 @@ import { type PrefixState, replay, type Transaction } from '../../../src/prefix/
 import { committed } from './journal-story.ts'
 
 describe('a change that meets faults', () => {
-  const opNames = plan('grown, restored').map(op => op.name)
+  const opNames = [...new Set([...plan('grown, restored'), ...plan('side by side')].map(op => op.name))]
   const fault = fc.record({
     op: fc.constantFrom(...opNames, ...opNames.map(name => `undo ${name}`)),
     at: fc.constantFrom('before' as const, 'inside' as const, 'after' as const),
@@ -35,11 +35,11 @@ describe('a change that meets faults', () => {
             await node.recover()
           }
           const { active, releases } = node.state
-          expect(node).toMatchObject({ gate: 'pass', current: active, running: active, harm: [] })
+          expect(node).toMatchObject({ gate: 'pass', current: active, running: active, beside: undefined, harm: [] })
           expect(node.isStaged).toBe(releases.has('1.1.0') && releases.get('1.1.0')?.status !== 'failed')
           expect(node.data.kept).toBe(node.acknowledged)
           // Nothing old may run on data that only the new version understands.
-          if (change !== 'compatible' && node.data.format === '1.1.0') expect(active).toBe('1.1.0')
+          if (!isReadableByBoth(change) && node.data.format === '1.1.0') expect(active).toBe('1.1.0')
           const hasGrown = node.records.some(record => record.kind === 'done' && record.op === 'migrate:grow')
           const isRaised = hasGrown || (isMigratedShort(change) && node.data.format === '1.1.0')
           expect(node.state.rollbackFloor).toBe(isRaised ? '1.1.0' : undefined)
@@ -48,6 +48,21 @@ describe('a change that meets faults', () => {
       { numRuns: Number(process.env['CUTOVER_TEST_RUNS'] ?? 2000), examples: heldAgain },
     )
   })
+})
+
+it('lets a version go on beside one that failed, and has it back at once', async () => {
+  const node = new Node([{ op: 'watch', at: 'before', kind: 'error' }], 'side by side')
+  await node.change(plan('side by side'))
+  expect(node).toMatchObject({ current: '1.0.0', running: '1.0.0', beside: undefined, gate: 'pass', harm: [] })
+  const told = node.records.slice(node.records.findIndex(record => record.kind === 'undo'))
+  expect(told.map(record => ('op' in record ? record.op : record.kind))).toEqual([
+    'undo',
+    'promote',
+    'switch',
+    'start-beside',
+    'stage',
+    'abort',
+  ])
 })
 
 it('journals intent before and outcome after each effect, and commits last', async () => {
@@ -192,7 +207,12 @@ const dataChanges = [
   'grown, restored',
   'outgrown',
   'outgrown, restored',
+  'side by side',
 ] as const
+
+const isReadableByBoth = (change: DataChange) => change === 'compatible' || change === 'side by side'
+
+const besideOps: ReadonlySet<string> = new Set(['start-beside', 'canary', 'promote'])
 
 const isMigratedShort = (change: DataChange) =>
   change === 'forward-only' || change === 'restored' || change === 'grown, restored'
@@ -217,6 +237,7 @@ function plan(change: DataChange): readonly PlannedOp[] {
     migrationsDone: new Set(),
     backup: change.includes('restored') ? { when: 'forward-only', canRestore: true } : undefined,
     outgrowsActive: change.startsWith('outgrown'),
+    overlap: change === 'side by side' ? {} : undefined,
   }).ops
 }
 
@@ -232,6 +253,8 @@ class Node {
   isFull = false
   current: string | undefined = '1.0.0'
   running: string | undefined = '1.0.0'
+  /** What runs beside it. */
+  beside: string | undefined
   data: StoredData = { format: '1.0.0', kept: 0 }
   backup: StoredData | undefined
   /** How many writes clients were told of. */
@@ -244,7 +267,7 @@ class Node {
   readonly records: JournalRecord[] = []
   readonly #faults: Fault[]
   readonly #change: DataChange
-  /** Whether a hold lasts longer than it may, before each recovery. */
+  /** Whether a hold lasts longer than it may, and the serving process is started anew, before each recovery. */
   readonly #deadlines: boolean[]
   #isDead = false
   /** Nothing can be journaled until the next process, which finds the disk mended. */
@@ -287,6 +310,9 @@ class Node {
 
   /** The serving process brings back what is active when a hold has lasted as long as it may. */
   #meetDeadline(transaction: Transaction): void {
+    // Who died left what it had started; a serving process that is started anew has what `current` names.
+    this.beside = undefined
+    if (this.#change === 'side by side') this.running = this.current
     if (this.gate === 'pass' || isDataUnsettled(transaction)) return
     this.running = this.current
     this.gate = 'pass'
@@ -338,7 +364,8 @@ class Node {
     return ops.map(op => ({
       ...op,
       effect: {
-        isDone: () => op.kind === 'switch' && this.current === '1.1.0',
+        isDone: () =>
+          (op.kind === 'switch' && this.current === '1.1.0') || (besideOps.has(op.kind) && this.running === '1.1.0'),
         apply: () => {
           this.#strike(op.name, () => this.#do(op))
           this.whenApplied(op.name)
@@ -378,6 +405,25 @@ class Node {
     if (op.kind === 'switch') this.current = '1.1.0'
     if (op.kind === 'start') this.#start('1.1.0')
     if (op.kind === 'pass') this.gate = 'pass'
+    if (op.kind === 'start-beside') this.beside = '1.1.0'
+    if (op.kind === 'promote') this.#promote('1.1.0')
+    if (op.kind === 'retire') this.#retire('1.0.0')
+  }
+
+  #promote(version: '1.0.0' | '1.1.0'): void {
+    if (this.beside !== version) throw new ReleaseError('OVERLAP_LOST', `${version} does not run`)
+    this.beside = this.running
+    this.running = version
+  }
+
+  #retire(version: '1.0.0' | '1.1.0'): void {
+    if (this.beside === version) this.beside = undefined
+  }
+
+  #bringBack(): void {
+    if (this.running === '1.0.0') return
+    this.beside = '1.0.0'
+    this.#promote('1.0.0')
   }
 
   #takeBack(op: PlannedOp): void {
@@ -391,6 +437,8 @@ class Node {
     if (op.kind === 'switch') this.current = '1.0.0'
     if (op.kind === 'start') this.running = undefined
     if (op.kind === 'pass') this.gate = 'hold'
+    if (besideOps.has(op.kind)) this.#bringBack()
+    if (op.kind === 'start-beside') this.#retire('1.1.0')
   }
 
   #backUp(): void {
@@ -424,6 +472,8 @@ class Node {
 
   /** Clients read and write whenever they are let through. */
   #serve(): void {
+    if (this.#change === 'side by side' && (this.gate !== 'pass' || this.running === undefined))
+      this.harm.push('somebody had to wait')
     if (this.gate !== 'pass' || this.running === undefined) return
     this.#assertReadable()
     this.acknowledged += 1

@@ -60,6 +60,60 @@ describe('the order of an installation', () => {
   })
 })
 
+describe('two versions side by side', () => {
+  const overlap = {}
+  const beside = { ...input, migrations: input.migrations.slice(0, 1), overlap }
+  const obstacle = (more: Partial<PlanInput>) =>
+    planChange({ ...beside, ...more }).skipped.find(({ name }) => name === 'start-beside')?.code
+
+  it('are what an upgrade is made of where the recipe wants it: nothing is held, and the old one goes last', () => {
+    const plan = planChange(beside)
+    expect(names(plan).join(' ')).toBe(
+      'stage fetch setup verify share migrate:add start-beside probe canary switch promote watch retire',
+    )
+    expect(plan.skipped).toContainEqual(expect.objectContaining({ name: 'hold', code: 'SIDE_BY_SIDE' }))
+    const withoutCanary = { code: 'CANARY_UNWANTED', reason: 'nobody wants it' }
+    expect(names(planChange({ ...beside, overlap: { withoutCanary } })).join(' ')).toContain('probe switch promote')
+    expect(planChange({ ...beside, overlap: undefined }).skipped.map(({ name }) => name)).not.toContain('start-beside')
+  })
+
+  it('are not where the data is in the way, and the plan says why', () => {
+    expect(obstacle({})).toBeUndefined()
+    expect(obstacle({ migrations: input.migrations })).toBe('DATA_AT_REST')
+    expect(obstacle({ backup: { when: 'always', canRestore: false } })).toBe('DATA_AT_REST')
+    const growing = [{ name: 'grow', phase: 'expand', rollback: 'forward-only' }] as const
+    for (const incompatible of [{ migrations: growing }, { outgrowsActive: true }, { rollbackFloor: '1.1.0' }])
+      expect(obstacle(incompatible)).toBe('DATA_INCOMPATIBLE')
+    const done = new Set([migrationKey('drop', '1.1.0')])
+    expect(obstacle({ migrations: input.migrations, migrationsDone: done })).toBeUndefined()
+  })
+
+  it('are not where nothing runs or nobody can do it: then requests are held', () => {
+    const unable = { obstacle: { code: 'OVERLAP_UNSUPPORTED', reason: 'one at a time' } }
+    expect(obstacle({ overlap: unable })).toBe('OVERLAP_UNSUPPORTED')
+    expect(obstacle({ from: undefined })).toBe('NOTHING_RUNS')
+    expect(obstacle({ isServing: false })).toBe('NOT_SERVING')
+    expect(names(planChange({ ...beside, overlap: unable })).join(' ')).toContain('hold drain stop switch start')
+  })
+
+  it('are recovered forward from the switch on: what does not run any more is started and asked again', () => {
+    const at = (name: string) => interruptedAt(name, [], { overlap })
+    const recovered = (name: string, serves: Parameters<typeof planRecovery>[1]['serves']) =>
+      opsOf(planRecovery(at(name), { isComplete: true, serves }))
+    expect(recovered('canary', { version: '1.0.0' })).toBe('undo')
+    expect(recovered('switch', { version: '1.0.0' })).toBe('undo')
+    expect(recovered('promote', { version: '1.0.0' })).toBe('start-beside probe switch promote watch retire')
+    expect(recovered('promote', { version: '1.1.0' })).toBe('switch promote watch retire')
+    expect(recovered('watch', { version: '1.1.0' })).toBe('switch watch retire')
+    expect(recovered('watch', 'idle')).toBe('switch')
+  })
+
+  it('leave data that anything may be started on', () => {
+    for (const name of ['start-beside', 'canary', 'switch', 'promote', 'retire'])
+      expect(isDataUnsettled(interruptedAt(name, [], { overlap }))).toBe(false)
+  })
+})
+
 describe('what changes the data', () => {
   const backup = { when: 'forward-only', canRestore: true } as const
   const undoOf = (plan: ReturnType<typeof planChange>, name: string) => plan.ops.find(op => op.name === name)?.undo
