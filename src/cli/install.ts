@@ -2,6 +2,7 @@ import path from 'node:path'
 import { Command, Option } from 'commander'
 import { ReleaseError } from '../core/error.ts'
 import { type MaintenanceWindow, parseWindow } from '../core/maintenance-window.ts'
+import type { AskedCanary } from '../flow/overlap.ts'
 import type { Io } from './io.ts'
 import { durationMs, type PrefixOptions, prefixFolder, waitLockMs, withLock } from './prefix-options.ts'
 import { runCommand } from './run.ts'
@@ -21,6 +22,9 @@ interface Options extends PrefixOptions {
   readonly notBefore?: string
   readonly notAfter?: string
   readonly changedExitCode?: string
+  /** False for `--no-canary`. */
+  readonly canary?: string | false
+  readonly canaryFor?: string
 }
 
 /** `cutover install`: install a version and switch to it. */
@@ -52,6 +56,12 @@ export function installCommand(io: Io): Command {
     .option('--splay <duration>', 'wait at random up to so long first, so that not all servers ask at once')
     .option('--not-before <time>', 'do nothing earlier: HH:MM of every day, or a moment such as 2026-11-21T02:00:00Z')
     .option('--not-after <time>', 'do nothing later, nor switch later; as --not-before')
+    .option(
+      '--canary <share>',
+      'where two versions may run at once, send this share of the clients to the new one first, such as 10% or 0.1; with 0 only those whose cookie asks for it',
+    )
+    .option('--canary-for <duration>', 'for how long; as the recipe says when absent')
+    .option('--no-canary', 'send all clients to the new version as soon as it is healthy')
     .option('--changed-exit-code <code>', 'the exit code when something was changed, for configuration management', '0')
   return command.action(async () => {
     const options = command.optsWithGlobals<Options>()
@@ -66,6 +76,7 @@ export function installCommand(io: Io): Command {
         splayMs: durationMs('--splay', options.splay),
         window: maintenanceWindow(options),
         waitLockMs: waitLockMs(options),
+        canary: askedCanary(options),
       }
       const absolute = (place: string | undefined) => (place === undefined ? undefined : path.resolve(io.cwd, place))
       if (rev !== undefined) {
@@ -79,6 +90,22 @@ export function installCommand(io: Io): Command {
       const { changed } = await install({ ...how, version, channel, from: absolute(from), offline }, tools)
       return changed ? changedExitCode : 0
     })
+  })
+}
+
+function askedCanary({ canary, canaryFor }: Options): AskedCanary | undefined {
+  if (canary === false) return 'none'
+  const share = canary === undefined ? undefined : parseShare(canary)
+  const forMs = durationMs('--canary-for', canaryFor)
+  return { ...(share === undefined ? {} : { share }), ...(forMs === undefined ? {} : { forMs }) }
+}
+
+function parseShare(text: string): number {
+  const [, number, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? []
+  const share = Number(number) / (percent === '%' ? 100 : 1)
+  if (share >= 0 && share <= 1) return share
+  throw new ReleaseError('USAGE', `--canary ${text} is not a share of the clients`, {
+    hint: 'write it as 10% or 0.1',
   })
 }
 
