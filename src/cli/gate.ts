@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { ReleaseError } from '../core/error.ts'
 import { parseDuration } from '../core/quantity.ts'
+import { gateConfigCommand } from './gate-config.ts'
 import { gateWatchCommand } from './gate-watch.ts'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
@@ -11,6 +12,7 @@ const verbs = {
   hold: 'hold requests, within the bounds of the recipe',
   backoff: 'turn requests away with a 503 that says when to come again',
   drain: 'turn requests away and end connections, before the machine is taken out of service',
+  soften: 'let requests through, and have a rising share of good answers tell clients to stay away, before an upgrade',
 } as const
 
 type Verb = keyof typeof verbs
@@ -29,6 +31,7 @@ export function gateCommand(io: Io): Command {
     .option('--prefix <folder>', 'the prefix; the current folder when absent')
   for (const verb of Object.keys(verbs) as Verb[]) command.addCommand(verbCommand(io, verb))
   command.addCommand(gateWatchCommand(io))
+  command.addCommand(gateConfigCommand(io))
   return command.addCommand(workerCommand(), { hidden: true })
 }
 
@@ -40,7 +43,7 @@ function verbCommand(io: Io, verb: Verb): Command {
   if (verb !== 'status')
     command.option('--reason <text>', 'why, for whoever looks at it', 'asked for on the command line')
   if (verb !== 'status' && verb !== 'pass') {
-    command.option('--for <duration>', 'how long it lasts without further word, such as 10m; then requests pass again')
+    command.option('--for <duration>', 'how long it lasts without further word, such as 10m; then requests just pass')
   }
   return command.action(async (folder: string | undefined) => {
     const options = command.optsWithGlobals<VerbOptions>()

@@ -29,6 +29,8 @@ export function initCommand(io: Io): Command {
       new Option('--mode <mode>', 'how the gate stands in front of it, instead of what the recipe says').choices([
         'proxy',
         'handover',
+        'haproxy',
+        'nginx',
       ]),
     )
     .option('--set <name=value>', 'a value instead of that of the environment; may be given several times', collect, [])

@@ -25,7 +25,7 @@ export function softenCommand(request: RequestOf<'soften'>, gate: RecipeGate | u
   const { reason, by = 'installer' } = request
   const recipeMs = gate?.soft.for ?? 0
   const lastsMs = Math.min(request.lastsMs ?? (recipeMs > 0 ? recipeMs : defaultSoftMs), longestModeMs)
-  return { kind: 'soften', reason, lastsMs, share: gate?.soft.share ?? 1, by }
+  return { kind: 'soften', reason, lastsMs, share: request.share ?? gate?.soft.share ?? 1, by }
 }
 
 /** What was done to requests since they last passed. */
@@ -38,8 +38,8 @@ export interface TurnedAway {
 
 /** Have a command that lets requests pass begin the recovery that a recipe wants for those who were turned away and come back together. */
 export function withRecovery(command: GateCommand, { kind, count, gate }: TurnedAway): GateCommand {
-  // Only what goes through us can be let in one by one.
-  if (command.kind !== 'pass' || kind !== 'proxy' || count === 0 || gate === undefined) return command
+  // Only what goes through us, or can be made to, can be let in one by one.
+  if (command.kind !== 'pass' || kind === 'handover' || count === 0 || gate === undefined) return command
   const { for: lastsMs, perSecond } = gate.recovery
   return lastsMs > 0 ? { ...command, recovery: { lastsMs, perSecond } } : command
 }

@@ -1,0 +1,96 @@
+import path from 'node:path'
+import { type Address, formatAddress } from '../front/address.ts'
+import { backendsOf, type HaproxyPlaces, nowherePort } from './haproxy.ts'
+import { runtimeWord } from './haproxy-runtime.ts'
+import { type WaitingPlace, waitingAddress } from './waiting-socket.ts'
+
+/** What the configuration of a server in front depends on. Times in milliseconds. */
+export interface SnippetOptions {
+  readonly prefix: string
+  /** Where clients reach it. */
+  readonly listening: readonly Address[]
+  /** Peers that are believed what they say of the original client. */
+  readonly trust: readonly string[]
+  /** How long a request may take that was held before. */
+  readonly answerTimeoutMs: number
+  readonly idleTimeoutMs: number
+}
+
+/**
+ * Write what HAProxy's configuration needs to stand in front of a prefix.
+ *
+ * Post: valid for HAProxy 2.6 with a section `global` that has the runtime socket, once `cutover serve` has written the map. A request
+ * whose application does not accept goes to the waiting room, as its backup. Errors: GATE_SERVER_SETTINGS.
+ * Source: HAProxy Configuration Manual, use_backend, map, redispatch, load-server-state-from-file; a server's socket is looked for below the chroot.
+ */
+export function haproxySnippet(
+  places: HaproxyPlaces,
+  waiting: WaitingPlace,
+  options: SnippetOptions & { readonly chroot: string | undefined },
+): string {
+  const { app, wait, server, gate } = backendsOf(places.name)
+  const socket = waitingAddress(waiting).path
+  const room = `unix@${options.chroot === undefined ? socket : `/${path.relative(options.chroot, socket)}`}`
+  const map = `${runtimeWord(places.map)},${wait}`
+  const timeouts = [
+    `    timeout connect 5s`,
+    `    timeout server ${options.answerTimeoutMs}ms`,
+    '    timeout tunnel 1h',
+  ]
+  return lines([
+    `# HAProxy in front of ${options.prefix}, as printed by: cutover gate config haproxy`,
+    '# Its section global needs the runtime socket, if it has it not:',
+    `#     stats socket ${runtimeWord(places.socket)} mode 660 level admin`,
+    '# Run cutover serve first: it writes the map.',
+    '',
+    `frontend ${places.name}`,
+    '    mode http',
+    ...options.listening.map(address => `    bind ${bindText(address)}`),
+    `    timeout client ${options.idleTimeoutMs}ms`,
+    ...forwarding(options.trust),
+    `    use_backend %[str(${runtimeWord(places.key)}),map(${map})]`,
+    '',
+    `backend ${app}`,
+    '    mode http',
+    ...timeouts,
+    '    # Where the application is, told at run time; kept for reloads.',
+    '    load-server-state-from-file local',
+    `    server-state-file-name ${runtimeWord(places.stateFile)}`,
+    '    # What could not be sent to it waits.',
+    '    retries 3',
+    '    option redispatch 1',
+    `    server ${server} 127.0.0.1:${nowherePort}`,
+    `    server ${gate} ${runtimeWord(room)} backup`,
+    '',
+    `backend ${wait}`,
+    '    mode http',
+    ...timeouts,
+    `    server ${gate} ${runtimeWord(room)}`,
+  ])
+}
+
+/** Nobody but those who are trusted says for whom a request comes. */
+function forwarding(trust: readonly string[]): readonly string[] {
+  const fields = ['Forwarded', 'X-Real-IP', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto']
+  const isTrusted = trust.length === 0 ? '' : ` unless { src ${trust.join(' ')} }`
+  return [
+    ...fields.map(name => `    http-request del-header ${name}${isTrusted}`),
+    '    http-request set-header X-Forwarded-Host %[req.hdr(host)] unless { req.hdr(X-Forwarded-Host) -m found }',
+    '    http-request set-header X-Forwarded-Proto https if { ssl_fc } !{ req.hdr(X-Forwarded-Proto) -m found }',
+    '    http-request set-header X-Forwarded-Proto http unless { req.hdr(X-Forwarded-Proto) -m found }',
+    '    option forwardfor',
+  ]
+}
+
+function bindText(address: Address): string {
+  return runtimeWord(address.kind === 'unix' ? `unix@${address.path}` : bracketless(formatAddress(address)))
+}
+
+/** HAProxy takes what is behind the last colon for the port, without brackets. */
+function bracketless(text: string): string {
+  return text.replace(/[[\]]/g, '')
+}
+
+function lines(all: readonly string[]): string {
+  return `${all.join('\n')}\n`
+}
