@@ -7,6 +7,7 @@ import type { Routing } from './front/routes.ts'
 import type { FrontSettings } from './front/settings.ts'
 import type { GateMode } from './machine/machine.ts'
 import type { RunningShaping } from './machine/shaping.ts'
+import type { GateFigures } from './observe/figures.ts'
 
 export type { Drained } from './front/flights.ts'
 
@@ -57,6 +58,24 @@ export interface GateOverlap {
 }
 
 /**
+ * How another process goes on in the place of a gate.
+ *
+ * Its sockets are shared for a moment: the other process accepts on its copies before we stop, so no connection is refused.
+ */
+export interface GateSuccession {
+  readonly sockets: readonly HandedSocket[]
+  /**
+   * Stop accepting, and have the gate at `to` answer what still comes on connections that we have; each ends with its next answer.
+   * Called again when that gate leaves as well. Post: resolves when no connection is left.
+   */
+  readonly leave: (to: Address) => Promise<void>
+  /** Wait until what the application had when we left has ended. */
+  readonly drain: (limits: DrainLimits) => Promise<Drained>
+  /** End what is left. */
+  readonly end: () => void
+}
+
+/**
  * What stands in front of an application, in either of two ways (`proxy`, `handover`).
  *
  * A mode is acted on after it was persisted. Calls may overlap: each way keeps them in order by itself.
@@ -75,7 +94,13 @@ export interface Gate extends ServiceDoor {
   readonly overlap?: GateOverlap | undefined
   /** Have another gate answer all requests, or the own service again. Undefined where requests do not go through us. Pre: nothing is beside. */
   readonly relay?: (to: Address | undefined) => void
+  /** Undefined where nobody can go on in its place. Asked for when it is needed. Pre: mode pass, nothing is beside. */
+  readonly succession?: () => GateSuccession | undefined
+  /** Answer for the gate before us what comes on its connections, at a socket of its and ours alone. Undefined where none does. */
+  readonly answerFor?: (socket: Address) => Promise<void>
   readonly counters: () => GateCounters
+  /** What other processes of the gate have seen of requests; the observer is told of the rest. Undefined where there are none. */
+  readonly figures?: () => GateFigures
   /** Stop accepting and end what is left. */
   readonly close: () => Promise<void>
 }

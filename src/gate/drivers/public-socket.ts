@@ -1,6 +1,8 @@
+import dns from 'node:dns/promises'
 import fs from 'node:fs'
 import net from 'node:net'
 import { ReleaseError } from '../../core/error.ts'
+import type { HandedSocket } from '../../sys/process.ts'
 import type { Address } from '../front/address.ts'
 import { type Listening, listenError, removeDeadSocket } from '../http1/server.ts'
 
@@ -13,11 +15,15 @@ export interface HandoverListener {
   readonly address: Address
 }
 
-/** A listening socket that nobody accepts on in this process. */
-export interface PublicSocket {
-  readonly name: string
-  readonly descriptor: number
+/** A socket that clients reach: ours from its binding on, and so to be given to other processes by its descriptor. */
+export interface PublicSocket extends HandedSocket {
   readonly address: Address
+  readonly boundTo: Address
+  /** What a gate listens with that accepts on it in this process; it closes it. */
+  readonly listening: Listening
+  /** Close our copy, for another process has one. Pre: nobody accepts on it in this process. */
+  readonly leave: () => void
+  /** Give it up. Pre: whoever accepted on it in this process has closed it. */
   readonly close: () => void
 }
 
@@ -55,20 +61,32 @@ async function openSocket(
   all: readonly HandoverListener[],
   owner: SocketOwner | undefined,
 ): Promise<PublicSocket> {
-  if (listening.kind === 'descriptor') return { name, descriptor: listening.descriptor, address, close: () => {} }
+  if (listening.kind === 'descriptor') {
+    const { descriptor } = listening
+    const leave = () => fs.closeSync(descriptor)
+    return { name, descriptor, address, boundTo: address, listening, leave, close: () => {} }
+  }
   assertBindable()
   if (address.kind === 'unix') await removeDeadSocket(address.path)
   try {
-    return address.kind === 'unix' ? bindUnix(name, address, owner) : bindTcp(name, address, all)
+    return address.kind === 'unix' ? bindUnix(name, address, owner) : bindTcp(name, await numeric(address), all)
   } catch (caught) {
     throw listenError(caught, listening)
   }
 }
 
-/** Node 26.4 has it, its types always. Errors: HANDOVER_UNSUPPORTED. */
+/** Whether a socket can be bound here that knows its descriptor. Node 26.4 has it, its types always. */
+export const canBindSockets = 'BoundSocket' in net
+
+/** Errors: HANDOVER_UNSUPPORTED. */
 function assertBindable(): void {
-  if ('BoundSocket' in net) return
+  if (canBindSockets) return
   throw new ReleaseError('HANDOVER_UNSUPPORTED', `Node ${process.version} has no net.BoundSocket, which is in 26.4`)
+}
+
+async function numeric(address: Address & { kind: 'tcp' }): Promise<Address & { kind: 'tcp' }> {
+  if (net.isIP(address.host) !== 0) return address
+  return { ...address, host: (await dns.lookup(address.host)).address }
 }
 
 function bindTcp(name: string, wanted: Address & { kind: 'tcp' }, all: readonly HandoverListener[]): PublicSocket {
@@ -77,26 +95,45 @@ function bindTcp(name: string, wanted: Address & { kind: 'tcp' }, all: readonly 
   const ipv6Only = host.includes(':') && all.some(({ address }) => isIpv4Port(address, port))
   const bound = new net.BoundSocket({ host, port, ipv6Only })
   const { address: boundHost, port: boundPort } = bound.address()
-  return {
-    name,
-    descriptor: bound.fd(),
-    address: { kind: 'tcp', host: boundHost, port: boundPort },
-    close: () => bound.close(),
+  return publicSocket(name, bound, { kind: 'tcp', host: boundHost, port: boundPort })
+}
+
+function publicSocket(name: string, socket: net.BoundSocket, address: Address): PublicSocket {
+  const listening = { kind: 'bound', socket, address } as const
+  const leave = () => socket[Symbol.dispose]()
+  const inode = address.kind === 'unix' ? fs.lstatSync(address.path).ino : undefined
+  const close = () => {
+    leave()
+    if (address.kind === 'unix') removeOwn(address.path, inode!)
   }
+  return { name, descriptor: socket.fd(), address, boundTo: address, listening, leave, close }
+}
+
+/** What another process has put in its place since stays. */
+function removeOwn(file: string, inode: number): void {
+  if (fs.lstatSync(file, { throwIfNoEntry: false })?.ino === inode) fs.rmSync(file, { force: true })
 }
 
 function isIpv4Port(address: Address, port: number): boolean {
   return address.kind === 'tcp' && !address.host.includes(':') && address.port === port
 }
 
+/**
+ * Bind a unix socket under another name and put it into its place.
+ *
+ * Node removes what it was bound to when it closes it: that must not be the name by which clients reach a process after us.
+ */
 function bindUnix(name: string, wanted: Address & { kind: 'unix' }, owner: SocketOwner | undefined): PublicSocket {
+  const bindingPlace = `${wanted.path.slice(0, -1)}${wanted.path.endsWith('~') ? '-' : '~'}`
+  fs.rmSync(bindingPlace, { force: true })
   const maskBefore = process.umask(maskOfSockets)
   try {
     // The types of 26.6 know ports only.
-    const bound = new net.BoundSocket({ path: wanted.path } as object)
+    const bound = new net.BoundSocket({ path: bindingPlace } as object)
     // Not what a link in its place names, were somebody that quick.
-    if (owner !== undefined) fs.lchownSync(wanted.path, owner.uid, owner.gid)
-    return { name, descriptor: bound.fd(), address: wanted, close: () => bound.close() }
+    if (owner !== undefined) fs.lchownSync(bindingPlace, owner.uid, owner.gid)
+    fs.renameSync(bindingPlace, wanted.path)
+    return publicSocket(name, bound, wanted)
   } finally {
     process.umask(maskBefore)
   }

@@ -51,6 +51,7 @@ export class Front {
   #bypass: Bypass
   #mode: GateMode = 'pass'
   #passing: Passing | undefined
+  #leftMs: number | undefined
 
   constructor(options: FrontOptions) {
     this.#options = options
@@ -85,6 +86,12 @@ export class Front {
   /** Stop accepting everywhere; connections that were accepted go on. Post: resolves when all of them have ended. */
   async stopAccepting(): Promise<void> {
     await Promise.all(this.#servers.map(server => new Promise<void>(resolve => stopAccepting(server, resolve))))
+  }
+
+  /** Another process goes on in our place: from now on every answer ends its connection, and that process records what it answers. */
+  leave(): void {
+    this.#leftMs = this.#options.timers.nowMs()
+    this.enter('pass')
   }
 
   /** End every connection, whatever it does. */
@@ -263,6 +270,7 @@ export class Front {
 
   #end(visit: Visit, end: VisitEnd): void {
     const { observer, timers } = this.#options
+    if (this.#leftMs !== undefined && visit.arrivedMs >= this.#leftMs) return
     observer?.finished(recordOf(visit, end, { nowMs: timers.nowMs(), epochMs: Date.now() }))
   }
 
@@ -272,7 +280,7 @@ export class Front {
   }
 
   #closes(): boolean {
-    return this.#options.closesConnections || this.#mode === 'drain'
+    return this.#options.closesConnections || this.#leftMs !== undefined || this.#mode === 'drain'
   }
 
   /** Bring those who wait in line with the mode and the application's state. */

@@ -9,9 +9,10 @@ import type { Exchange } from '../front/exchange.ts'
 import { requestExchange, upgradeExchange } from './request-exchange.ts'
 import { accepts } from './upstream.ts'
 
-/** Where to accept connections: an address of our own, or a listening descriptor that was handed to us. */
+/** Where to accept connections: an address of our own, a socket that is bound to one, or a listening descriptor that was handed to us. */
 export type Listening =
   | { readonly kind: 'address'; readonly address: Address }
+  | { readonly kind: 'bound'; readonly socket: net.BoundSocket; readonly address: Address }
   | { readonly kind: 'descriptor'; readonly descriptor: number }
 
 /** Idle client connections are kept longer than balancers in front keep theirs (60 s), so that we never close one that they just use. */
@@ -56,10 +57,12 @@ export async function listen(server: http.Server, listening: Listening): Promise
   if (listening.kind === 'address' && listening.address.kind === 'unix') await removeDeadSocket(listening.address.path)
   return new Promise((resolve, reject) => {
     server.once('error', caught => reject(listenError(caught, listening)))
-    server.listen(listenOptions(listening), () => {
+    const began = () => {
       server.removeAllListeners('error')
       resolve(listeningAddress(server, listening))
-    })
+    }
+    if (listening.kind === 'bound') server.listen(listening.socket, backlog, began)
+    else server.listen(listenOptions(listening), began)
   })
 }
 
@@ -73,8 +76,10 @@ export function stopAccepting(server: http.Server, ended: () => void): void {
   net.Server.prototype.close.call(server, () => ended())
 }
 
-function listenOptions(listening: Listening) {
-  const backlog = 4096
+/** How many connections wait in a socket's queue at most. */
+const backlog = 4096
+
+function listenOptions(listening: Exclude<Listening, { kind: 'bound' }>) {
   if (listening.kind === 'descriptor') return { fd: listening.descriptor, backlog }
   const { address } = listening
   return address.kind === 'unix'
@@ -85,7 +90,7 @@ function listenOptions(listening: Listening) {
 function listeningAddress(server: http.Server, listening: Listening): Address {
   const bound = server.address()
   if (bound !== null && typeof bound === 'object') return { kind: 'tcp', host: bound.address, port: bound.port }
-  if (listening.kind === 'address') return listening.address
+  if (listening.kind !== 'descriptor') return listening.address
   return { kind: 'unix', path: bound ?? '' }
 }
 
@@ -100,7 +105,8 @@ export async function removeDeadSocket(path: string): Promise<void> {
 
 /** Tell why an address cannot be listened on. */
 export function listenError(caught: unknown, listening: Listening): ReleaseError {
-  const where = listening.kind === 'address' ? formatAddress(listening.address) : `descriptor ${listening.descriptor}`
+  const where =
+    listening.kind === 'descriptor' ? `descriptor ${listening.descriptor}` : formatAddress(listening.address)
   if (isErrno(caught, 'EADDRINUSE')) {
     return new ReleaseError('GATE_ADDRESS_IN_USE', `${where} is in use by another process`, {
       cause: caught,
