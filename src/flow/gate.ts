@@ -3,6 +3,8 @@ import { ReleaseError } from '../core/error.ts'
 import { formatDuration } from '../core/quantity.ts'
 import { connectControl } from '../gate/control/client.ts'
 import { type ControlRequest, controlSocket, type ServeStatus } from '../gate/control/protocol.ts'
+import { remainingMs } from '../gate/machine/machine.ts'
+import { type RunningShaping, recoveryRate, runningShaping, softShare } from '../gate/machine/shaping.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { prefixPaths } from '../prefix/layout.ts'
 import type { FlowTools } from './tools.ts'
@@ -10,9 +12,9 @@ import type { FlowTools } from './tools.ts'
 export interface GateOptions {
   readonly prefix: string
   /** What to do; `status` only looks. */
-  readonly verb: 'status' | 'pass' | 'hold' | 'backoff' | 'drain'
+  readonly verb: 'status' | 'pass' | 'hold' | 'backoff' | 'drain' | 'soften'
   readonly reason: string
-  /** How long a mode other than pass may last; what the release's recipe says when absent. */
+  /** How long a mode other than pass, or the soft phase, may last; what the release's recipe says when absent. */
   readonly lastsMs: number | undefined
 }
 
@@ -49,19 +51,19 @@ export async function gate(options: GateOptions, tools: FlowTools): Promise<void
 
 function controlRequest({ verb, reason, lastsMs }: GateOptions): ControlRequest {
   if (verb === 'status') return { kind: 'status' }
+  if (verb === 'soften')
+    return { kind: 'soften', reason, by: 'operator', ...(lastsMs === undefined ? {} : { lastsMs }) }
   return { kind: 'gate', mode: verb, reason, by: 'operator', ...(lastsMs === undefined ? {} : { deadlineMs: lastsMs }) }
 }
 
 function gateRows(status: ServeStatus, nowMs: number): (readonly [string, string])[] {
   const { gate, counters } = status
-  const ends =
-    gate.deadlineAtMs === undefined
-      ? []
-      : [['ends in', formatDuration(Math.max(0, gate.deadlineAtMs - nowMs))] as const]
+  const leftMs = remainingMs(gate, nowMs)
   return [
     ['mode', gate.mode],
     ['for', formatDuration(Math.max(0, nowMs - gate.sinceMs))],
-    ...ends,
+    ...(gate.shaping === undefined ? [] : [['shaping', shapingText(runningShaping(gate.shaping, nowMs))] as const]),
+    ...(leftMs === undefined ? [] : [['ends in', formatDuration(leftMs)] as const]),
     ['reason', gate.reason],
     ['address', `${status.address} (${status.gateMode})`],
     ['release', status.version ?? 'none'],
@@ -70,6 +72,15 @@ function gateRows(status: ServeStatus, nowMs: number): (readonly [string, string
     ['in flight', `${counters.inFlight} and ${counters.streams} streams`],
     ['turned away', `${counters.backedOff}, hung up ${counters.abandoned}`],
   ]
+}
+
+function shapingText(shaping: RunningShaping): string {
+  if (shaping.kind === 'soft') {
+    const percent = Math.round(softShare(shaping.elapsedMs, shaping) * 100)
+    return `soft: ${percent} % of good answers tell clients to stay away`
+  }
+  const perSecond = Math.round(recoveryRate(shaping.elapsedMs, shaping))
+  return `recovery: ${perSecond} requests per second are let in`
 }
 
 function serviceText(service: ServeStatus['services'][number]): string {

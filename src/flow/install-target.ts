@@ -91,6 +91,7 @@ export async function planTarget(
     isComplete: target.origin === undefined,
     isServing: prefix.serving !== undefined,
     migrationsDone: migrations,
+    softens: target.recipe().node.gate.soft.for > 0,
     rollbackFloor,
     overlap: await wantedOverlap(prefix, { ...target, command, canary }),
   })

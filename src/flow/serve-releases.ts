@@ -1,6 +1,7 @@
 import { ReleaseError } from '../core/error.ts'
 import type { ServiceStatus } from '../core/service-status.ts'
 import type { BesideStatus, ControlResult, ServeStatus } from '../gate/control/protocol.ts'
+import type { DrainLimits } from '../gate/front/flights.ts'
 import type { Drained, Gate, GateOverlap, ServiceDoor } from '../gate/gate.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { otherPlace, type RunningPlace } from '../service/names.ts'
@@ -137,10 +138,7 @@ export class ServeReleases {
   }
 
   /** Let the release beside finish what it has, and stop it. Post: nothing was done when it is not there. */
-  async retire(
-    version: string,
-    limits: { readonly timeoutMs: number; readonly streamsMs: number },
-  ): Promise<Drained | undefined> {
+  async retire(version: string, limits: DrainLimits): Promise<Drained | undefined> {
     if (this.beside?.version !== version) return undefined
     const overlap = this.#gate!.overlap!
     overlap.route(undefined)

@@ -13,6 +13,7 @@ import { readSecrets } from '../prefix/secrets.ts'
 import type { InstalledRecipe } from '../recipe/node.ts'
 import type { RecipeService } from '../recipe/schema.ts'
 import { otherPlace, type RunningPlace, runningName, runningPlaceOf } from '../service/names.ts'
+import { delay } from '../sys/clock.ts'
 import { readLastLines } from '../sys/log-file.ts'
 import type { ServingProcess, Verdict } from './serving.ts'
 
@@ -27,7 +28,7 @@ export interface ServingChange {
 }
 
 /** The operations that talk to the serving process. */
-export type ServingOp = 'hold' | 'drain' | 'stop' | 'start' | 'probe' | 'pass' | 'watch'
+export type ServingOp = 'soften' | 'hold' | 'drain' | 'stop' | 'start' | 'probe' | 'pass' | 'watch'
 
 const logLines = 12
 /** What cannot say at once how it is must not keep the version before from coming back. */
@@ -51,6 +52,11 @@ export function servingEffects(
   const stop = (stopped: string | undefined) => serving.stop(stopTimeouts(change.paths, stopped))
   const reverted = (revert: () => Promise<void>) => () => whileServing(change.paths, revert)
   return {
+    soften: {
+      isDone: never,
+      apply: () => soften(serving, reason, change),
+      revert: reverted(async () => void (await unlessUnsoftenable(() => serving.endSoft(reason)))),
+    },
     hold: { isDone: never, apply: async () => void (await hold()), revert: reverted(pass) },
     drain: { isDone: never, apply: async () => (await serving.drain(node().gate.drain)).evidence, revert: keep },
     stop: {
@@ -92,6 +98,24 @@ export function servingEffects(
   }
 }
 
+/** Wait until the soft phase is over; a gate that has none is no reason to leave an upgrade out. */
+async function soften(serving: ServingProcess, reason: string, { recipe, signal }: ServingChange): Promise<string> {
+  const waitMs = await unlessUnsoftenable(() => serving.beginSoft(reason, recipe().node.gate.soft))
+  if (typeof waitMs === 'string') return waitMs
+  await delay(waitMs, signal)
+  return `clients were told to stay away, for ${formatDuration(waitMs)}`
+}
+
+/** Post: what was done, or why the gate cannot tell clients to stay away. */
+async function unlessUnsoftenable<Value>(operation: () => Promise<Value>): Promise<Value | string> {
+  try {
+    return await operation()
+  } catch (caught) {
+    if (caught instanceof ReleaseError && caught.code === 'GATE_CANNOT_SOFTEN') return caught.message
+    throw caught
+  }
+}
+
 function heldSummary(serving: ServingProcess): string | undefined {
   const { figures } = serving
   if (figures === undefined) return undefined
@@ -101,6 +125,7 @@ function heldSummary(serving: ServingProcess): string | undefined {
 /** The effect of an operation on a serving process where there is none. */
 export const idle: OpEffect = { isDone: () => true, apply: () => undefined, revert: () => {} }
 const idleEffects = {
+  soften: idle,
   hold: idle,
   drain: idle,
   stop: idle,

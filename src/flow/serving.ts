@@ -1,9 +1,10 @@
 import { ReleaseError } from '../core/error.ts'
 import type { ControlAnswer, ControlClient } from '../gate/control/client.ts'
 import type { ControlRequest, ControlResult, GateCounters, ServeStatus } from '../gate/control/protocol.ts'
-import type { GateMode, GateState } from '../gate/machine/machine.ts'
+import { type GateMode, type GateState, remainingMs } from '../gate/machine/machine.ts'
 import type { NodeRecipe } from '../recipe/schema.ts'
 import { type Clock, delay } from '../sys/clock.ts'
+import { drainLimits } from './serve-mode.ts'
 
 /** What a change did to the requests that came during it. Units: milliseconds. */
 export interface HoldFigures {
@@ -112,10 +113,29 @@ export class ServingProcess {
     }
   }
 
+  /**
+   * Have good answers tell clients to stay away, for as long as the recipe wants; one that an operator began goes on to its end.
+   *
+   * Post: how long to wait for its end. Errors: GATE_CANNOT_SOFTEN.
+   */
+  async beginSoft(reason: string, soft: NodeRecipe['gate']['soft']): Promise<number> {
+    const { gate } = await this.#soften({ reason, lastsMs: soft.for, share: soft.share })
+    return remainingMs(gate, this.#clock.nowMs()) ?? 0
+  }
+
+  /** Have answers tell nobody any more, unless an operator wants it. Errors: GATE_CANNOT_SOFTEN. */
+  async endSoft(reason: string): Promise<void> {
+    await this.#soften({ reason, lastsMs: 0 })
+  }
+
+  async #soften(asked: { readonly reason: string; readonly lastsMs: number; readonly share?: number }) {
+    return (await this.#client.request({ kind: 'soften', ...asked, by: 'installer' })).status
+  }
+
   /** Let requests in flight finish. Post: whether none was cut. */
   async drain(limits: NodeRecipe['gate']['drain']): Promise<Verdict> {
     const timeoutMs = limits.timeout + limits.streams + slackMs
-    const request = { kind: 'drain', timeoutMs: limits.timeout, streamsMs: limits.streams } as const
+    const request = { kind: 'drain', ...drainLimits(limits) } as const
     const { result } = await this.#client.request(request, { timeoutMs })
     return result ?? { ok: true, evidence: 'nothing was in flight' }
   }

@@ -1,6 +1,7 @@
 import { componentsOf } from './components.ts'
 import { configurationProblems } from './configuration-checks.ts'
 import { dataProblems } from './data-checks.ts'
+import { gateProblems } from './gate-checks.ts'
 import { handoverProblems } from './handover-checks.ts'
 import { placeholderProblems } from './placeholder-checks.ts'
 import { roleProblems } from './role-checks.ts'
@@ -19,6 +20,7 @@ export function recipeProblems(recipe: Recipe): readonly RecipeProblem[] {
     ...uniqueNames(recipe),
     ...listeners(recipe),
     ...handoverProblems(recipe),
+    ...gateProblems(recipe),
     ...runtime(recipe),
     ...dataProblems(recipe),
     ...configurationProblems(recipe),

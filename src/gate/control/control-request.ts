@@ -10,13 +10,14 @@ export function parseControlRequest(text: string): ControlRequest {
     case 'status':
     case 'stop':
     case 'shutdown':
+    case 'metrics':
       return { kind: value['kind'] }
     case 'gate':
       return gateRequest(value)
     case 'relay':
       return relayRequest(value)
     case 'soften':
-      return { kind: 'soften', reason: reason(value), ...optionalDuration(value, 'lastsMs'), ...asker(value) }
+      return softenRequest(value)
     case 'drain':
       return {
         kind: 'drain',
@@ -36,6 +37,7 @@ export function parseControlRequest(text: string): ControlRequest {
         version: versionOf(value),
         timeoutMs: duration(value, 'timeoutMs'),
         streamsMs: duration(value, 'streamsMs'),
+        ...optionalDuration(value, 'spreadMs'),
       }
     case 'route':
       return routeRequest(value)
@@ -48,6 +50,19 @@ function gateRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
   const { mode } = value
   if (mode !== 'pass' && mode !== 'hold' && mode !== 'backoff' && mode !== 'drain') throw invalid('mode is not a mode')
   return { kind: 'gate', mode, reason: reason(value), ...optionalDuration(value, 'deadlineMs'), ...asker(value) }
+}
+
+function softenRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
+  const { share } = value
+  const asked = {
+    kind: 'soften',
+    reason: reason(value),
+    ...optionalDuration(value, 'lastsMs'),
+    ...asker(value),
+  } as const
+  if (share === undefined) return asked
+  if (typeof share !== 'number' || !(share >= 0 && share <= 1)) throw invalid('share is not a number from 0 to 1')
+  return { ...asked, share }
 }
 
 function reason({ reason: text }: Readonly<Record<string, unknown>>): string {

@@ -26,8 +26,9 @@ export type ControlRequest =
   | {
       readonly kind: 'soften'
       readonly reason: string
-      /** How long it lasts; what the release's recipe says when absent. */
+      /** How long it lasts, and which share of good answers tells to stay away at its end; what the release's recipe says when absent. */
       readonly lastsMs?: number
+      readonly share?: number
       /** Who asks; an installer when absent. */
       readonly by?: GateAsker
     }
@@ -57,12 +58,15 @@ export type ControlRequest =
       readonly version: string
       readonly timeoutMs: number
       readonly streamsMs: number
+      readonly spreadMs?: number
     }
   /**
    * Have the gate at an address answer all requests, those that wait included, in place of the own services; without `to` no more.
    * The mode is what it was, and in effect again afterwards. For a slot whose clients have gone elsewhere.
    */
   | { readonly kind: 'relay'; readonly to?: string }
+  /** Tell what was counted, as Prometheus reads it: in `metrics` of the answer. */
+  | { readonly kind: 'metrics' }
   /** End the serving process itself, services included. */
   | { readonly kind: 'shutdown' }
 
@@ -125,6 +129,7 @@ export type ControlResponse =
       readonly status: ServeStatus
       /** For `drain`: whether nothing is in flight any more. For `probe`: whether it is healthy. Both with what was seen. */
       readonly result?: ControlResult
+      readonly metrics?: string
     }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string }
 

@@ -31,11 +31,19 @@ export function softShare(elapsedMs: number, soft: { readonly lastsMs: number; r
 /** How many times as many requests per second a recovery admits at its end as at its beginning. */
 const growth = 10
 
+/** Tell how many requests per second a recovery admits at a moment of it: `perSecond` at its beginning, evenly more, ten times that at its end. */
+export function recoveryRate(
+  elapsedMs: number,
+  recovery: { readonly lastsMs: number; readonly perSecond: number },
+): number {
+  const share = recovery.lastsMs > 0 ? Math.min(Math.max(elapsedMs / recovery.lastsMs, 0), 1) : 1
+  return recovery.perSecond * (1 + (growth - 1) * share)
+}
+
 /**
  * Tell how many requests a recovery has admitted `elapsedMs` after it began, if as many came as it lets in.
  *
- * Shape: `perSecond` in the beginning, growing evenly to ten times that at its end; so in one of 10 s or more the first second admits
- * about `perSecond`. Post: never falls; goes on at the highest rate after the end.
+ * Shape: what {@link recoveryRate} adds up to. Post: never falls; goes on at the highest rate after the end.
  */
 export function recoveryAllowance(
   elapsedMs: number,

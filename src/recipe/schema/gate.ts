@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { backoff } from './gate-backoff.ts'
 import { listen, networks, tls } from './gate-listen.ts'
 import { haproxy, nginx } from './gate-server.ts'
-import { duration, name } from './values.ts'
+import { duration, variableName } from './values.ts'
 
 const hold = z
   .strictObject({
@@ -87,7 +87,7 @@ const drain = z
 
 const bypass = z
   .strictObject({
-    secret: name
+    secret: variableName
       .optional()
       .describe(
         'The secret of `node.secrets` that holds a token; a request whose field X-Cutover-Bypass or cookie cutover-bypass has it passes.',

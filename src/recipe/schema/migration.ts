@@ -65,6 +65,7 @@ const hook = z.strictObject({
       'probe',
       'pass',
       'watch',
+      'soften',
       'start-beside',
       'canary',
       'promote',

@@ -53,6 +53,15 @@ describe('the order of an installation', () => {
     )
   })
 
+  it('tells clients to stay away before the hold, where the recipe wants that', () => {
+    const softens = { ...input, softens: true }
+    expect(names(planChange(softens)).join(' ')).toContain('share migrate:add soften hold drain')
+    expect(names(planChange({ ...softens, command: 'rollback', isComplete: true }))).not.toContain('soften')
+    const skipped = (plan: ReturnType<typeof planChange>) => plan.skipped.find(({ name }) => name === 'soften')?.code
+    expect(skipped(planChange({ ...softens, isServing: false }))).toBe('NOT_SERVING')
+    expect(skipped(planChange({ ...softens, from: undefined, migrations: [] }))).toBe('NOTHING_RUNS')
+  })
+
   it('runs no migration in a rollback, and watches nothing that was watched before', () => {
     expect(names(planChange({ ...input, command: 'rollback', isComplete: true })).join(' ')).toBe(
       'share hold drain stop switch start probe pass',

@@ -37,6 +37,26 @@ describe('recipeProblems', () => {
       'node.gate.overlap: expected node.health.http with ${version}',
     ],
     [
+      'a soft phase of requests that do not pass through the gate',
+      'node:\n  gate: { mode: handover, soft: { for: 5m }, listen: "unix:x" }\n',
+      'node.gate.soft.for: expected 0s in mode handover',
+    ],
+    [
+      'a recovery where another server lets requests in',
+      'node:\n  gate: { mode: nginx, recovery: { for: 5m }, nginx: { file: /etc/nginx/app.conf }, listen: "unix:x" }\n',
+      'node.gate.recovery.for: expected 0s in mode nginx',
+    ],
+    [
+      'somebody who may pass in mode handover',
+      'node:\n  gate: { mode: handover, bypass: { networks: [10.0.0.0/8] }, listen: "unix:x" }\n',
+      'node.gate.bypass: expected none in mode handover',
+    ],
+    [
+      'a token that nobody makes',
+      'node:\n  secrets: [{ name: KEY }]\n  gate: { bypass: { secret: LOOK }, listen: "unix:x" }\n',
+      'node.gate.bypass.secret: expected one of KEY, found LOOK',
+    ],
+    [
       'two services of one name',
       'node:\n  services: [{ name: web, command: [a] }, { name: web, command: [b] }]\n',
       'node.services[1].name: expected a name of its own, found web as in node.services[0]',

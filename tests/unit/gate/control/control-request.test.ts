@@ -8,7 +8,10 @@ const requests: readonly ControlRequest[] = [
   { kind: 'gate', mode: 'hold', reason: 'install 1.2.3', deadlineMs: 5000 },
   { kind: 'gate', mode: 'pass', reason: '' },
   { kind: 'gate', mode: 'backoff', reason: '', by: 'operator' },
+  { kind: 'soften', reason: 'install 1.2.3' },
+  { kind: 'soften', reason: '', lastsMs: 0, share: 0.5, by: 'operator' },
   { kind: 'drain', timeoutMs: 1, streamsMs: 0 },
+  { kind: 'drain', timeoutMs: 1, streamsMs: 0, spreadMs: 5000 },
   { kind: 'stop' },
   { kind: 'start', version: '1.2.3' },
   { kind: 'probe' },
@@ -29,7 +32,10 @@ it.each([
   '{"kind":"gate","mode":"hold","reason":"","deadlineMs":-1}',
   '{"kind":"gate","mode":"hold","reason":"","deadlineMs":1e12}',
   '{"kind":"gate","mode":"hold","reason":"","by":"nobody"}',
+  '{"kind":"soften"}',
+  '{"kind":"soften","reason":"","share":1.1}',
   '{"kind":"drain","timeoutMs":1}',
+  '{"kind":"drain","timeoutMs":1,"streamsMs":0,"spreadMs":"5"}',
   '{"kind":"start","version":"../../etc"}',
 ])('refuses %s', text => {
   expect(() => parseControlRequest(text)).toThrow(expect.objectContaining({ code: 'GATE_REQUEST_INVALID' }))

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { Flights } from '../../../../src/gate/front/flights.ts'
-import { createUpstream } from '../../../../src/gate/http1/upstream.ts'
+import type { Upstream } from '../../../../src/gate/http1/upstream.ts'
 import { newTally } from '../../../../src/gate/observe/tally.ts'
 import { manualTimers } from '../timers.ts'
 import { exchangeOf } from './exchanges.ts'
 
-const upstream = createUpstream({ kind: 'unix', path: '/nowhere' })
+// Nothing is sent: the exchanges have no connection.
+const upstream = {} as Upstream
 const figures = { status: 200, receivedBytes: 0, sentBytes: 0 }
 
 /** Flights with some streams, each of which ends when it is asked to. */

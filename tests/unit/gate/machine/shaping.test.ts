@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Admission, recoveryAllowance, runningShaping, softShare } from '../../../../src/gate/machine/shaping.ts'
+import {
+  Admission,
+  recoveryAllowance,
+  recoveryRate,
+  runningShaping,
+  softShare,
+} from '../../../../src/gate/machine/shaping.ts'
 
 describe('the soft phase', () => {
   const soft = { lastsMs: 60_000, share: 0.5 }
@@ -25,6 +31,14 @@ describe('the recovery', () => {
     expect(recoveryAllowance(1000, recovery)).toBeCloseTo(107.5)
     expect(recoveryAllowance(60_000, recovery) - recoveryAllowance(59_000, recovery)).toBeCloseTo(992.5)
     expect(recoveryAllowance(61_000, recovery) - recoveryAllowance(60_000, recovery)).toBeCloseTo(1000)
+  })
+
+  it('has at each moment the rate at which its allowance grows', () => {
+    expect([0, 30_000, 60_000, 90_000].map(ms => recoveryRate(ms, recovery))).toEqual([100, 550, 1000, 1000])
+    for (const ms of [10, 20_000, 59_000, 70_000]) {
+      const grown = recoveryAllowance(ms + 1, recovery) - recoveryAllowance(ms - 1, recovery)
+      expect(grown * 500).toBeCloseTo(recoveryRate(ms, recovery))
+    }
   })
 
   it('admits no more than its allowance and a tenth of a second, and all that comes slowly', () => {
