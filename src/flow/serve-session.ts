@@ -5,8 +5,9 @@ import { type Address, formatAddress, parseAddress } from '../gate/front/address
 import type { DrainLimits } from '../gate/front/flights.ts'
 import type { Gate } from '../gate/gate.ts'
 import { Keeper } from '../gate/machine/keeper.ts'
-import type { GateCommand, GateState } from '../gate/machine/machine.ts'
+import type { GateCommand, GateMode, GateState } from '../gate/machine/machine.ts'
 import { runningShaping } from '../gate/machine/shaping.ts'
+import { sumFigures } from '../gate/observe/figures.ts'
 import { newTally } from '../gate/observe/tally.ts'
 import { currentVersion } from '../prefix/installed.ts'
 import { checkRuntime } from '../prefix/runtime-check.ts'
@@ -15,13 +16,15 @@ import type { DriverPlaces } from '../service/driver.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
 import { assertSettledData, isBetweenVersions, observeInstaller } from './serve-installer.ts'
+import { metricsText } from './serve-metrics.ts'
 import { drainLimits, gateCommand, softenCommand, withRecovery } from './serve-mode.ts'
+import { ServeObserving } from './serve-observing.ts'
 import type { ServedRelease } from './serve-release.ts'
 import { ServeReleases } from './serve-releases.ts'
 import { readFrontSettings } from './serve-settings.ts'
 
 /** What a session is given for its whole life. */
-export interface SessionOptions extends ServeGateOptions {
+export interface SessionOptions extends Omit<ServeGateOptions, 'observing'> {
   /** What services get of our environment. */
   readonly base: Readonly<Record<string, string>>
   readonly places: DriverPlaces
@@ -36,6 +39,7 @@ export class ServeSession {
   readonly #keeper: Keeper
   #gate: Gate | undefined
   readonly #releases: ServeReleases
+  readonly #observing: ServeObserving
   /** Requests and deadlines change things one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
   #installerWatch: NodeJS.Timeout | undefined
@@ -48,6 +52,7 @@ export class ServeSession {
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#observing = new ServeObserving(() => this.#metrics(), options.emit)
     this.#releases = new ServeReleases({
       ...options,
       openFor: release => this.#openFor(release),
@@ -73,7 +78,7 @@ export class ServeSession {
       if (version !== undefined) {
         await this.#openFor(this.#releases.read(version))
       } else if (this.#options.listen !== undefined) {
-        this.#gate = await openGate(this.#options, this.#keeper.state.mode, undefined)
+        this.#gate = await openGate(this.#gateOptions, this.#keeper.state.mode, undefined)
       }
     })
   }
@@ -128,6 +133,7 @@ export class ServeSession {
   /** Do what is asked. Errors: those of what is asked for. */
   handle(request: ControlRequest): Promise<ControlResponse> {
     if (request.kind === 'status') return Promise.resolve(this.#done())
+    if (request.kind === 'metrics') return Promise.resolve({ ...this.#done(), metrics: this.#metrics() })
     if (request.kind === 'shutdown') {
       this.#options.shutdown()
       return Promise.resolve(this.#done())
@@ -145,9 +151,10 @@ export class ServeSession {
     if (limits !== undefined) await this.#gate?.drain(drainLimits(limits))
     await this.#releases.stop()
     await this.#gate?.close()
+    await this.#observing.close()
   }
 
-  async #handleInOrder(request: Exclude<ControlRequest, { kind: 'status' | 'shutdown' }>): Promise<ControlResponse> {
+  async #handleInOrder(request: Exclude<ControlRequest, { kind: 'status' | 'metrics' | 'shutdown' }>): Promise<ControlResponse> {
     switch (request.kind) {
       case 'gate':
         await this.#change(gateCommand(request, this.#releases.live?.node.gate))
@@ -203,9 +210,20 @@ export class ServeSession {
     const after = this.#keeper.apply(withRecovery(command, turnedAway))
     const { mode } = after
     if (before === 'pass' || mode === 'pass') this.#backedOffBefore = backedOff
-    await this.#enter(after)
+    await this.#enterOrStay(after, before)
     // In handover the application accepts by itself: only its end keeps requests from it.
     if (this.#gate?.kind === 'handover' && before === 'pass' && mode !== 'pass') void this.#releases.stopListening()
+  }
+
+  /** A server in front of us that cannot be told to hold leaves all as it was. */
+  async #enterOrStay(after: GateState, before: GateMode): Promise<void> {
+    try {
+      await this.#enter(after)
+    } catch (caught) {
+      if (before === 'pass')
+        this.#keeper.apply({ kind: 'pass', reason: `mode ${after.mode} could not be entered`, by: after.by })
+      throw caught
+    }
   }
 
   /** Act on a state that is persisted. */
@@ -216,6 +234,7 @@ export class ServeSession {
   /** Errors: GATE_CANNOT_SOFTEN. */
   #assertCanSoften(): void {
     const { mode } = this.#keeper.state
+    // Whoever else stands in front of us adds nothing to answers.
     if (mode === 'pass' && this.#gateKind === 'proxy') return
     const why = mode === 'pass' ? 'requests do not go through it' : `it is in mode ${mode}`
     throw new ReleaseError('GATE_CANNOT_SOFTEN', `the ${this.#gateKind} gate tells nobody to stay away: ${why}`)
@@ -241,7 +260,7 @@ export class ServeSession {
 
   async #drain(limits: DrainLimits) {
     const gate = this.#requireGate()
-    if (gate.kind === 'proxy' || this.#releases.live === undefined || this.#keeper.state.mode === 'pass')
+    if (gate.kind !== 'handover' || this.#releases.live === undefined || this.#keeper.state.mode === 'pass')
       return gate.drain(limits)
     await gate.drain(limits)
     const timeout = new AbortController()
@@ -259,8 +278,7 @@ export class ServeSession {
     const { beside } = this.#releases
     if (beside === undefined) return
     if ((await observeInstaller(this.#options.paths.lock)) === 'at work') return this.#watchInstallerSoon()
-    const { timeout, streams } = beside.node.gate.drain
-    await this.#releases.retire(beside.version, { timeoutMs: timeout, streamsMs: streams })
+    await this.#releases.retire(beside.version, drainLimits(beside.node.gate.drain))
   }
 
   #watchInstallerSoon(): void {
@@ -308,10 +326,26 @@ export class ServeSession {
 
   async #openFor(release: ServedRelease): Promise<Gate> {
     if (this.#gate === undefined) {
-      this.#gate = await openGate(this.#options, this.#keeper.state.mode, release)
+      this.#gate = await openGate(this.#gateOptions, this.#keeper.state.mode, release)
       await this.#enter(this.#keeper.state)
-    } else this.#gate.configure(readFrontSettings(release, this.#options.emit))
+    }
+    const settings = readFrontSettings(release, this.#options.paths, this.#options.emit)
+    this.#gate.configure(settings)
+    await this.#observing.configure(settings, release)
     return this.#gate
+  }
+
+  get #gateOptions(): ServeGateOptions {
+    return { ...this.#options, observing: this.#observing.observing }
+  }
+
+  #metrics(): string {
+    const { identity, clock } = this.#options
+    const seen = [
+      this.#observing.observing.figures(),
+      ...(this.#gate?.figures === undefined ? [] : [this.#gate.figures()]),
+    ]
+    return metricsText(identity.application, this.#status(), sumFigures(seen), clock.nowMs())
   }
 
   #requireGate(): Gate {

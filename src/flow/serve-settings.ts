@@ -4,6 +4,7 @@ import { ReleaseError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { longestPageBytes } from '../gate/answers/page.ts'
 import { type FrontSettings, frontSettings } from '../gate/front/settings.ts'
+import type { PrefixPaths } from '../prefix/layout.ts'
 import type { ServedRelease } from './serve-release.ts'
 
 /**
@@ -11,12 +12,17 @@ import type { ServedRelease } from './serve-release.ts'
  *
  * Post: never fails for the page, for an application must not stay away because of it: it is told, and clients get the gate's own.
  */
-export function readFrontSettings(release: ServedRelease, emit: Emit): FrontSettings {
+export function readFrontSettings(
+  release: ServedRelease,
+  { log }: Pick<PrefixPaths, 'log'>,
+  emit: Emit,
+): FrontSettings {
   const { gate } = release.node
   const { secret } = gate.bypass
   return frontSettings(gate, {
     page: gate.backoff.page === undefined ? undefined : pageOrNone(release, gate.backoff.page, emit),
     bypassToken: secret === undefined ? undefined : release.secrets[secret],
+    accessLogFile: path.join(log, 'access.log'),
   })
 }
 

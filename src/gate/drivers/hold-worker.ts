@@ -4,6 +4,8 @@ import { Front } from '../front/front.ts'
 import type { FrontSettings } from '../front/settings.ts'
 import type { GateMode } from '../machine/machine.ts'
 import { systemTimers } from '../machine/timers.ts'
+import type { GateFigures } from '../observe/figures.ts'
+import { Observing } from '../observe/observing.ts'
 import { sumCounters } from '../observe/tally.ts'
 
 /** What a serving process tells its hold worker. */
@@ -21,7 +23,7 @@ export type WorkerOrder =
 export type WorkerReport =
   | { readonly kind: 'accepting' }
   | { readonly kind: 'stopped-accepting' }
-  | { readonly kind: 'counters'; readonly counters: GateCounters }
+  | { readonly kind: 'counters'; readonly counters: GateCounters; readonly figures: GateFigures }
   | { readonly kind: 'failed'; readonly message: string }
 
 /** The channel between the two; `closed` fires when the serving process is gone. */
@@ -56,6 +58,7 @@ class HoldWorker {
   readonly #end: () => void
   /** One for each socket: what waits at one is handed over at its own address. The bounds of the hold are those of each. */
   #fronts: readonly Front[] = []
+  readonly #observing = new Observing()
   #lastCounters = ''
 
   constructor(channel: WorkerChannel) {
@@ -74,7 +77,7 @@ class HoldWorker {
     const text = JSON.stringify(counters)
     if (text === this.#lastCounters) return
     this.#lastCounters = text
-    this.#channel.send({ kind: 'counters', counters })
+    this.#channel.send({ kind: 'counters', counters, figures: this.#observing.figures() })
   }
 
   #obey(order: WorkerOrder): void {
@@ -103,8 +106,15 @@ class HoldWorker {
   }
 
   async #accept({ settings, mode, sockets }: Extract<WorkerOrder, { kind: 'accept' }>): Promise<void> {
+    this.#observing.configure(settings.accessLog)
     this.#fronts = Array.from({ length: sockets }, () => {
-      return new Front({ settings, timers: systemTimers, random: Math.random, closesConnections: true })
+      return new Front({
+        settings,
+        timers: systemTimers,
+        random: Math.random,
+        closesConnections: true,
+        observer: this.#observing,
+      })
     })
     for (const front of this.#fronts) front.serviceExpected()
     this.#enter(mode)

@@ -4,6 +4,7 @@ import type { GateCounters } from '../control/protocol.ts'
 import type { Address } from '../front/address.ts'
 import type { FrontSettings } from '../front/settings.ts'
 import type { GateMode } from '../machine/machine.ts'
+import { type GateFigures, sumFigures } from '../observe/figures.ts'
 import { finalCounters, newTally, sumCounters } from '../observe/tally.ts'
 import type { WorkerOrder, WorkerReport } from './hold-worker.ts'
 
@@ -13,6 +14,7 @@ const answerTimeoutMs = 10_000
 interface Hold {
   readonly worker: Worker
   counters: GateCounters
+  figures: GateFigures
   accepting: boolean
   /** Called with the next report that is no count; then forgotten. */
   heard: ((report: WorkerReport) => void) | undefined
@@ -25,6 +27,7 @@ export class HoldWorkers {
   readonly #lost: () => void
   readonly #holds = new Set<Hold>()
   #past: GateCounters = newTally()
+  #pastFigures: GateFigures = sumFigures([])
 
   /** `lost` is called when the one that accepts has ended by itself. */
   constructor(argv: readonly [string, ...string[]], descriptors: readonly number[], lost: () => void) {
@@ -40,7 +43,7 @@ export class HoldWorkers {
       return
     }
     const worker = await startWorker(this.#argv, this.#descriptors)
-    const hold: Hold = { worker, counters: newTally(), accepting: false, heard: undefined }
+    const hold: Hold = { worker, counters: newTally(), figures: sumFigures([]), accepting: false, heard: undefined }
     this.#follow(hold)
     const report = await this.#ask(hold, { kind: 'accept', settings, mode, sockets: this.#descriptors.length })
     hold.accepting = report.kind === 'accepting'
@@ -76,6 +79,16 @@ export class HoldWorkers {
     return sumCounters([this.#past, ...[...this.#holds].map(hold => hold.counters)])
   }
 
+  /** What the workers have seen of requests. */
+  figures(): GateFigures {
+    return sumFigures([this.#pastFigures, ...[...this.#holds].map(hold => hold.figures)])
+  }
+
+  /** Wait until every worker has seen its connections to the end. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#holds].map(({ worker }) => worker.exited))
+  }
+
   killAll(): void {
     for (const hold of this.#holds) hold.worker.kill()
   }
@@ -92,12 +105,15 @@ export class HoldWorkers {
     this.#holds.add(hold)
     hold.worker.onMessage(message => {
       const report = message as WorkerReport
-      if (report.kind === 'counters') hold.counters = report.counters
-      else hold.heard?.(report)
+      if (report.kind === 'counters') {
+        hold.counters = report.counters
+        hold.figures = report.figures
+      } else hold.heard?.(report)
     })
     void hold.worker.exited.then(() => {
       this.#holds.delete(hold)
       this.#past = sumCounters([this.#past, finalCounters(hold.counters)])
+      this.#pastFigures = sumFigures([this.#pastFigures, hold.figures])
       hold.heard?.({ kind: 'failed', message: 'it ended' })
       if (hold.accepting) this.#lost()
     })

@@ -6,6 +6,7 @@ import type { Drained, Gate, GateOverlap, ServiceDoor, ServicePlace } from '../g
 import type { GateMode } from '../machine/machine.ts'
 import type { RunningShaping } from '../machine/shaping.ts'
 import { systemTimers, type Timers } from '../machine/timers.ts'
+import type { Observer } from '../observe/observer.ts'
 import { freeLoopbackPort } from './loopback-port.ts'
 import { OutsideDoor } from './outside-door.ts'
 import { openProxyGate } from './proxy.ts'
@@ -31,6 +32,7 @@ export interface OutsideGateOptions {
   /** A service is about to be started: requests wait for it. */
   readonly expectsService: boolean
   readonly tell: OutsideOptions['tell']
+  readonly observer?: Observer | undefined
 }
 
 /**
@@ -40,7 +42,7 @@ export interface OutsideGateOptions {
  * configuration yet, is told to `tell` and tried again. Errors: GATE_SERVER_SETTINGS, GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID.
  */
 export async function openOutsideGate(options: OutsideGateOptions): Promise<Gate> {
-  const { router, place, settings, runFolder, mode, expectsService, address, tell } = options
+  const { router, place, settings, runFolder, mode, expectsService, address, tell, observer } = options
   makeWaitingFolder(place)
   const waiting = await openProxyGate({
     listening: [{ kind: 'address', address: waitingAddress(place) }],
@@ -50,6 +52,7 @@ export async function openOutsideGate(options: OutsideGateOptions): Promise<Gate
     favouredPort: router.knownPort() ?? (await freeLoopbackPort(undefined)),
     mode,
     expectsService,
+    observer,
   })
   shareWaitingSocket(place)
   const gate = new OutsideGate({ router, waiting, address, timers: systemTimers, mode, tell })

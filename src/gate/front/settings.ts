@@ -1,6 +1,8 @@
 import type { RecipeGate } from '../../recipe/schema.ts'
 import type { BackoffSettings } from '../answers/backoff.ts'
+import type { ClientLimits, UpstreamSettings } from '../http1/limits.ts'
 import type { HoldLimits } from '../machine/queue.ts'
+import type { AccessLogSettings } from '../observe/observing.ts'
 
 /**
  * How the data path of a gate behaves; can change with every release.
@@ -15,6 +17,14 @@ export interface FrontSettings {
   readonly backoff: BackoffSettings
   readonly healthPaths: readonly string[]
   readonly bypass?: BypassSettings | undefined
+  /** What one client may cost. */
+  readonly limits: ClientLimits
+  /** How the application is reached. */
+  readonly upstream: UpstreamSettings
+  /** Peers that are believed what they say of the original client, as addresses and networks. */
+  readonly trust: readonly string[]
+  /** Where each request is told, and how; absent: nowhere. */
+  readonly accessLog?: AccessLogSettings | undefined
 }
 
 /** Who reaches the application while others wait. */
@@ -31,11 +41,14 @@ export interface ReleaseParts {
   readonly page?: string | undefined
   /** The value of the secret that `bypass.secret` names. */
   readonly bypassToken?: string | undefined
+  /** The file that requests are told in, where the recipe wants it. */
+  readonly accessLogFile?: string | undefined
 }
 
 /** Take from a recipe, and what a release has besides, what the data path needs. */
-export function frontSettings(gate: RecipeGate, { page, bypassToken }: ReleaseParts = {}): FrontSettings {
-  const { hold, ramp, backoff, healthPaths, bypass } = gate
+export function frontSettings(gate: RecipeGate, parts: ReleaseParts = {}): FrontSettings {
+  const { hold, ramp, backoff, healthPaths, bypass, accessLog, limits, upstream, trust } = gate
+  const { page, bypassToken, accessLogFile } = parts
   return {
     hold: { requests: hold.requests, bytes: hold.bytes, ageMs: hold.age },
     rampPerSecond: ramp.perSecond,
@@ -50,5 +63,17 @@ export function frontSettings(gate: RecipeGate, { page, bypassToken }: ReleasePa
     },
     healthPaths,
     bypass: { token: bypassToken, networks: bypass.networks },
+    limits: {
+      headBytes: limits.headBytes,
+      fields: limits.fields,
+      headTimeoutMs: limits.headTimeout,
+      idleTimeoutMs: limits.idleTimeout,
+      bodyTimeoutMs: limits.bodyTimeout,
+      connections: limits.connections,
+    },
+    upstream: { proxyProtocol: upstream.proxyProtocol, timeoutMs: upstream.timeout },
+    trust,
+    accessLog:
+      accessLog === 'off' || accessLogFile === undefined ? undefined : { file: accessLogFile, format: accessLog },
   }
 }

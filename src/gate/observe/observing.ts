@@ -3,23 +3,24 @@ import { Figures, type GateFigures } from './figures.ts'
 import type { Observer, RequestRecord } from './observer.ts'
 import type { AccessLogFormat } from './render-access-log.ts'
 
+/** Where requests are told, and how. */
+export interface AccessLogSettings {
+  readonly file: string
+  readonly format: AccessLogFormat
+}
+
 /** Everything that looks at the requests of one process: it counts, and tells where that is wanted. */
 export class Observing implements Observer {
   readonly #figures = new Figures()
-  readonly #logFile: string
   #log: AccessLog | undefined
-  #format: AccessLogFormat | 'off' = 'off'
-
-  constructor(logFile: string) {
-    this.#logFile = logFile
-  }
+  #settings: AccessLogSettings | undefined
 
   /** Tell of requests as another release's recipe says. Errors: FILE_IO. */
-  configure(format: AccessLogFormat | 'off'): void {
-    if (format === this.#format) return
-    this.#log?.close()
-    this.#log = format === 'off' ? undefined : new AccessLog(this.#logFile, format)
-    this.#format = format
+  configure(settings: AccessLogSettings | undefined): void {
+    if (settings?.file === this.#settings?.file && settings?.format === this.#settings?.format) return
+    this.close()
+    if (settings !== undefined) this.#log = new AccessLog(settings.file, settings.format)
+    this.#settings = settings
   }
 
   finished(record: RequestRecord): void {
@@ -39,6 +40,6 @@ export class Observing implements Observer {
   close(): void {
     this.#log?.close()
     this.#log = undefined
-    this.#format = 'off'
+    this.#settings = undefined
   }
 }
