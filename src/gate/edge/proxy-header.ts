@@ -1,10 +1,16 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 
-/** Who a PROXY header says opened the connection; `self`: the proxy did, so that the connection's own addresses count. */
+/** One end of a connection. */
+export interface Endpoint {
+  readonly address: string
+  readonly port: number
+}
+
+/** Who a PROXY header says opened the connection, and to where; `self`: the proxy did, so that the connection's own addresses count. */
 export type ProxySender =
   | { readonly kind: 'self' }
   | { readonly kind: 'unix' }
-  | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
+  | { readonly kind: 'tcp'; readonly source: Endpoint; readonly destination: Endpoint }
 
 /** What the first bytes of a connection are: a whole header and its length, the beginning of one, or none. */
 export type ProxyHeader =
@@ -53,7 +59,12 @@ function lineSender(line: string): ProxySender | undefined {
   const [, protocol, from = '', to = '', fromPort = '', toPort = '', ...more] = line.split(' ')
   const isAddress = protocol === 'TCP4' ? isIPv4 : protocol === 'TCP6' ? isPlainIPv6 : () => false
   const isWhole = isAddress(from) && isAddress(to) && isPort(fromPort) && isPort(toPort) && more.length === 0
-  return isWhole ? { kind: 'tcp', address: from, port: Number(fromPort) } : undefined
+  if (!isWhole) return undefined
+  return {
+    kind: 'tcp',
+    source: { address: from, port: Number(fromPort) },
+    destination: { address: to, port: Number(toPort) },
+  }
 }
 
 /** Tell whether it is an address without the name of an interface of another machine. */
@@ -93,9 +104,9 @@ function halves(byte: number): readonly [number, number] {
 function blockSender(family: number, rest: Buffer): ProxySender | undefined {
   switch (family) {
     case 1:
-      return rest.length < 12 ? undefined : tcp([...rest.subarray(0, 4)].join('.'), rest.readUInt16BE(8))
+      return rest.length < 12 ? undefined : tcpSender(rest, 4, bytes => bytes.join('.'))
     case 2:
-      return rest.length < 36 ? undefined : tcp(ipv6Text(rest), rest.readUInt16BE(32))
+      return rest.length < 36 ? undefined : tcpSender(rest, 16, ipv6Text)
     case 3:
       return rest.length < 216 ? undefined : { kind: 'unix' }
     default:
@@ -103,11 +114,16 @@ function blockSender(family: number, rest: Buffer): ProxySender | undefined {
   }
 }
 
-function tcp(address: string, port: number): ProxySender {
-  return { kind: 'tcp', address, port }
+/** Read two addresses and two ports. */
+function tcpSender(rest: Buffer, sizeBytes: number, textOf: (bytes: Buffer) => string): ProxySender {
+  const end = (index: 0 | 1) => ({
+    address: textOf(rest.subarray(index * sizeBytes, (index + 1) * sizeBytes)),
+    port: rest.readUInt16BE(2 * sizeBytes + 2 * index),
+  })
+  return { kind: 'tcp', source: end(0), destination: end(1) }
 }
 
-/** Write the address in the first 16 bytes in its shortest form. */
+/** Write an address of 16 bytes in its shortest form. */
 function ipv6Text(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16))
   return new SocketAddress({ family: 'ipv6', address: groups.join(':') }).address

@@ -5,10 +5,16 @@ import { proxyBlock, proxyLine } from '../../../support/proxy-protocol.ts'
 
 const read = (text: string) => parseProxyHeader(Buffer.from(text, 'latin1'))
 
+const tcp = (from: string, fromPort: number, to: string, toPort: number) => ({
+  kind: 'tcp',
+  source: { address: from, port: fromPort },
+  destination: { address: to, port: toPort },
+})
+
 describe('version 1', () => {
   it.each([
-    ['PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n', { kind: 'tcp', address: '192.0.2.1', port: 56_324 }],
-    ['PROXY TCP6 2001:db8::1 ::1 0 65535\r\n', { kind: 'tcp', address: '2001:db8::1', port: 0 }],
+    ['PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n', tcp('192.0.2.1', 56_324, '198.51.100.1', 443)],
+    ['PROXY TCP6 2001:db8::1 ::1 0 65535\r\n', tcp('2001:db8::1', 0, '::1', 65_535)],
     ['PROXY UNKNOWN\r\n', { kind: 'self' }],
     ['PROXY UNKNOWN ffff::1 whatever it says\r\n', { kind: 'self' }],
   ])('reads %j', (text, sender) => {
@@ -50,7 +56,7 @@ describe('version 2', () => {
   const v4 = [192, 0, 2, 1, 198, 51, 100, 1, 0xdc, 4, 1, 187]
   it('reads IPv4 and skips what follows the addresses', () => {
     const bytes = proxyBlock({ family: 0x11, rest: Buffer.from([...v4, 4, 0, 1, 7]) })
-    const sender = { kind: 'tcp', address: '192.0.2.1', port: 56_324 }
+    const sender = tcp('192.0.2.1', 56_324, '198.51.100.1', 443)
     expect(parseProxyHeader(Buffer.concat([bytes, Buffer.from('GET')]))).toEqual({
       kind: 'header',
       sender,
@@ -62,9 +68,10 @@ describe('version 2', () => {
     const rest = Buffer.alloc(36)
     rest.write('20010db8', 0, 'hex')
     rest.writeUInt8(9, 15)
+    rest.writeUInt8(1, 31)
     rest.writeUInt16BE(80, 32)
     expect(parseProxyHeader(proxyBlock({ family: 0x21, rest }))).toMatchObject({
-      sender: { kind: 'tcp', address: '2001:db8::9', port: 80 },
+      sender: tcp('2001:db8::9', 80, '::1', 0),
     })
   })
 
