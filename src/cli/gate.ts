@@ -32,6 +32,7 @@ export function gateCommand(io: Io): Command {
   for (const verb of Object.keys(verbs) as Verb[]) command.addCommand(verbCommand(io, verb))
   command.addCommand(gateWatchCommand(io))
   command.addCommand(gateConfigCommand(io))
+  command.addCommand(metricsCommand(io))
   return command.addCommand(workerCommand(), { hidden: true })
 }
 
@@ -51,6 +52,20 @@ function verbCommand(io: Io, verb: Verb): Command {
       const { gate } = await import('../flow/gate.ts')
       const reason = options.reason ?? ''
       await gate({ prefix: folder ?? options.prefix ?? io.cwd, verb, reason, lastsMs: duration(options.for) }, tools)
+    })
+  })
+}
+
+function metricsCommand(io: Io): Command {
+  const command = new Command('metrics')
+    .description('Print what the gate has counted, as Prometheus reads it.')
+    .argument('[prefix]', 'the prefix; the current folder when absent')
+    .option('--prefix <folder>', 'the prefix, another way to name it')
+  return command.action(async (folder: string | undefined) => {
+    const options = command.optsWithGlobals<VerbOptions>()
+    process.exitCode = await runCommand(io, 'gate metrics', options, async () => {
+      const { gateMetrics } = await import('../flow/gate.ts')
+      io.stdout.write(await gateMetrics({ prefix: folder ?? options.prefix ?? io.cwd }))
     })
   })
 }

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { formatDuration } from '../core/quantity.ts'
-import { connectControl } from '../gate/control/client.ts'
+import { type ControlClient, connectControl } from '../gate/control/client.ts'
 import { type ControlRequest, controlSocket, type ServeStatus } from '../gate/control/protocol.ts'
 import { remainingMs } from '../gate/machine/machine.ts'
 import { type RunningShaping, recoveryRate, runningShaping, softShare } from '../gate/machine/shaping.ts'
@@ -28,15 +28,7 @@ const answerTimeoutMs = 60_000
  */
 export async function gate(options: GateOptions, tools: FlowTools): Promise<void> {
   const startedMs = tools.clock.elapsedMs()
-  const paths = prefixPaths(path.resolve(options.prefix))
-  readIdentity(paths)
-  const client = await connectControl(path.join(paths.root, controlSocket))
-  if (client === undefined) {
-    throw new ReleaseError('SERVE_NOT_RUNNING', `nothing serves ${paths.root}`, {
-      hint: `start it with cutover serve ${paths.root}`,
-      details: { path: paths.root },
-    })
-  }
+  const client = await servingClient(options.prefix)
   const { status } = await client.request(controlRequest(options), { timeoutMs: answerTimeoutMs })
   tools.emit({ kind: 'table', title: 'Gate', columns: ['what', 'value'], rows: gateRows(status, tools.clock.nowMs()) })
   tools.emit({
@@ -46,6 +38,27 @@ export async function gate(options: GateOptions, tools: FlowTools): Promise<void
     durationMs: tools.clock.elapsedMs() - startedMs,
     message: `mode ${status.gate.mode}: ${status.gate.reason}`,
     result: status,
+  })
+}
+
+/**
+ * Read what a prefix's gate has counted, as Prometheus reads it.
+ *
+ * Errors: PREFIX_UNKNOWN, SERVE_NOT_RUNNING, GATE_UNREACHABLE.
+ */
+export async function gateMetrics({ prefix }: { readonly prefix: string }): Promise<string> {
+  const client = await servingClient(prefix)
+  return (await client.request({ kind: 'metrics' })).metrics ?? ''
+}
+
+async function servingClient(prefix: string): Promise<ControlClient> {
+  const paths = prefixPaths(path.resolve(prefix))
+  readIdentity(paths)
+  const client = await connectControl(path.join(paths.root, controlSocket))
+  if (client !== undefined) return client
+  throw new ReleaseError('SERVE_NOT_RUNNING', `nothing serves ${paths.root}`, {
+    hint: `start it with cutover serve ${paths.root}`,
+    details: { path: paths.root },
   })
 }
 
