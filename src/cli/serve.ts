@@ -24,6 +24,8 @@ export function serveCommand(io: Io): Command {
       new Option('--mode <mode>', 'how to stand in front of the application, instead of what its recipe says').choices([
         'proxy',
         'handover',
+        'haproxy',
+        'nginx',
       ]),
     )
     .option('--write-units <folder>', 'serve nothing, but write systemd units that do, such as to /etc/systemd/system')
@@ -50,6 +52,7 @@ export function serveCommand(io: Io): Command {
           inherited: inheritedSockets(io.environment),
           environment: io.environment,
           workerArgv: [process.execPath, ...process.execArgv, process.argv[1]!, 'gate', 'hold-worker'],
+          obeysSignals: true,
         },
         { ...tools, signal },
       )

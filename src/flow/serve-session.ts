@@ -141,6 +141,14 @@ export class ServeSession {
     return this.#inOrder(() => this.#handleInOrder(request))
   }
 
+  /** Read certificates again, and go on in a new access log. */
+  reload(): Promise<void> {
+    return this.#inOrder(async () => {
+      this.#observing.reopen()
+      this.#gate?.reload?.()
+    })
+  }
+
   /** Let requests in flight finish, stop the services, close the address. Not persisted: a start after this one begins where the gate was. */
   async end(): Promise<void> {
     this.#ending.abort()
@@ -154,7 +162,9 @@ export class ServeSession {
     await this.#observing.close()
   }
 
-  async #handleInOrder(request: Exclude<ControlRequest, { kind: 'status' | 'metrics' | 'shutdown' }>): Promise<ControlResponse> {
+  async #handleInOrder(
+    request: Exclude<ControlRequest, { kind: 'status' | 'metrics' | 'shutdown' }>,
+  ): Promise<ControlResponse> {
     switch (request.kind) {
       case 'gate':
         await this.#change(gateCommand(request, this.#releases.live?.node.gate))

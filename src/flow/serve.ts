@@ -17,6 +17,7 @@ import { makeFolder } from '../sys/files.ts'
 import { type Lock, takeLock } from '../sys/lock.ts'
 import type { HandedSocket } from '../sys/process.ts'
 import { ServeSession } from './serve-session.ts'
+import { obeySignals } from './serve-signals.ts'
 import type { FlowTools } from './tools.ts'
 
 export interface ServeOptions {
@@ -30,6 +31,8 @@ export interface ServeOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** How to run a hold worker; see gate/drivers/hold-worker.ts. */
   readonly workerArgv: readonly [string, ...string[]]
+  /** Whether signals set the mode; see flow/serve-signals.ts. */
+  readonly obeysSignals?: boolean
 }
 
 interface ServeState {
@@ -91,6 +94,7 @@ export async function serve(options: ServeOptions, tools: FlowTools): Promise<vo
       { emit: tools.emit, nowMs: tools.clock.elapsedMs },
     )
     const control = await listenForControl(path.join(paths.root, controlSocket), request => session.handle(request))
+    using _signals = options.obeysSignals === true ? obeySignals(session, tools) : undefined
     try {
       tools.emit({ kind: 'note', message: servingMessage(session) })
       await ended

@@ -98,6 +98,8 @@ export interface Gate extends ServiceDoor {
   readonly succession?: () => GateSuccession | undefined
   /** Answer for the gate before us what comes on its connections, at a socket of its and ours alone. Undefined where none does. */
   readonly answerFor?: (socket: Address) => Promise<void>
+  /** Read its certificates again. Undefined where it has none. */
+  readonly reload?: (() => void) | undefined
   readonly counters: () => GateCounters
   /** What other processes of the gate have seen of requests; the observer is told of the rest. Undefined where there are none. */
   readonly figures?: () => GateFigures
