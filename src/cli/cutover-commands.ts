@@ -55,6 +55,14 @@ export const cutoverExecutable: Executable = {
       usageExitCode: 3,
       load: async io => (await import('./check.ts')).checkCommand(io),
     },
+    slots: {
+      summary: 'prefixes that take turns in the roles of a site: make one, look at it',
+      load: async io => (await import('./slots.ts')).slotsCommand(io),
+    },
+    switch: {
+      summary: 'swap the roles of two slots, without failed requests',
+      load: async io => (await import('./switch.ts')).switchCommand(io),
+    },
     serve: {
       summary: 'own the listening socket, run the services and be the gate',
       load: async io => (await import('./serve.ts')).serveCommand(io),

@@ -14,6 +14,8 @@ export function sitePaths(root: string) {
     roles: at('roles.json'),
     /** There while a switch is under way, or was interrupted. */
     progress: at('switch.json'),
+    /** What an nginx in front looks at to lead clients. */
+    routes: at('routes'),
     /** The folders of roles. */
     shared: at('shared'),
     lock: at('run', 'lock'),

@@ -6,11 +6,14 @@ import { parseJson } from '../sys/files.ts'
 /** Who leads the clients of a role to its slot. Paths absolute. */
 export type SiteRouter =
   | { readonly kind: 'haproxy'; readonly socket: string; readonly map: string }
-  | { readonly kind: 'nginx'; readonly file: string; readonly pidFile: string; readonly check: readonly string[] }
+  /** `check` writes its configuration out. */
+  | { readonly kind: 'nginx'; readonly pidFile: string; readonly check: readonly string[] }
 
 /** Which slots a site has, and who stands in front of them. Shape: `slots.json`; which slot has which role is in `roles.json`. */
 export interface SiteDocument {
   readonly schema: 1
+  /** What its server in front has of it begins with this: `NAME-SLOT`. */
+  readonly name: string
   /** The prefix of each slot, absolute. */
   readonly slots: Readonly<Record<string, string>>
   /** The first is the one whose clients must not notice a switch. */
@@ -46,7 +49,8 @@ export function parseSite(text: string, place: string): SiteDocument {
 
 /** Say what is wrong with the members of a site, or undefined. Pure. */
 export function siteProblem(members: Readonly<Record<string, unknown>>): string | undefined {
-  const { slots, roles, router, front } = members
+  const { name, slots, roles, router, front } = members
+  if (!isName(name)) return 'name is not a name'
   if (!isObject(slots) || !Object.entries(slots).every(isSlot)) return 'slots is not a map of names to absolute folders'
   const folders = Object.values(slots)
   if (new Set(folders).size < folders.length) return 'two slots have the same folder'
@@ -59,10 +63,10 @@ export function siteProblem(members: Readonly<Record<string, unknown>>): string 
 
 function routerProblem(router: unknown): string | undefined {
   if (!isObject(router)) return 'router is not an object'
-  const { kind, socket, map, file, pidFile, check } = router
+  const { kind, socket, map, pidFile, check } = router
   if (kind === 'haproxy') return isPath(socket) && isPath(map) ? undefined : 'router has no socket and map'
   if (kind !== 'nginx') return 'router is neither haproxy nor nginx'
-  if (!isPath(file) || !isPath(pidFile)) return 'router has no file and pidFile'
+  if (!isPath(pidFile)) return 'router has no pidFile'
   return Array.isArray(check) && check.every(word => typeof word === 'string') ? undefined : 'router has no check'
 }
 

@@ -19,6 +19,8 @@ export interface Situation {
   readonly roles: RoleSlots
   readonly routes: Routes
   readonly slots: Readonly<Record<string, SlotSituation>>
+  /** A switch was interrupted or failed after the waiting role's clients were led to another slot: some may wait anywhere. */
+  readonly isCrossing: boolean
 }
 
 /** How things are to be. */
@@ -72,85 +74,118 @@ export function swapped(roles: RoleSlots, [a, b]: readonly [string, string]): Ro
 export function planSwitch(goal: Goal, situation: Situation): readonly SwitchStep[] {
   const { roles, waiting } = goal
   const target = roles[waiting]!
-  const roleOfSlot = (slot: string) => Object.keys(roles).find(role => roles[role] === slot)!
-  const others = Object.keys(roles).filter(role => role !== waiting)
-  const changing = Object.values(roles).filter(slot => situation.slots[slot]?.runsAs !== roleOfSlot(slot))
+  const view = viewOf(goal, situation)
+  const { changing, others } = view
   const isAssigned = Object.entries(roles).every(([role, slot]) => situation.roles[role] === slot)
-  const opening = openingSteps(goal, situation, others)
-  const asked: readonly SwitchStep[] = Object.entries(roles).map(([role, slot]) => ({ kind: 'ask', role, slot }))
-  const isRouted = Object.entries(roles).every(([role, slot]) => situation.routes[role] === slot)
-  if (changing.length === 0 && isAssigned) {
-    const reached = opening(target)
-    return isRouted && reached.length === 0 ? [] : [...reached, ...asked]
-  }
-  const each = (slots: readonly string[], steps: (slot: string) => readonly SwitchStep[]) => slots.flatMap(steps)
-  const first = changing.filter(slot => slot === target)
-  const last = changing.filter(slot => slot !== target)
-  const started = (slot: string): readonly SwitchStep[] => [
-    { kind: 'start', slot },
-    { kind: 'probe', slot },
-  ]
-  return [
-    ...closingSteps(goal, situation, others),
-    ...each(changing, slot => (situation.slots[slot]?.runsAs === undefined ? [] : [{ kind: 'stop', slot }])),
-    ...(isAssigned ? [] : [{ kind: 'assign' } as const]),
-    ...each(changing, slot => [{ kind: 'share', slot }]),
-    ...each(changing, slot => (situation.slots[slot]?.migrates === true ? [{ kind: 'migrate', slot }] : [])),
-    ...each(first, started),
-    { kind: 'pass', slot: target },
-    ...relaySteps(goal, situation, others),
-    ...each(last, started),
-    ...each(others, role => [
-      { kind: 'pass', slot: roles[role]! },
-      { kind: 'route', role, slot: roles[role]!, from: undefined },
-    ]),
-    ...asked,
-    { kind: 'watch', slot: target },
-  ]
+  const steps =
+    changing.length === 0 && isAssigned
+      ? openingSteps(view)
+      : [
+          ...closingSteps(view),
+          ...changing.flatMap(slot => (view.runs(slot) ? [{ kind: 'stop', slot } as const] : [])),
+          ...(isAssigned ? [] : [{ kind: 'assign' } as const]),
+          ...changing.map(slot => ({ kind: 'share', slot }) as const),
+          ...changing.flatMap(slot =>
+            situation.slots[slot]?.migrates === true ? [{ kind: 'migrate', slot } as const] : [],
+          ),
+          ...startSteps(changing.filter(slot => slot === target)),
+          ...(changing.includes(target) || !view.passes(target) ? [{ kind: 'pass', slot: target } as const] : []),
+          ...relaySteps(view),
+          ...startSteps(changing.filter(slot => slot !== target)),
+          ...others.flatMap(role => reopenSteps(role, view)),
+        ]
+  if (steps.length === 0) return []
+  const asked = Object.entries(roles).map(([role, slot]) => ({ kind: 'ask', role, slot }) as const)
+  return [...steps, ...asked, ...(changing.includes(target) ? [{ kind: 'watch', slot: target } as const] : [])]
 }
 
-/** Empty all slots: first those that no client of the waiting role is at, then, once its clients wait elsewhere, the others. */
-function closingSteps({ roles, waiting }: Goal, { routes }: Situation, others: readonly string[]): SwitchStep[] {
+/** A goal against a situation. */
+interface View {
+  readonly goal: Goal
+  readonly routes: Routes
+  readonly isCrossing: boolean
+  /** The roles whose clients do not wait. */
+  readonly others: readonly string[]
+  /** The slots that do not run in the role that they are to have. */
+  readonly changing: readonly string[]
+  readonly runs: (slot: string) => boolean
+  readonly passes: (slot: string) => boolean
+}
+
+function viewOf(goal: Goal, { routes, slots, isCrossing }: Situation): View {
+  const entries = Object.entries(goal.roles)
+  return {
+    goal,
+    routes,
+    isCrossing,
+    others: Object.keys(goal.roles).filter(role => role !== goal.waiting),
+    changing: entries.flatMap(([role, slot]) => (slots[slot]?.runsAs === role ? [] : [slot])),
+    runs: slot => slots[slot]?.runsAs !== undefined,
+    passes: slot => slots[slot]?.passes === true,
+  }
+}
+
+/** Empty the slots that change: first the target, at which no client of the waiting role is, then, once its clients wait there, the others. */
+function closingSteps({ goal: { roles, waiting }, routes, others, changing }: View): readonly SwitchStep[] {
   const target = roles[waiting]!
   const closed = others.flatMap((role): SwitchStep[] => {
     const slot = routes[role]
-    return slot === undefined ? [] : [{ kind: 'close', role, slot }]
+    const isTouched = slot !== undefined && (changing.includes(slot) || slot !== roles[role])
+    return isTouched ? [{ kind: 'close', role, slot }] : []
   })
+  const held = (slots: readonly string[]) => slots.map((slot): SwitchStep => ({ kind: 'hold', slot }))
   return [
     ...closed,
-    { kind: 'hold', slot: target },
-    ...(routes[waiting] === target
-      ? []
-      : [{ kind: 'route', role: waiting, slot: target, from: routes[waiting] } as const]),
-    ...others.map((role): SwitchStep => ({ kind: 'hold', slot: roles[role]! })),
+    ...held(changing.filter(slot => slot === target)),
+    ...routeSteps(waiting, target, routes),
+    ...held(changing.filter(slot => slot !== target)),
   ]
 }
 
-/** Slots that were not letting requests through may have some of the waiting role's. */
-function relaySteps({ roles, waiting }: Goal, { slots }: Situation, others: readonly string[]): SwitchStep[] {
+function startSteps(slots: readonly string[]): readonly SwitchStep[] {
+  return slots.flatMap((slot): SwitchStep[] => [
+    { kind: 'start', slot },
+    { kind: 'probe', slot },
+  ])
+}
+
+function reopenSteps(role: string, { goal, routes, changing, passes }: View): readonly SwitchStep[] {
+  const slot = goal.roles[role]!
+  const isClosed = changing.includes(slot) || routes[role] !== slot
+  return [
+    ...(changing.includes(slot) || !passes(slot) ? [{ kind: 'pass', slot } as const] : []),
+    ...(isClosed ? [{ kind: 'route', role, slot, from: undefined } as const] : []),
+  ]
+}
+
+/** Slots that do not let requests through may have some of the waiting role's, once it was on its way from one to the other. */
+function relaySteps({ goal: { roles, waiting }, others, isCrossing, passes }: View): readonly SwitchStep[] {
+  if (!isCrossing) return []
   return others.flatMap((role): SwitchStep[] => {
     const slot = roles[role]!
-    return slots[slot]?.passes === true ? [] : [{ kind: 'relay', slot, to: roles[waiting]! }]
+    return passes(slot) ? [] : [{ kind: 'relay', slot, to: roles[waiting]! }]
   })
 }
 
 /** What is left to do where every slot runs in its role: gates and routes. */
-function openingSteps(goal: Goal, { slots, routes }: Situation, others: readonly string[]) {
-  const { roles, waiting } = goal
-  const routed = (role: string): SwitchStep[] => {
-    const [slot, from] = [roles[role]!, routes[role]]
-    return from === slot ? [] : [{ kind: 'route', role, slot, from }]
-  }
-  const passed = (slot: string): SwitchStep[] => (slots[slot]?.passes === true ? [] : [{ kind: 'pass', slot }])
-  return (target: string): SwitchStep[] => [
-    ...others.flatMap((role): SwitchStep[] => {
-      const from = routes[role]
-      // Whoever is led to where another role's clients are would be answered for that role.
-      return from === undefined || from === roles[role] ? [] : [{ kind: 'close', role, slot: from }]
-    }),
-    ...passed(target),
-    ...routed(waiting),
-    ...relaySteps(goal, { slots, routes, roles }, others),
-    ...others.flatMap(role => [...passed(roles[role]!), ...routed(role)]),
+function openingSteps(view: View): readonly SwitchStep[] {
+  const { goal, routes, others, passes } = view
+  const target = goal.roles[goal.waiting]!
+  // Whoever is led to where another role's clients are would be answered for that role.
+  const misled = others.flatMap((role): SwitchStep[] => {
+    const slot = routes[role]
+    return slot === undefined || slot === goal.roles[role] ? [] : [{ kind: 'close', role, slot }]
+  })
+  return [
+    ...misled,
+    ...(passes(target) ? [] : [{ kind: 'pass', slot: target } as const]),
+    ...routeSteps(goal.waiting, target, routes),
+    ...relaySteps(view),
+    ...others.flatMap(role => reopenSteps(role, view)),
   ]
+}
+
+function routeSteps(role: string, slot: string, routes: Routes): readonly SwitchStep[] {
+  const from = routes[role]
+  return from === slot ? [] : [{ kind: 'route', role, slot, from }]
 }
