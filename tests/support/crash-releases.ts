@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { Fixture } from '../../fixtures/make-repository.ts'
 import { buildTree } from '../../src/build/tree.ts'
+import type { Json } from '../../src/core/canonical-json.ts'
 import { loadRecipe } from '../../src/recipe/load.ts'
 import { nodeRecipeJson } from '../../src/recipe/node.ts'
 import { cutTree } from './cut-tree.ts'
@@ -27,6 +28,8 @@ export async function publishToy(
     /** A command of setup besides the usual one. */
     readonly setup?: string
     readonly toy?: Misbehaviour
+    /** More of the recipe's `node`. */
+    readonly node?: { readonly [key: string]: Json }
   } = {},
 ): Promise<void> {
   const node = {
@@ -39,6 +42,7 @@ export async function publishToy(
       { run: 'echo "$version" > generated.txt' },
       ...(options.setup === undefined ? [] : [{ run: options.setup }]),
     ],
+    ...options.node,
   }
   const files = {
     ...servedFiles,
