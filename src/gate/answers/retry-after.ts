@@ -29,13 +29,15 @@ export function retryAfterSeconds(settings: RetrySettings, random: () => number)
 }
 
 /**
- * Make the fields that a good answer carries in the soft phase: they tell to stay away until after its end, and then as long as an answer
- * that turns away would.
+ * Make the fields that a good answer carries in the soft phase: they tell to stay away for as long as the whole phase lasts, and then as
+ * long as an answer that turns away would.
  *
+ * So whoever is told comes back after its end, those who were told first before those who were told last: the return is spread over as long
+ * as the phase lasted, however many clients there are. To tell what is left of it would call all of them back in one moment.
  * Shape: name, value, name, value; one number under both names, for clients of storage and of token servers.
  * Source: Mozilla's storage API 1.5 (X-Weave-Backoff on any answer) and token server API (X-Backoff).
  */
-export function softFields(settings: RetrySettings, leftMs: number, random: () => number): readonly string[] {
-  const seconds = String(Math.ceil(Math.max(leftMs, 0) / 1000) + retryAfterSeconds(settings, random))
+export function softFields(settings: RetrySettings, lastsMs: number, random: () => number): readonly string[] {
+  const seconds = String(Math.ceil(lastsMs / 1000) + retryAfterSeconds(settings, random))
   return ['X-Weave-Backoff', seconds, 'X-Backoff', seconds]
 }

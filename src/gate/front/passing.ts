@@ -25,9 +25,8 @@ export class Passing {
   addedFields(status: number, settings: RetrySettings, random: () => number): readonly string[] {
     const shaping = this.#shaping
     if (shaping.kind !== 'soft' || status < 200 || status > 299) return []
-    const elapsedMs = this.#elapsedMs
-    if (random() >= softShare(elapsedMs, shaping)) return []
-    return softFields(settings, shaping.lastsMs - elapsedMs, random)
+    if (random() >= softShare(this.#elapsedMs, shaping)) return []
+    return softFields(settings, shaping.lastsMs, random)
   }
 
   get #elapsedMs(): number {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Flights } from '../../../../src/gate/front/flights.ts'
 import type { Upstream } from '../../../../src/gate/http1/upstream.ts'
 import { newTally } from '../../../../src/gate/observe/tally.ts'
-import { manualTimers } from '../timers.ts'
+import { manualTimers } from '../../../support/manual-timers.ts'
 import { exchangeOf } from './exchanges.ts'
 
 // Nothing is sent: the exchanges have no connection.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { WaitingRoom } from '../../../../src/gate/machine/waiting.ts'
-import { manualTimers } from '../timers.ts'
+import { manualTimers } from '../../../support/manual-timers.ts'
 
 function waitingRoom(limits = { requests: 5000, bytes: 1e6, ageMs: 25_000 }) {
   const manual = manualTimers()

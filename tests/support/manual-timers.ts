@@ -1,4 +1,4 @@
-import type { Timers } from '../../../src/gate/machine/timers.ts'
+import type { Timers } from '../../src/gate/machine/timers.ts'
 
 /** Timers that run only when told to. */
 export interface ManualTimers {
