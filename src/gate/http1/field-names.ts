@@ -1,3 +1,5 @@
+import { bypassField } from '../front/bypass.ts'
+
 /** A bit for each field that a gateway has to know; a set of them is a number. */
 export const fieldBits = {
   host: 1 << 0,
@@ -19,6 +21,8 @@ export const fieldBits = {
   contentType: 1 << 16,
   /** Written with `_` where a field that is known has `-`: applications that read fields from CGI variables cannot tell them apart. */
   lookalike: 1 << 17,
+  cookie: 1 << 18,
+  bypass: 1 << 19,
 } as const
 
 const known: readonly (readonly [string, number])[] = [
@@ -39,6 +43,8 @@ const known: readonly (readonly [string, number])[] = [
   ['x-forwarded-proto', fieldBits.forwardedProto],
   ['x-real-ip', fieldBits.realIp],
   ['content-type', fieldBits.contentType],
+  ['cookie', fieldBits.cookie],
+  [bypassField, fieldBits.bypass],
 ]
 
 interface KnownName {

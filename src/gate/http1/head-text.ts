@@ -1,3 +1,4 @@
+import { bypassCookie, withoutBypassCookie } from '../front/bypass.ts'
 import { fieldBits } from './field-names.ts'
 import type { Fields } from './fields.ts'
 import type { AnswerHead, RequestHead } from './message.ts'
@@ -32,6 +33,8 @@ const notInTrailers =
   fieldBits.expect |
   fieldBits.trailer |
   fieldBits.contentType |
+  fieldBits.cookie |
+  fieldBits.bypass |
   fieldBits.lookalike
 
 /**
@@ -44,13 +47,32 @@ const notInTrailers =
 export function requestHeadText(head: RequestHead, peer: Peer): string {
   const { fields, host } = head
   const believed = peer.isTrusted ? fields.bits & forwarding : 0
+  const cookies = cookiesWithToken(fields)
   const dropped =
-    hopByHop | fieldBits.host | fieldBits.lookalike | (peer.isTrusted ? continued : forwarding) | droppedExpect(head)
+    hopByHop |
+    fieldBits.host |
+    fieldBits.lookalike |
+    fieldBits.bypass |
+    (cookies === undefined ? 0 : fieldBits.cookie) |
+    (peer.isTrusted ? continued : forwarding) |
+    droppedExpect(head)
   let text = `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${keptLines(fields, dropped)}`
+  if (cookies !== undefined) text += cookieLine(withoutBypassCookie(cookies))
   text += framingLines(head)
   text += believed === 0 && head.httpVersion === '1.1' ? peer.lines : forwardingLines(head, peer)
   if (host !== '' && (believed & fieldBits.forwardedHost) === 0) text += `X-Forwarded-Host: ${host}\r\n`
   return `${text}\r\n`
+}
+
+/** The cookies of a request, when the token that lets some pass while others wait is among them: the application is not to learn it. */
+function cookiesWithToken(fields: Fields): string | undefined {
+  if ((fields.bits & fieldBits.cookie) === 0) return undefined
+  const cookies = fields.get('cookie')
+  return cookies?.includes(bypassCookie) === true ? cookies : undefined
+}
+
+function cookieLine(cookies: string | undefined): string {
+  return cookies === undefined ? '' : `Cookie: ${cookies}\r\n`
 }
 
 /** What goes into the head of an answer besides what the application said. */
