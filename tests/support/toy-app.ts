@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 
@@ -7,6 +8,9 @@ import net from 'node:net'
  */
 
 const version = process.env['VERSION'] ?? 'unknown'
+/** The role that it has, and a file of that role's folder, for those who look whether both belong together. */
+const role = process.env['ROLE'] ?? 'none'
+const dataFile = process.env['DATA_FILE']
 const misbehaviour = process.env['TOY'] ?? ''
 let stopping = false
 
@@ -16,7 +20,7 @@ const server = http.createServer((request, response) => {
   const url = new URL(request.url!, 'http://localhost')
   if (url.pathname === '/health') {
     response.statusCode = misbehaviour === 'unhealthy' ? 500 : 200
-    response.end(`version ${version}`)
+    response.end(`version ${version} role ${role}`)
   } else if (url.pathname === '/events') events(response)
   else if (url.pathname === '/slow') setTimeout(() => response.end('slow'), Number(url.searchParams.get('ms')))
   else if (url.pathname === '/crash') process.exit(7)
@@ -32,11 +36,13 @@ function events(response: http.ServerResponse): void {
 }
 
 function echo(request: http.IncomingMessage, response: http.ServerResponse): void {
+  if (misbehaviour === 'faulty') response.statusCode = 500
   const pieces: Buffer[] = []
   request.on('data', piece => pieces.push(piece))
   request.on('end', () => {
     const body = Buffer.concat(pieces)
-    response.end(JSON.stringify({ version, method: request.method, path: request.url, bytes: body.length }))
+    const data = dataFile === undefined ? undefined : fs.readFileSync(dataFile, 'utf8')
+    response.end(JSON.stringify({ version, role, data, method: request.method, path: request.url, bytes: body.length }))
   })
 }
 
