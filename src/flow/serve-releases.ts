@@ -4,6 +4,7 @@ import type { BesideStatus, ControlResult, ServeStatus } from '../gate/control/p
 import type { DrainLimits } from '../gate/front/flights.ts'
 import type { Drained, Gate, GateOverlap, ServiceDoor } from '../gate/gate.ts'
 import { readIdentity } from '../prefix/identity.ts'
+import { arrangeMounts } from '../prefix/mounts.ts'
 import { otherPlace, type RunningPlace } from '../service/names.ts'
 import { probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
 import { ServeServices, type ServeServicesOptions } from './serve-services.ts'
@@ -64,6 +65,8 @@ export class ServeReleases {
   async start(version: string): Promise<void> {
     const release = this.read(version)
     await this.stop()
+    const { paths } = this.#options
+    arrangeMounts({ paths, identity: readIdentity(paths), role: release.role, account: release.account })
     const gate = await this.#options.openFor(release)
     const live = this.#prepare(release, { gate, door: gate.overlap?.live() ?? gate, place: 1 })
     await live.services.start()
