@@ -9,18 +9,26 @@ export interface LoadReport {
   readonly versions: readonly string[]
 }
 
+/** Whether a client goes on with its connection, or makes one for each request and says so. */
+export type Connections = 'kept' | 'one for each request'
+
 /**
- * Keep clients busy on keep-alive connections, each with one request at a time, GET and POST in turns, until told to stop.
+ * Keep clients busy, each with one request at a time, GET and POST in turns, until told to stop.
  *
  * A POST is never sent again: a broken connection is a failure, as it is for people's data.
  */
-export function startLoad(url: string, clients: number): { readonly stop: () => Promise<LoadReport> } {
+export function startLoad(
+  url: string,
+  clients: number,
+  connections: Connections = 'kept',
+): { readonly stop: () => Promise<LoadReport> } {
   const failures: string[] = []
   const versions = new Set<string>()
   let answered = 0
   let longestMs = 0
   let stopped = false
-  const agent = new http.Agent({ keepAlive: true, maxSockets: clients })
+  // Only one without bounds, which is that of nobody, makes a connection for each request.
+  const agent = connections === 'kept' ? new http.Agent({ keepAlive: true, maxSockets: clients }) : false
   const work = async () => {
     for (let count = 0; !stopped; count += 1) {
       const method = count % 2 === 0 ? 'POST' : 'GET'
@@ -41,13 +49,13 @@ export function startLoad(url: string, clients: number): { readonly stop: () => 
     stop: async () => {
       stopped = true
       await workers
-      agent.destroy()
+      if (agent !== false) agent.destroy()
       return { answered, failures, longestMs, versions: [...versions] }
     },
   }
 }
 
-function ask(url: string, method: string, agent: http.Agent): Promise<{ status: number; version: string }> {
+function ask(url: string, method: string, agent: http.Agent | false): Promise<{ status: number; version: string }> {
   return new Promise((resolve, reject) => {
     const body = method === 'POST' ? 'x'.repeat(2000) : undefined
     const headers = body === undefined ? {} : { 'content-length': body.length }

@@ -20,6 +20,8 @@ export interface ToyOptions {
   /** Merged into the recipe's. */
   readonly gate?: object
   readonly onSocket?: boolean
+  /** Instead of what the recipe says of its service. */
+  readonly service?: object
 }
 
 /** Make a prefix in an empty folder, whose releases run tests/support/toy-app.ts. */
@@ -65,6 +67,7 @@ function recipe(options: ToyOptions, toy: string): object {
           environment: { VERSION: '${version}', TOY: toy, ...place },
           listens: true,
           stopTimeout: '5s',
+          ...options.service,
         },
       ],
       health: { http: { path: '/health', contains: 'version ${version}' }, interval: '20ms', deadline: '5s' },
