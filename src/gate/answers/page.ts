@@ -24,7 +24,8 @@ export function pageText({ seconds, refreshes }: { readonly seconds: number; rea
 <meta name="color-scheme" content="light dark">${refreshes ? `\n<meta http-equiv="refresh" content="${seconds}">` : ''}
 <title>Back shortly</title>
 <style>
-body{background:Canvas;color:CanvasText;font:1.125rem/1.5 system-ui,sans-serif;margin:15vh auto;max-width:32rem;padding:0 1rem}
+body{background:Canvas;color:CanvasText;font:1.125rem/1.5 system-ui,sans-serif;margin:0}
+main{margin:15vh auto;max-width:32rem;padding:0 1.25rem}
 </style>
 </head>
 <body>
