@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { ReleaseError } from '../core/error.ts'
 import { parseDuration } from '../core/quantity.ts'
 import { gateConfigCommand } from './gate-config.ts'
+import { gateUpgradeCommand } from './gate-upgrade.ts'
 import { gateWatchCommand } from './gate-watch.ts'
 import type { GlobalOptions, Io } from './io.ts'
 import { runCommand } from './run.ts'
@@ -30,6 +31,7 @@ export function gateCommand(io: Io): Command {
     // Here too, for bin/gate puts it behind whatever is typed.
     .option('--prefix <folder>', 'the prefix; the current folder when absent')
   for (const verb of Object.keys(verbs) as Verb[]) command.addCommand(verbCommand(io, verb))
+  command.addCommand(gateUpgradeCommand(io))
   command.addCommand(gateWatchCommand(io))
   command.addCommand(gateConfigCommand(io))
   command.addCommand(metricsCommand(io))

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { ReleaseError } from '../core/error.ts'
+import type { SuccessionChannel } from '../flow/succession.ts'
 import type { GateKind } from '../recipe/schema.ts'
 import type { HandedSocket } from '../sys/process.ts'
 import type { GlobalOptions, Io } from './io.ts'
@@ -12,6 +13,7 @@ interface ServeCommandOptions extends GlobalOptions {
   readonly untilInputEnds?: boolean
   readonly writeUnits?: string
   readonly withSocket?: boolean
+  readonly succeed?: boolean
 }
 
 /** `cutover serve`: own the public address of a prefix, run its services and be its gate, until SIGTERM. */
@@ -31,6 +33,7 @@ export function serveCommand(io: Io): Command {
     .option('--write-units <folder>', 'serve nothing, but write systemd units that do, such as to /etc/systemd/system')
     .option('--with-socket', 'with --write-units: let systemd open the public socket, which then outlives us')
     .option('--until-input-ends', 'end as well when standard input does: with whoever holds its other end')
+    .addOption(new Option(succeedOption, 'take the place of the serving process that started us').hideHelp())
     .option('--listen <address>', 'HOST:PORT or unix:PATH, instead of what its recipe says; port 0 takes a free one')
   return command.action(async (folder: string | undefined) => {
     const options = command.optsWithGlobals<ServeCommandOptions>()
@@ -52,12 +55,45 @@ export function serveCommand(io: Io): Command {
           inherited: inheritedSockets(io.environment),
           environment: io.environment,
           workerArgv: [process.execPath, ...process.execArgv, process.argv[1]!, 'gate', 'hold-worker'],
+          successorArgv,
+          predecessor: options.succeed === true ? predecessorChannel() : undefined,
           obeysSignals: true,
         },
         { ...tools, signal },
       )
     })
   })
+}
+
+const succeedOption = '--succeed'
+
+/** Run what we were asked to run, by another executable or by our own as it is on the disk now. */
+function successorArgv(cutover: string | undefined): [string, ...string[]] {
+  const ours = [process.execPath, ...process.execArgv]
+  const asked = process.argv.slice(2).filter(word => word !== succeedOption)
+  const isScript = cutover !== undefined && /\.[cm]?[jt]s$/.test(cutover)
+  const [file, ...args] =
+    cutover === undefined ? [...ours, process.argv[1]!] : isScript ? [...ours, cutover] : [cutover]
+  return [file!, ...args, ...asked, succeedOption]
+}
+
+/** The channel to the serving process that started us. Errors: USAGE when nobody did. */
+function predecessorChannel(): SuccessionChannel {
+  const send = process.send?.bind(process)
+  if (send === undefined)
+    throw new ReleaseError('USAGE', `${succeedOption} is for a process that a serving process started`, {
+      hint: 'ask it with cutover gate upgrade',
+    })
+  return {
+    send: message => {
+      if (process.connected) send(message, undefined, undefined, () => {})
+    },
+    onMessage: take => void process.on('message', take),
+    onClosed: call => void process.once('disconnect', call),
+    close: () => {
+      if (process.connected) process.disconnect?.()
+    },
+  }
 }
 
 /** A signal for the end of standard input, which does not keep the process from ending by itself. */

@@ -51,7 +51,8 @@ export async function gateMetrics({ prefix }: { readonly prefix: string }): Prom
   return (await client.request({ kind: 'metrics' })).metrics ?? ''
 }
 
-async function servingClient(prefix: string): Promise<ControlClient> {
+/** Find whoever serves a prefix. Errors: PREFIX_UNKNOWN, SERVE_NOT_RUNNING. */
+export async function servingClient(prefix: string): Promise<ControlClient> {
   const paths = prefixPaths(path.resolve(prefix))
   readIdentity(paths)
   const client = await connectControl(path.join(paths.root, controlSocket))

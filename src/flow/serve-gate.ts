@@ -2,16 +2,21 @@ import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { openHandoverGate } from '../gate/drivers/handover.ts'
+import { openOutsideGate } from '../gate/drivers/outside.ts'
 import { openProxyGate } from '../gate/drivers/proxy.ts'
-import { formatAddress } from '../gate/front/address.ts'
-import type { FrontSettings } from '../gate/front/settings.ts'
+import { canBindSockets, openPublicSockets } from '../gate/drivers/public-socket.ts'
+import { type Address, formatAddress } from '../gate/front/address.ts'
+import { type FrontSettings, frontSettings } from '../gate/front/settings.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { GateMode } from '../gate/machine/machine.ts'
+import type { Observing } from '../gate/observe/observing.ts'
 import type { PrefixIdentity } from '../prefix/identity.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
+import { gate as recipeGate } from '../recipe/schema/gate.ts'
 import type { GateKind } from '../recipe/schema.ts'
 import type { HandedSocket } from '../sys/process.ts'
 import { type ServeListener, serveListeners } from './serve-listeners.ts'
+import { outsidePlaces, outsideRouter, tellTrouble } from './serve-outside.ts'
 import type { ServedRelease } from './serve-release.ts'
 import { readFrontSettings } from './serve-settings.ts'
 
@@ -25,44 +30,92 @@ export interface ServeGateOptions {
   readonly listen: string | undefined
   /** Listening sockets that were handed to us. Source: sd_listen_fds(3). */
   readonly inherited: readonly HandedSocket[]
+  /** Where the listening service accepts already, for a serving process before us. */
+  readonly servicePlace?: Address | undefined
   /** How to run a hold worker; see gate/drivers/hold-worker.ts. */
   readonly workerArgv: readonly [string, ...string[]]
+  /** Told of the requests of this process. */
+  readonly observing: Observing
   readonly emit: Emit
 }
 
 /** How the gate behaves before any release says how: it has nothing to hold requests for. */
 const settingsBeforeRelease: FrontSettings = {
+  ...frontSettings(recipeGate.parse({})),
   hold: { requests: 0, bytes: 0, ageMs: 0 },
-  rampPerSecond: 1,
-  backoff: { retryAfter: 30, jitter: 0.2, routes: [] },
-  healthPaths: [],
 }
 
 /**
  * Open the gate of a prefix, as its release says; without a release as the options say.
  *
  * Pre: `listen` or `inherited` is given when there is no release. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, HANDOVER_UNSUPPORTED,
- * RECIPE_PLACEHOLDER.
+ * GATE_SERVER_SETTINGS, RECIPE_PLACEHOLDER.
  */
 export async function openGate(
   options: ServeGateOptions,
   mode: GateMode,
   release: ServedRelease | undefined,
 ): Promise<Gate> {
-  const { workerArgv, paths, emit } = options
+  const { paths, emit } = options
   const listeners = serveListeners(options, release)
-  const settings = release === undefined ? settingsBeforeRelease : readFrontSettings(release, emit)
+  const settings = release === undefined ? settingsBeforeRelease : readFrontSettings(release, paths, emit)
   const shared = { settings, mode, expectsService: release !== undefined }
-  const gate =
-    gateKind(options, release) === 'proxy'
-      ? await openProxyGate({
-          ...shared,
-          listening: listeners.map(({ listening }) => listening),
-          runFolder: serviceSocketFolder(paths),
-        })
-      : await openHandoverGate({ ...shared, listeners: handedOver(listeners), owner: release?.account, workerArgv })
+  const gate = await openGateOfKind(gateKind(options, release), { options, listeners, release, shared })
   emit({ kind: 'note', message: `${gate.kind} gate at ${formatAddress(gate.address)}` })
   return gate
+}
+
+interface GateParts {
+  readonly options: ServeGateOptions
+  readonly listeners: readonly ServeListener[]
+  readonly release: ServedRelease | undefined
+  readonly shared: { readonly settings: FrontSettings; readonly mode: GateMode; readonly expectsService: boolean }
+}
+
+function openGateOfKind(kind: GateKind, { options, listeners, release, shared }: GateParts): Promise<Gate> {
+  const { paths, workerArgv, emit, observing: observer } = options
+  const runFolder = serviceSocketFolder(paths)
+  if (kind === 'proxy') {
+    return openProxy(listeners, { ...shared, runFolder, observer, servicePlace: options.servicePlace })
+  }
+  if (kind === 'handover') {
+    return openHandoverGate({ ...shared, listeners: handedOver(listeners), owner: release?.account, workerArgv })
+  }
+  if (release === undefined) {
+    throw new ReleaseError(
+      'GATE_SERVER_SETTINGS',
+      `what ${kind} is to be told is not known before there is a release`,
+      {
+        hint: 'leave the address out: the gate opens with the first release',
+      },
+    )
+  }
+  const places = outsidePlaces(kind, release, options)
+  return openOutsideGate({
+    ...shared,
+    router: outsideRouter(places),
+    place: places.waiting,
+    address: listeners[0]!.address,
+    runFolder,
+    tell: tellTrouble(kind, emit),
+    observer,
+  })
+}
+
+/** Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID. */
+async function openProxy(
+  listeners: readonly ServeListener[],
+  options: Omit<Parameters<typeof openProxyGate>[0], 'listening' | 'sockets'>,
+): Promise<Gate> {
+  const canBind = canBindSockets || listeners.every(({ listening }) => listening.kind === 'descriptor')
+  if (!canBind) return openProxyGate({ ...options, listening: listeners.map(({ listening }) => listening) })
+  const sockets = await openPublicSockets(listeners, undefined)
+  try {
+    return await openProxyGate({ ...options, listening: sockets.map(({ listening }) => listening), sockets })
+  } catch (caught) {
+    for (const socket of sockets) socket.close()
+    throw caught
+  }
 }
 
 /** In handover the application reads what comes: nothing of ours can be before it. Errors: HANDOVER_UNSUPPORTED. */

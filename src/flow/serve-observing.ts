@@ -31,6 +31,13 @@ export class ServeObserving {
     }
   }
 
+  /** Give up the address of the metrics, for another process to take it. {@link configure} shows them again. */
+  async hideMetrics(): Promise<void> {
+    this.#shownAt = undefined
+    await this.#server?.close()
+    this.#server = undefined
+  }
+
   /** Go on in a new access log. */
   reopen(): void {
     this.observing.reopen()
@@ -45,9 +52,7 @@ export class ServeObserving {
     const { metrics } = node.gate
     const wanted = metrics === undefined ? undefined : fillPlaceholders(metrics, values, 'node.gate.metrics')
     if (wanted === this.#shownAt) return
-    this.#shownAt = undefined
-    await this.#server?.close()
-    this.#server = undefined
+    await this.hideMetrics()
     if (wanted === undefined) return
     this.#server = await serveMetrics(parseAddress(wanted), this.#render)
     this.#shownAt = wanted

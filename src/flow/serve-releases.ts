@@ -1,13 +1,15 @@
 import { ReleaseError } from '../core/error.ts'
 import type { ServiceStatus } from '../core/service-status.ts'
 import type { BesideStatus, ControlResult, ServeStatus } from '../gate/control/protocol.ts'
+import type { Address } from '../gate/front/address.ts'
 import type { DrainLimits } from '../gate/front/flights.ts'
 import type { Drained, Gate, GateOverlap, ServiceDoor } from '../gate/gate.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { arrangeMounts } from '../prefix/mounts.ts'
+import type { LetGoEnd } from '../service/let-go.ts'
 import { otherPlace, type RunningPlace } from '../service/names.ts'
 import { probeRelease, readServedRelease, type ServedRelease } from './serve-release.ts'
-import { ServeServices, type ServeServicesOptions } from './serve-services.ts'
+import { driverKind, ServeServices, type ServeServicesOptions } from './serve-services.ts'
 
 /** What the releases of a serving process are run with. */
 export interface ReleasesOptions extends Omit<ServeServicesOptions, 'door' | 'gateKind' | 'place'> {
@@ -26,7 +28,12 @@ interface Running {
   readonly services: ServeServices
   readonly door: ServiceDoor
   readonly place: RunningPlace
+  /** Clients do not reach it. */
+  readonly isSecluded: boolean
 }
+
+/** The chance that none of so many connections gets to one of two that accept is small, whichever the kernel wakes first. */
+const sharedAttempts = 16
 
 /** The releases that a serving process runs: the live one, and during an upgrade without a hold another beside it. */
 export class ServeReleases {
@@ -55,23 +62,52 @@ export class ServeReleases {
     return this.#live?.services.isWhole === true
   }
 
+  /** Whether it runs, where clients reach it once they may. */
+  get isReachable(): boolean {
+    return this.isRunning && this.#live?.isSecluded === false
+  }
+
   /** What a prefix is given in the meantime counts for the next start. */
   read(version: string): ServedRelease {
     const { paths } = this.#options
     return readServedRelease(paths, readIdentity(paths), version)
   }
 
-  /** Start a release in the place of all that runs. */
-  async start(version: string): Promise<void> {
+  /** Start a release in the place of all that runs; `secluded`: clients must not reach it, whoever accepts. */
+  async start(version: string, { secluded = false }: { readonly secluded?: boolean } = {}): Promise<void> {
     const release = this.read(version)
     await this.stop()
     const { paths } = this.#options
     arrangeMounts({ paths, identity: readIdentity(paths), role: release.role, account: release.account })
     const gate = await this.#options.openFor(release)
-    const live = this.#prepare(release, { gate, door: gate.overlap?.live() ?? gate, place: 1 })
+    const privateDoor = secluded ? this.#privateDoor(gate, release) : undefined
+    const door = privateDoor ?? gate.overlap?.live() ?? gate
+    const live = this.#prepare(release, { gate, door, place: 1, isSecluded: privateDoor !== undefined })
     await live.services.start()
     this.#live = live
     this.#gate = gate
+  }
+
+  /** Take over a release that another process started and let go of. Errors: SERVICE_ADOPT_FAILED, those of opening the gate. */
+  async adopt(version: string, place: RunningPlace): Promise<void> {
+    const release = this.read(version)
+    const gate = await this.#options.openFor(release)
+    const live = this.#prepare(release, { gate, door: gate.overlap?.live() ?? gate, place, isSecluded: false })
+    await live.services.adopt()
+    this.#live = live
+    this.#gate = gate
+  }
+
+  /** Let go of the live release, for another process to take over. Pre: nothing is beside. Post: see {@link ServiceDriver.letGo}. */
+  letGo(): (end: LetGoEnd) => void {
+    return this.#live?.services.letGo() ?? (() => {})
+  }
+
+  /** What another process must know of the live release to take it over. */
+  get running(): { version: string; place: RunningPlace; servicePlace: Address } | undefined {
+    const live = this.#live
+    if (live === undefined) return undefined
+    return { version: live.services.release.version, place: live.place, servicePlace: live.door.probeAddress() }
   }
 
   /** Stop all that runs. */
@@ -97,7 +133,7 @@ export class ServeReleases {
     const release = this.read(version)
     const { live, overlap, gate } = this.#requireOverlap()
     await this.#endBeside()
-    const beside = this.#prepare(release, { gate, door: overlap.open(), place: otherPlace(live.place) })
+    const beside = this.#prepare(release, { gate, door: overlap.open(), place: otherPlace(live.place), isSecluded: false })
     try {
       await beside.services.startListening()
     } catch (caught) {
@@ -161,10 +197,20 @@ export class ServeReleases {
     // A socket that nobody accepts on would let the question wait as long as it may.
     const away = services.status().filter(service => service.state !== 'running')
     if (away.length > 0) return { ok: false, evidence: away.map(describeTrouble).join('; ') }
-    const health = await probeRelease(services.release, door.probeAddress(), this.#options.base)
+    const health = await this.#ask(services.release, door)
     if (health.ok) return health
     const troubled = services.status().filter(service => service.lastExit !== undefined)
     return { ...health, evidence: [health.evidence, ...troubled.map(describeTrouble)].join('; ') }
+  }
+
+  /** Where two releases answer at one address, a wrong answer is the other one's for all we know: it is asked again. */
+  async #ask(release: ServedRelease, door: ServiceDoor): Promise<ControlResult> {
+    const isShared = this.#beside !== undefined && this.#gate?.overlap?.canRoute === false
+    for (let left = isShared ? sharedAttempts : 1; ; ) {
+      const health = await probeRelease(release, door.probeAddress(), this.#options.base)
+      left -= 1
+      if (health.ok || health.isAnswer !== true || left === 0) return health
+    }
   }
 
   status(): Pick<ServeStatus, 'version' | 'role' | 'services' | 'overlap' | 'beside'> {
@@ -193,10 +239,16 @@ export class ServeReleases {
 
   #prepare(
     release: ServedRelease,
-    { gate, door, place }: { readonly gate: Gate; readonly door: ServiceDoor; readonly place: RunningPlace },
+    { gate, ...running }: Omit<Running, 'services'> & { readonly gate: Gate },
   ): Running {
-    const services = new ServeServices(release, { ...this.#options, door, gateKind: gate.kind, place })
-    return { services, door, place }
+    const { door, place } = running
+    return { services: new ServeServices(release, { ...this.#options, door, gateKind: gate.kind, place }), ...running }
+  }
+
+  /** Sockets are given to a process of our own; whoever gets his from systemd gets the public ones. */
+  #privateDoor(gate: Gate, release: ServedRelease): ServiceDoor | undefined {
+    const { paths } = this.#options
+    return driverKind(readIdentity(paths), release) === 'embedded' ? gate.seclude?.() : undefined
   }
 
   async #endBeside(): Promise<void> {

@@ -13,6 +13,7 @@ import type {
 } from '../service/driver.ts'
 import { openDriver } from '../service/drivers.ts'
 import { runJob } from '../service/job.ts'
+import type { LetGoEnd } from '../service/let-go.ts'
 import { type RunningPlace, runningName } from '../service/names.ts'
 import { type ListeningPlaceholders, resolveJobs, usesSocket } from '../service/spec.ts'
 import { serviceSocketFolder } from './serve-gate.ts'
@@ -73,6 +74,24 @@ export class ServeServices {
   /** Start those that are not behind the gate, beside the one that runs. Errors: those of {@link start}; that one runs on. */
   async startOthers(): Promise<void> {
     await this.#start(this.release.node.services.filter(service => !service.listens))
+  }
+
+  /** Take over all, started by another process that let go of them, instead of {@link start}. Errors: SERVICE_ADOPT_FAILED. */
+  async adopt(): Promise<void> {
+    const { places, identity } = this.#options
+    for (const service of this.release.node.services) {
+      const driver = openDriver(driverKind(identity, this.release), this.#hooks(service), places)
+      await driver.adopt()
+      this.#drivers = [...this.#drivers, { service, driver }]
+    }
+  }
+
+  /** Let go of all; see {@link ServiceDriver.letGo}. */
+  letGo(): (end: LetGoEnd) => void {
+    const ends = this.#drivers.map(({ driver }) => driver.letGo())
+    return end => {
+      for (const each of ends) each(end)
+    }
   }
 
   /** Stop all, in reverse order. */
@@ -152,7 +171,7 @@ export class ServeServices {
     return {
       spec: await this.#spec(service, address),
       handed: place?.handed ?? [],
-      port: gateKind === 'proxy' ? address.port : '',
+      port: gateKind === 'handover' ? '' : address.port,
       socket: address.socket,
       writable: [paths.shared, ...mountedFolders(this.release, this.#options), serviceSocketFolder(paths)],
     }

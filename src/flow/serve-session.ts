@@ -1,9 +1,16 @@
 import path from 'node:path'
 import { ReleaseError, unreachable } from '../core/error.ts'
-import type { ControlRequest, ControlResponse, ControlResult, ServeStatus } from '../gate/control/protocol.ts'
-import { type Address, formatAddress, parseAddress } from '../gate/front/address.ts'
-import type { DrainLimits } from '../gate/front/flights.ts'
-import type { Gate } from '../gate/gate.ts'
+import { connectControl } from '../gate/control/client.ts'
+import {
+  type ControlRequest,
+  type ControlResponse,
+  type ControlResult,
+  controlSocket,
+  type ServeStatus,
+} from '../gate/control/protocol.ts'
+import { type Address, formatAddress, parseAddress, type UnixAddress } from '../gate/front/address.ts'
+import type { Drained, DrainLimits } from '../gate/front/flights.ts'
+import type { Gate, GateSuccession } from '../gate/gate.ts'
 import { Keeper } from '../gate/machine/keeper.ts'
 import type { GateCommand, GateMode, GateState } from '../gate/machine/machine.ts'
 import { runningShaping } from '../gate/machine/shaping.ts'
@@ -16,12 +23,15 @@ import type { DriverPlaces } from '../service/driver.ts'
 import { type Clock, delay } from '../sys/clock.ts'
 import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
 import { assertSettledData, isBetweenVersions, observeInstaller } from './serve-installer.ts'
+import { allDrained, type Left, type LeftLimits, leaveTo, successionOf } from './serve-leaving.ts'
 import { metricsText } from './serve-metrics.ts'
 import { drainLimits, gateCommand, softenCommand, withRecovery } from './serve-mode.ts'
 import { ServeObserving } from './serve-observing.ts'
+import type { Predecessor } from './serve-predecessor.ts'
 import type { ServedRelease } from './serve-release.ts'
 import { ServeReleases } from './serve-releases.ts'
 import { readFrontSettings } from './serve-settings.ts'
+import type { Estate } from './succession.ts'
 
 /** What a session is given for its whole life. */
 export interface SessionOptions extends Omit<ServeGateOptions, 'observing'> {
@@ -31,7 +41,12 @@ export interface SessionOptions extends Omit<ServeGateOptions, 'observing'> {
   readonly clock: Clock
   /** Called when it is asked to end. */
   readonly shutdown: () => void
+  /** In whose place it goes on; see {@link ServeSession.takeOver}. */
+  readonly predecessor?: Predecessor | undefined
 }
+
+/** What a session can be asked. */
+export type SessionRequest = Exclude<ControlRequest, { kind: 'upgrade' }>
 
 /** A serving process from its lock to its end: one gate, the releases behind it, and what it is asked to do with both. */
 export class ServeSession {
@@ -49,6 +64,8 @@ export class ServeSession {
   #backedOffBefore = 0
   /** Who answers in place of the own services. */
   #relaysTo: string | undefined
+  /** Set once another process has taken over: nothing is decided here any more. */
+  #left: Left | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -126,19 +143,112 @@ export class ServeSession {
     return true
   }
 
+  /** An operator's word stands over what an installer starts meanwhile. */
+  #keepsClientsAway(): boolean {
+    const { mode, by } = this.#keeper.state
+    return mode !== 'pass' && by === 'operator'
+  }
+
   #resumeSoon(): void {
     setTimeout(() => this.#background(async () => void (await this.#resume())), installerCheckMs).unref()
   }
 
+  /** Go on in the place of another process, instead of {@link open} and {@link resume}. Post: `answersAt` is where what still comes to it is answered. */
+  takeOver(estate: Estate, answersAt: UnixAddress): Promise<UnixAddress | undefined> {
+    return this.#inOrder(async () => {
+      const { release } = estate
+      if (release !== undefined) await this.#releases.adopt(release.version, release.place)
+      else this.#gate = await openGate(this.#gateOptions, this.#keeper.state.mode, undefined)
+      const gate = this.#requireGate()
+      if (gate.answerFor === undefined) return undefined
+      await gate.answerFor(answersAt)
+      return answersAt
+    })
+  }
+
+  /** Give up what {@link takeOver} took: the process that it was taken from goes on with it. */
+  async abandon(): Promise<void> {
+    this.#ending.abort()
+    this.#keeper.close()
+    this.#releases.letGo()('taken')
+    await this.#gate?.close()
+    await this.#observing.close()
+  }
+
+  /** Say how another process can go on in the place of this one, now. Errors: GATE_UPGRADE_REFUSED. */
+  succession(): Promise<GateSuccession> {
+    const { mode } = this.#keeper.state
+    const { paths } = this.#options
+    return successionOf({ gate: this.#gate, mode, relaysTo: this.#relaysTo, releases: this.#releases, paths })
+  }
+
+  /**
+   * Have another process take over, between two things that are asked. Post: what is asked from now on is asked of it.
+   *
+   * Errors: GATE_UPGRADE_REFUSED, those of `take`; then all is as before.
+   */
+  leave(take: (estate: Estate) => Promise<Address | undefined>): Promise<void> {
+    return this.#inOrder(async () => {
+      const succession = await this.succession()
+      const letGo = this.#releases.letGo()
+      try {
+        await this.#observing.hideMetrics()
+        this.#left = leaveTo(await take(this.#estate(succession)), succession)
+      } catch (caught) {
+        letGo('kept')
+        const { live } = this.#releases
+        if (live !== undefined) await this.#openFor(live)
+        throw caught
+      }
+      letGo('taken')
+      this.#keeper.close()
+      clearTimeout(this.#installerWatch)
+    })
+  }
+
+  #estate({ sockets }: GateSuccession): Estate {
+    const { inheritedNames } = this.#options.places
+    return {
+      sockets: sockets.map(({ name, boundTo }) => ({ name, boundTo })),
+      inheritedNames,
+      release: this.#releases.running,
+    }
+  }
+
+  /** Have what the application had when we left end, and what it has of the process before us. */
+  async drainLeft(limits: DrainLimits): Promise<Drained> {
+    return allDrained(await Promise.all([this.#left!.drain(limits), ...this.#drainPredecessor(limits)]))
+  }
+
+  /** The process that took over has a successor itself. */
+  answersAt(address: UnixAddress): void {
+    this.#left?.answersAt(address)
+    this.#options.predecessor?.answersAt(address.path)
+  }
+
+  /** Wait for the end of those who were with us when we left, and end what is left then; see {@link Left.end}. */
+  async endLeft(limits: LeftLimits): Promise<void> {
+    await this.#left!.end(limits, this.#options.predecessor)
+    await this.#observing.close()
+  }
+
   /** Do what is asked. Errors: those of what is asked for. */
-  handle(request: ControlRequest): Promise<ControlResponse> {
+  handle(request: SessionRequest): Promise<ControlResponse> {
+    if (this.#left !== undefined) return this.forward(request)
     if (request.kind === 'status') return Promise.resolve(this.#done())
     if (request.kind === 'metrics') return Promise.resolve({ ...this.#done(), metrics: this.#metrics() })
     if (request.kind === 'shutdown') {
       this.#options.shutdown()
       return Promise.resolve(this.#done())
     }
-    return this.#inOrder(() => this.#handleInOrder(request))
+    return this.#inOrder(() => (this.#left === undefined ? this.#handleInOrder(request) : this.forward(request)))
+  }
+
+  /** Ask the process that took over. Errors: what it reports, GATE_UNREACHABLE. */
+  async forward(request: ControlRequest): Promise<ControlResponse> {
+    const successor = await connectControl(path.join(this.#options.paths.root, controlSocket))
+    if (successor !== undefined) return successor.request(request)
+    throw new ReleaseError('GATE_UNREACHABLE', 'the serving process that took over does not answer')
   }
 
   /** Read certificates again, and go on in a new access log. */
@@ -156,14 +266,14 @@ export class ServeSession {
     await this.#queue.catch(() => {})
     await this.#gate?.enter('drain')
     const limits = this.#releases.live?.node.gate.drain
-    if (limits !== undefined) await this.#gate?.drain(drainLimits(limits))
+    if (limits !== undefined && this.#gate !== undefined) await this.#drainGate(this.#gate, drainLimits(limits))
     await this.#releases.stop()
     await this.#gate?.close()
     await this.#observing.close()
   }
 
   async #handleInOrder(
-    request: Exclude<ControlRequest, { kind: 'status' | 'metrics' | 'shutdown' }>,
+    request: Exclude<SessionRequest, { kind: 'status' | 'metrics' | 'shutdown' }>,
   ): Promise<ControlResponse> {
     switch (request.kind) {
       case 'gate':
@@ -181,7 +291,7 @@ export class ServeSession {
         await this.#relay(request.to)
         return this.#done()
       case 'start':
-        await this.#releases.start(request.version)
+        await this.#releases.start(request.version, { secluded: this.#keepsClientsAway() })
         return this.#done()
       case 'probe':
         return this.#done(await this.#releases.probe(request.version))
@@ -196,6 +306,8 @@ export class ServeSession {
         await this.#releases.promote(request.version)
         return this.#done()
       case 'retire':
+        // What a process before us has of that release counts as well.
+        await Promise.all(this.#drainPredecessor(request))
         return this.#done(await this.#releases.retire(request.version, request))
       default:
         return unreachable(request)
@@ -207,7 +319,7 @@ export class ServeSession {
     if (command.kind === 'soften') this.#assertCanSoften()
     const version = currentVersion(this.#options.paths)
     // Requests are let through to something that runs.
-    if (command.kind === 'pass' && version !== undefined && !this.#releases.isRunning) {
+    if (command.kind === 'pass' && version !== undefined && !this.#releases.isReachable) {
       assertSettledData(this.#options.paths)
       await this.#releases.start(version)
     }
@@ -271,8 +383,8 @@ export class ServeSession {
   async #drain(limits: DrainLimits) {
     const gate = this.#requireGate()
     if (gate.kind !== 'handover' || this.#releases.live === undefined || this.#keeper.state.mode === 'pass')
-      return gate.drain(limits)
-    await gate.drain(limits)
+      return this.#drainGate(gate, limits)
+    await this.#drainGate(gate, limits)
     const timeout = new AbortController()
     const late = delay(limits.timeoutMs, timeout.signal).then(
       () => false,
@@ -281,6 +393,15 @@ export class ServeSession {
     const ended = this.#releases.stopListening().then(() => timeout.abort())
     const inTime = await Promise.race([late, ended.then(() => true)])
     return { ok: inTime, evidence: inTime ? 'the application has ended' : 'the application is still at work' }
+  }
+
+  async #drainGate(gate: Gate, limits: DrainLimits): Promise<Drained> {
+    return allDrained(await Promise.all([gate.drain(limits), ...this.#drainPredecessor(limits)]))
+  }
+
+  #drainPredecessor(limits: DrainLimits): readonly Promise<Drained>[] {
+    const { predecessor } = this.#options
+    return predecessor === undefined ? [] : [predecessor.drain(limits)]
   }
 
   /** A release beside is an installer's: when that has died, it goes. The next installer or recovery starts it again, if it wants it. */
@@ -314,7 +435,7 @@ export class ServeSession {
     }
     await this.#enter(after)
     const version = currentVersion(paths)
-    if (version !== undefined && (!this.#releases.isRunning || this.#releases.live?.version !== version))
+    if (version !== undefined && (!this.#releases.isReachable || this.#releases.live?.version !== version))
       await this.#releases.start(version)
     await this.#passOnceHealthy(after.reason)
   }
@@ -387,7 +508,8 @@ export class ServeSession {
 
   /** Do something that nobody waits for; a failure is told. */
   #background(operation: () => Promise<void>): void {
-    if (!this.#ending.signal.aborted) this.#inOrder(operation).catch(caught => this.#warn(caught))
+    if (this.#ending.signal.aborted) return
+    this.#inOrder(async () => (this.#left === undefined ? operation() : undefined)).catch(caught => this.#warn(caught))
   }
 
   #inOrder<Result>(operation: () => Promise<Result>): Promise<Result> {

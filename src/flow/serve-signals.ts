@@ -21,6 +21,7 @@ export function obeySignals(session: SignalledSession, { emit, signal: ending }:
   const obey = async (signal: NodeJS.Signals) => {
     try {
       if (signal === 'SIGHUP') await session.reload()
+      else if (signal === 'SIGUSR2') await session.handle({ kind: 'upgrade' })
       else await changeMode(session, signal as ModeSignal)
       emit({ kind: 'note', message: `obeyed ${signal}` })
     } catch (caught) {
@@ -30,7 +31,7 @@ export function obeySignals(session: SignalledSession, { emit, signal: ending }:
   }
   // A moment later: systemd sends SIGCONT beside the SIGTERM that ends us, and nothing may pass because of that.
   const later = (signal: NodeJS.Signals) => void setImmediate(() => ending.aborted || void obey(signal))
-  return onSignals([...(Object.keys(modes) as ModeSignal[]), 'SIGHUP'], later)
+  return onSignals([...(Object.keys(modes) as ModeSignal[]), 'SIGHUP', 'SIGUSR2'], later)
 }
 
 /** SIGCONT takes back what a person asked for only: shells send it too, and what an installer holds may not be ready. */

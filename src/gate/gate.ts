@@ -66,9 +66,10 @@ export interface GateSuccession {
   readonly sockets: readonly HandedSocket[]
   /**
    * Stop accepting, and have the gate at `to` answer what still comes on connections that we have; each ends with its next answer.
+   * Where no requests come through us, `to` is undefined.
    * Called again when that gate leaves as well. Post: resolves when no connection is left.
    */
-  readonly leave: (to: Address) => Promise<void>
+  readonly leave: (to: Address | undefined) => Promise<void>
   /** Wait until what the application had when we left has ended. */
   readonly drain: (limits: DrainLimits) => Promise<Drained>
   /** End what is left. */
@@ -100,6 +101,11 @@ export interface Gate extends ServiceDoor {
   readonly answerFor?: (socket: Address) => Promise<void>
   /** Read its certificates again. Undefined where it has none. */
   readonly reload?: (() => void) | undefined
+  /**
+   * Make a door that no client reaches, for a release that is looked at while an operator keeps clients away. Undefined where the gate
+   * keeps them away by itself.
+   */
+  readonly seclude?: () => ServiceDoor
   readonly counters: () => GateCounters
   /** What other processes of the gate have seen of requests; the observer is told of the rest. Undefined where there are none. */
   readonly figures?: () => GateFigures

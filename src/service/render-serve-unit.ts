@@ -58,6 +58,8 @@ function renderService({ root, argv }: ServeUnitOptions, socketUnits: readonly s
     ],
     Service: [
       'Type=exec',
+      // It names the process that takes its place when it is upgraded.
+      'NotifyAccess=main',
       `ExecStart=${argv.map(word => quoteUnitWord(word, 'command')).join(' ')}`,
       `WorkingDirectory=${escapeSpecifiers(root)}`,
       ...(units === '' ? [] : [`Sockets=${units}`]),

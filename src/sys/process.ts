@@ -98,34 +98,47 @@ async function begun(child: ChildProcess, argv: readonly string[]): Promise<Runn
   return { pid: child.pid!, exited, unref: () => child.unref() }
 }
 
-/** A Node process of ours that we exchange messages with; it ends when the channel does. */
+/** A Node process of ours that we exchange messages with. */
 export interface Worker {
   readonly pid: number
   readonly send: (message: unknown) => void
   readonly onMessage: (take: (message: unknown) => void) => void
+  /** Called when there is no channel any more. */
+  readonly onClosed: (call: () => void) => void
   readonly exited: Promise<ProcessExit>
   readonly kill: () => void
+  /** Close the channel, and let this process end before that one does. */
+  readonly leave: () => void
 }
 
-/** Start a worker that gets descriptors as its own, from 3 on. Errors: SERVICE_START_FAILED. */
+/**
+ * Start a worker that gets descriptors as its own, from 3 on, and ends when the channel does; or with `takesOver` one that outlives us:
+ * with our standard input and in our process group, as if it had been started in our place. Errors: SERVICE_START_FAILED.
+ */
 export async function startWorker(
   argv: readonly [string, ...string[]],
   descriptors: readonly number[],
+  { takesOver = false }: { readonly takesOver?: boolean } = {},
 ): Promise<Worker> {
   const child = spawn(argv[0], argv.slice(1), {
-    stdio: ['ignore', 'inherit', 'inherit', ...descriptors, 'ipc'],
-    detached: true,
+    stdio: [takesOver ? 'inherit' : 'ignore', 'inherit', 'inherit', ...descriptors, 'ipc'],
+    detached: !takesOver,
   })
   // Its last messages may be read after its end.
   const disconnected = new Promise<void>(resolve => child.once('disconnect', resolve))
-  const { pid, exited } = await begun(child, argv)
+  const { pid, exited, unref } = await begun(child, argv)
   return {
     pid,
     exited: Promise.all([exited, disconnected]).then(([exit]) => exit),
     // A worker that is gone is noticed by its exit; a message to it is lost without harm.
     send: message => void child.send(message as object, () => {}),
     onMessage: take => void child.on('message', take),
+    onClosed: call => void disconnected.then(call),
     kill: () => void child.kill('SIGKILL'),
+    leave: () => {
+      if (child.connected) child.disconnect()
+      unref()
+    },
   }
 }
 

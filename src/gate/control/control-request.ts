@@ -16,6 +16,8 @@ export function parseControlRequest(text: string): ControlRequest {
       return gateRequest(value)
     case 'relay':
       return relayRequest(value)
+    case 'upgrade':
+      return upgradeRequest(value)
     case 'soften':
       return softenRequest(value)
     case 'drain':
@@ -87,6 +89,14 @@ function relayRequest({ to }: Readonly<Record<string, unknown>>): ControlRequest
   if (to === undefined) return { kind: 'relay' }
   if (typeof to !== 'string' || to.length > 300) throw invalid('to is not an address')
   return { kind: 'relay', to }
+}
+
+function upgradeRequest(value: Readonly<Record<string, unknown>>): ControlRequest {
+  const { cutover } = value
+  const limits = { ...optionalDuration(value, 'readyMs'), ...optionalDuration(value, 'streamsMs') }
+  if (cutover === undefined) return { kind: 'upgrade', ...limits }
+  if (typeof cutover !== 'string' || !cutover.startsWith('/')) throw invalid('cutover is not an absolute path')
+  return { kind: 'upgrade', cutover, ...limits }
 }
 
 function versionOf({ version }: Readonly<Record<string, unknown>>): string {

@@ -11,16 +11,60 @@ const largestRequestBytes = 64 * 1024
 export type ControlHandler = (request: ControlRequest) => Promise<ControlResponse>
 
 /**
- * Listen for control requests on a unix socket that only our own user can use.
+ * Take control requests on a unix socket that only our own user can use.
  *
- * Pre: no other process serves the prefix (a lock holds that), so a socket that lies there is dead. Post: closing removes it.
- * Errors: GATE_ADDRESS_INVALID.
+ * It is bound under another name and put into its place by a rename, so that one process takes over from another without a moment in
+ * which nobody answers; Node would remove the name that it was bound to. Pre: nobody else begins to serve the prefix (a lock holds that).
  */
-export async function listenForControl(
-  socketPath: string,
-  handle: ControlHandler,
-): Promise<{ readonly close: () => Promise<void> }> {
-  const { path } = unixAddress(socketPath)
+export class ControlServer {
+  readonly #path: string
+  readonly #handle: ControlHandler
+  #listening: Listening
+
+  private constructor(path: string, handle: ControlHandler, listening: Listening) {
+    this.#path = path
+    this.#handle = handle
+    this.#listening = listening
+  }
+
+  /** Begin to listen. Nobody finds us before {@link publish}. Errors: GATE_ADDRESS_INVALID. */
+  static async listen(socketPath: string, handle: ControlHandler): Promise<ControlServer> {
+    const { path } = unixAddress(socketPath)
+    return new ControlServer(path, handle, await listen(bindingPath(path), handle))
+  }
+
+  /** Have requests come here from now on; those that another process has taken stay with it. */
+  publish(): void {
+    fs.renameSync(bindingPath(this.#path), this.#path)
+  }
+
+  /** Have requests come here again, if another process published itself that is gone. */
+  async reclaim(): Promise<void> {
+    if (this.#isPublished) return
+    await end(this.#listening.server)
+    this.#listening = await listen(bindingPath(this.#path), this.#handle)
+    this.publish()
+  }
+
+  /** Take no more requests. Post: those that were taken are answered; the socket is removed, if it is still ours. */
+  close(): Promise<void> {
+    if (this.#isPublished) fs.rmSync(this.#path, { force: true })
+    return end(this.#listening.server)
+  }
+
+  get #isPublished(): boolean {
+    return fs.lstatSync(this.#path, { throwIfNoEntry: false })?.ino === this.#listening.inode
+  }
+}
+
+interface Listening {
+  readonly server: http.Server
+  readonly inode: number
+}
+
+const bindingPath = (path: string) => path.replace(/sock$/, 'next')
+
+async function listen(path: string, handle: ControlHandler): Promise<Listening> {
   fs.rmSync(path, { force: true })
   const server = http.createServer((request, response) => void answer(request, response, handle))
   // The mode must be right from the start, not a moment later.
@@ -33,13 +77,14 @@ export async function listenForControl(
   } finally {
     process.umask(umask)
   }
-  return {
-    close: () =>
-      new Promise(resolve => {
-        server.close(() => resolve())
-        server.closeIdleConnections()
-      }),
-  }
+  return { server, inode: fs.lstatSync(path).ino }
+}
+
+function end(server: http.Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+  })
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, handle: ControlHandler): Promise<void> {

@@ -67,6 +67,11 @@ export type ControlRequest =
   | { readonly kind: 'relay'; readonly to?: string }
   /** Tell what was counted, as Prometheus reads it: in `metrics` of the answer. */
   | { readonly kind: 'metrics' }
+  /**
+   * Replace the serving process by its successor, which takes over its sockets and services: the executable at `cutover`, or its own as
+   * it is on the disk now. It may take `readyMs` to be ready; streams keep the old process for `streamsMs`. The answer is the successor's.
+   */
+  | { readonly kind: 'upgrade'; readonly cutover?: string; readonly readyMs?: number; readonly streamsMs?: number }
   /** End the serving process itself, services included. */
   | { readonly kind: 'shutdown' }
 

@@ -1,10 +1,11 @@
 import { type Address, reachableAddress } from '../front/address.ts'
 import type { FrontSettings } from '../front/settings.ts'
-import type { Drained, Gate, GateOverlap, ServicePlace } from '../gate.ts'
+import type { Drained, Gate, GateOverlap, GateSuccession, ServiceDoor, ServicePlace } from '../gate.ts'
 import type { GateMode } from '../machine/machine.ts'
 import { type DoorHost, HandoverDoor } from './handover-door.ts'
 import { HoldWorkers } from './hold-workers.ts'
 import { type HandoverListener, openPublicSockets, type PublicSocket, type SocketOwner } from './public-socket.ts'
+import { SecludedDoor } from './secluded-door.ts'
 
 /** How long connections may wait in the socket's queue for an application that ended by itself, before a worker takes them in. */
 const patienceMs = 1000
@@ -45,6 +46,7 @@ class HandoverGate implements Gate {
   readonly overlap: GateOverlap
   readonly #sockets: readonly PublicSocket[]
   readonly #workers: HoldWorkers
+  readonly #workerArgv: HandoverOptions['workerArgv']
   readonly #host: DoorHost
   #live: HandoverDoor
   #beside: HandoverDoor | undefined
@@ -62,6 +64,7 @@ class HandoverGate implements Gate {
     this.address = sockets[0]!.address
     this.#settings = options.settings
     this.#isListening = options.listeners.every(({ listening }) => listening.kind === 'descriptor')
+    this.#workerArgv = options.workerArgv
     const descriptors = sockets.map(socket => socket.descriptor)
     this.#workers = new HoldWorkers(options.workerArgv, descriptors, () => this.#replaceWorker())
     this.#host = {
@@ -125,8 +128,35 @@ class HandoverGate implements Gate {
     this.#live.serviceEnded(returns)
   }
 
+  succession(): GateSuccession {
+    return {
+      sockets: this.#sockets,
+      leave: async () => {
+        clearTimeout(this.#patience)
+        this.#isClosed = true
+        await this.#queue
+        for (const socket of this.#sockets) socket.leave()
+        await this.#workers.ended()
+      },
+      drain: () => this.drain(),
+      end: () => this.#workers.killAll(),
+    }
+  }
+
+  seclude(): ServiceDoor {
+    return new SecludedDoor({
+      names: this.#sockets.map(socket => socket.name),
+      settings: this.#settings,
+      workerArgv: this.#workerArgv,
+    })
+  }
+
   counters() {
     return this.#workers.counters()
+  }
+
+  figures() {
+    return this.#workers.figures()
   }
 
   async close(): Promise<void> {

@@ -3,14 +3,17 @@ import path from 'node:path'
 import { type Address, unixAddress } from '../front/address.ts'
 import type { DrainLimits } from '../front/flights.ts'
 import { Front } from '../front/front.ts'
+import { Leaving } from '../front/leaving.ts'
 import type { FrontSettings } from '../front/settings.ts'
 import type { Side } from '../front/sides.ts'
-import type { Gate, GateOverlap, ServiceDoor, ServicePlace } from '../gate.ts'
+import type { Gate, GateOverlap, GateSuccession, ServiceDoor, ServicePlace } from '../gate.ts'
 import type { Listening } from '../http1/server.ts'
 import type { GateMode } from '../machine/machine.ts'
 import type { RunningShaping } from '../machine/shaping.ts'
 import { systemTimers } from '../machine/timers.ts'
+import type { Observer } from '../observe/observer.ts'
 import { freeLoopbackPort } from './loopback-port.ts'
+import type { PublicSocket } from './public-socket.ts'
 
 /** How long connections may go on after the gate has stopped accepting: their requests were drained before, so most are idle. */
 const closeTimeoutMs = 300
@@ -23,6 +26,10 @@ const closeTimeoutMs = 300
 export async function openProxyGate(options: {
   /** Where clients reach the application; at least one. */
   readonly listening: readonly Listening[]
+  /** The sockets of `listening`, where another process can be given them. */
+  readonly sockets?: readonly PublicSocket[] | undefined
+  /** Where the application accepts already, for a process before us. */
+  readonly servicePlace?: Address | undefined
   readonly settings: FrontSettings
   /** Where the application's socket goes. */
   readonly runFolder: string
@@ -31,12 +38,15 @@ export async function openProxyGate(options: {
   readonly mode: GateMode
   /** A service is about to be started: requests wait for it. */
   readonly expectsService: boolean
+  /** Told of each request once it has ended. */
+  readonly observer?: Observer | undefined
 }): Promise<Gate> {
   const front = new Front({
     settings: options.settings,
     timers: systemTimers,
     random: Math.random,
     closesConnections: false,
+    observer: options.observer,
   })
   if (options.expectsService) front.serviceExpected()
   front.enter(options.mode)
@@ -53,21 +63,20 @@ class ProxyGate implements Gate {
   #beside: ProxyDoor | undefined
   #mode: GateMode
   #isRelaying = false
+  readonly #sockets: readonly PublicSocket[] | undefined
 
   constructor(
     front: Front,
     address: Address,
-    {
-      runFolder,
-      favouredPort,
-      mode,
-    }: { readonly runFolder: string; readonly favouredPort?: number | undefined; readonly mode: GateMode },
+    { runFolder, favouredPort, mode, sockets, servicePlace }: Parameters<typeof openProxyGate>[0],
   ) {
     this.#front = front
     this.address = address
     this.#mode = mode
+    this.#sockets = sockets
     const places = socketNames.map(name => path.join(runFolder, name)) as [string, string]
-    this.#live = new ProxyDoor(front.sides.live, places[0], favouredPort)
+    const liveSocket = servicePlace?.kind === 'unix' ? servicePlace.path : places[0]
+    this.#live = new ProxyDoor(front.sides.live, liveSocket, favouredPort, servicePlace)
     this.overlap = {
       canRoute: true,
       live: () => this.#live,
@@ -133,6 +142,19 @@ class ProxyGate implements Gate {
     this.#front.enter(this.#isRelaying ? 'pass' : this.#mode)
   }
 
+  succession(): GateSuccession | undefined {
+    return this.#sockets === undefined ? undefined : new Leaving(this.#front, this.#sockets)
+  }
+
+  async answerFor(socket: Address): Promise<void> {
+    const maskBefore = process.umask(0o177)
+    try {
+      await this.#front.listen({ kind: 'address', address: socket })
+    } finally {
+      process.umask(maskBefore)
+    }
+  }
+
   counters() {
     return this.#front.counters()
   }
@@ -142,6 +164,7 @@ class ProxyGate implements Gate {
     const cancel = systemTimers.after(closeTimeoutMs, () => this.#front.closeAllConnections())
     await closed
     cancel()
+    for (const socket of this.#sockets ?? []) socket.close()
   }
 
   #promote(): void {
@@ -161,12 +184,13 @@ class ProxyDoor implements ServiceDoor {
   readonly #side: Side
   readonly socketPath: string
   readonly #favouredPort: number | undefined
-  #place: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 }
+  #place: Address
 
-  constructor(side: Side, socketPath: string, favouredPort: number | undefined) {
+  constructor(side: Side, socketPath: string, favouredPort: number | undefined, place?: Address) {
     this.#side = side
     this.socketPath = socketPath
     this.#favouredPort = favouredPort
+    this.#place = place ?? { kind: 'tcp', host: '127.0.0.1', port: 0 }
   }
 
   probeAddress(): Address {

@@ -23,17 +23,16 @@ export class Leaving implements GateSuccession {
     this.sockets = sockets
   }
 
-  leave(to: Address): Promise<void> {
+  leave(to: Address | undefined): Promise<void> {
     const { sides } = this.#front
-    if (this.#ended !== undefined) {
-      sides.live.service.at(to)
-      return this.#ended
+    if (this.#ended === undefined) {
+      this.#before = sides.live
+      sides.open()
+      sides.promote()
+      this.#front.leave()
+      this.#ended = this.#front.stopAccepting()
     }
-    this.#before = sides.live
-    sides.open().service.at(to)
-    sides.promote()
-    this.#front.leave()
-    this.#ended = this.#front.stopAccepting()
+    if (to !== undefined) sides.live.service.at(to)
     return this.#ended
   }
 
