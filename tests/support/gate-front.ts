@@ -1,0 +1,64 @@
+import { afterEach } from 'vitest'
+import { Front } from '../../src/gate/front/front.ts'
+import type { FrontSettings } from '../../src/gate/front/settings.ts'
+import { systemTimers } from '../../src/gate/machine/timers.ts'
+import type { RequestRecord } from '../../src/gate/observe/observer.ts'
+
+/** How a gate behaves in tests, unless they say otherwise. */
+export const gateSettings: FrontSettings = {
+  hold: { requests: 100, bytes: 10_000_000, ageMs: 20_000 },
+  rampPerSecond: 1000,
+  backoff: { retryAfter: 30, jitter: 0.2, routes: [] },
+  healthPaths: [],
+  limits: {
+    headBytes: 16_384,
+    fields: 100,
+    headTimeoutMs: 20_000,
+    idleTimeoutMs: 75_000,
+    bodyTimeoutMs: 60_000,
+    connections: 20_000,
+  },
+  upstream: { proxyProtocol: 'off', timeoutMs: 60_000 },
+  trust: ['127.0.0.0/8', '::1/128'],
+}
+
+/** A gate before an application. */
+export interface OpenGate {
+  readonly front: Front
+  readonly port: number
+  /** What it told of requests. */
+  readonly records: RequestRecord[]
+  readonly close: () => void
+}
+
+const opened: OpenGate[] = []
+// Here, for a hook that is registered while a test runs is never called.
+afterEach(() => {
+  for (const gate of opened.splice(0)) gate.close()
+})
+
+/** Open a gate before the application on a port, until the test ends or it is closed. */
+export async function openGateBefore(appPort: number, changes: Partial<FrontSettings> = {}): Promise<OpenGate> {
+  const gate = await openLastingGateBefore(appPort, changes)
+  opened.push(gate)
+  return gate
+}
+
+/** The same, until it is closed. */
+export async function openLastingGateBefore(appPort: number, changes: Partial<FrontSettings> = {}): Promise<OpenGate> {
+  const records: RequestRecord[] = []
+  const front = new Front({
+    settings: { ...gateSettings, ...changes },
+    timers: systemTimers,
+    random: () => 0,
+    closesConnections: false,
+    observer: { finished: record => records.push(record) },
+  })
+  const address = await front.listen({ kind: 'address', address: { kind: 'tcp', host: '127.0.0.1', port: 0 } })
+  front.serviceAt({ kind: 'tcp', host: '127.0.0.1', port: appPort })
+  const close = () => {
+    void front.stopAccepting()
+    front.closeAllConnections()
+  }
+  return { front, port: address.kind === 'tcp' ? address.port : 0, records, close }
+}
