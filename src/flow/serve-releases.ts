@@ -133,7 +133,12 @@ export class ServeReleases {
     const release = this.read(version)
     const { live, overlap, gate } = this.#requireOverlap()
     await this.#endBeside()
-    const beside = this.#prepare(release, { gate, door: overlap.open(), place: otherPlace(live.place), isSecluded: false })
+    const beside = this.#prepare(release, {
+      gate,
+      door: overlap.open(),
+      place: otherPlace(live.place),
+      isSecluded: false,
+    })
     try {
       await beside.services.startListening()
     } catch (caught) {
@@ -169,7 +174,7 @@ export class ServeReleases {
       await live.services.startOthers()
       throw caught
     }
-    overlap.promote()
+    await overlap.promote()
     this.#share = 0
     this.#live = beside
     this.#beside = live
@@ -237,10 +242,7 @@ export class ServeReleases {
     }
   }
 
-  #prepare(
-    release: ServedRelease,
-    { gate, ...running }: Omit<Running, 'services'> & { readonly gate: Gate },
-  ): Running {
+  #prepare(release: ServedRelease, { gate, ...running }: Omit<Running, 'services'> & { readonly gate: Gate }): Running {
     const { door, place } = running
     return { services: new ServeServices(release, { ...this.#options, door, gateKind: gate.kind, place }), ...running }
   }
