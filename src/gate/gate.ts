@@ -48,7 +48,7 @@ export interface GateOverlap {
   /** Share requests out between both; undefined: all go to the live release. */
   readonly route: (routing: Routing | undefined) => void
   /** Have all requests that come from now on go to the release beside, and make it the live one: nothing waits, what is in flight stays. */
-  readonly promote: () => void
+  readonly promote: () => Promise<void>
   /** Wait until the release beside has nothing in flight, as far as the gate can see. */
   readonly drain: (limits: DrainLimits) => Promise<Drained>
   /** Give the door beside up. Pre: what it was for has ended. */

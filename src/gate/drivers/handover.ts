@@ -81,7 +81,7 @@ class HandoverGate implements Gate {
         return this.#beside
       },
       route: () => {},
-      promote: () => this.#promote(),
+      promote: async () => this.#promote(),
       drain: async () => drainedByApplication,
       close: () => {
         this.#beside = undefined

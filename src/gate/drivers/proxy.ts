@@ -18,6 +18,9 @@ import type { PublicSocket } from './public-socket.ts'
 /** How long connections may go on after the gate has stopped accepting: their requests were drained before, so most are idle. */
 const closeTimeoutMs = 300
 
+/** How long a version that was found healthy may take until we see that it accepts; then its requests wait for it. */
+const longestAcceptMs = 1000
+
 /**
  * Open a gate that is a reverse proxy in the path: the application accepts on a private port or socket that only the gate knows.
  *
@@ -167,8 +170,9 @@ class ProxyGate implements Gate {
     for (const socket of this.#sockets ?? []) socket.close()
   }
 
-  #promote(): void {
+  async #promote(): Promise<void> {
     if (this.#beside === undefined) return
+    await this.#front.sides.untilBesideAccepts(longestAcceptMs)
     const before = this.#live
     this.#live = this.#beside
     this.#beside = before

@@ -1,3 +1,4 @@
+import type { UpstreamSettings } from '../http1/limits.ts'
 import type { Timers } from '../machine/timers.ts'
 import type { Tally } from '../observe/tally.ts'
 import type { Exchange } from './exchange.ts'
@@ -26,6 +27,8 @@ export interface SidesOptions {
   readonly random: () => number
   /** Called when a side begins or ceases to accept, or another becomes the live one. */
   readonly changed: () => void
+  /** How the services behind the sides are reached. */
+  readonly upstream: () => UpstreamSettings
 }
 
 /** The releases behind a front: the live one, and while two run side by side another. */
@@ -34,6 +37,7 @@ export class Sides {
   #live: Side
   #beside: Side | undefined
   #routing: Routing | undefined
+  readonly #waiters = new Set<() => void>()
 
   constructor(options: SidesOptions) {
     this.#options = options
@@ -59,6 +63,24 @@ export class Sides {
     this.#routing = routing
   }
 
+  /** Wait until the side beside accepts, at most so long: who is told of its health may be sooner than we. */
+  untilBesideAccepts(timeoutMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const check = () => {
+        if (this.#beside?.service.state === 'down') return
+        cancel()
+        this.#waiters.delete(check)
+        resolve()
+      }
+      const cancel = this.#options.timers.after(timeoutMs, () => {
+        this.#waiters.delete(check)
+        resolve()
+      })
+      this.#waiters.add(check)
+      check()
+    })
+  }
+
   /** Have all requests go to the side beside, which is the live one then, and the other beside. What is in flight stays where it is. */
   promote(): void {
     if (this.#beside === undefined) return
@@ -66,7 +88,7 @@ export class Sides {
     const before = this.#live
     this.#live = this.#beside
     this.#beside = before
-    this.#options.changed()
+    this.#changed()
   }
 
   /** Give up the side beside. Pre: its service has ended. */
@@ -87,12 +109,17 @@ export class Sides {
     return { side: isBeside ? beside : this.#live, isBeside, fields }
   }
 
+  #changed(): void {
+    for (const check of [...this.#waiters]) check()
+    this.#options.changed()
+  }
+
   #toLive(): Chosen {
     return { side: this.#live, isBeside: false, fields: [] }
   }
 
   #newSide(): Side {
-    const { tally, timers, changed } = this.#options
-    return { service: new ServiceWatch(timers, changed), flights: new Flights(tally, timers) }
+    const { tally, timers, upstream } = this.#options
+    return { service: new ServiceWatch(timers, () => this.#changed(), upstream), flights: new Flights(tally, timers) }
   }
 }
