@@ -32,8 +32,12 @@ export function haproxySnippet(
   const socket = waitingAddress(waiting).path
   const room = `unix@${options.chroot === undefined ? socket : `/${path.relative(options.chroot, socket)}`}`
   const map = `${runtimeWord(places.map)},${wait}`
-  const timeouts = [
-    `    timeout connect 5s`,
+  const usual = [
+    '    mode http',
+    '    # What cannot be reached is tried again after as long: an application, or cutover itself, that is being restarted.',
+    '    timeout connect 500ms',
+    '    retries 10',
+    '    option redispatch 1',
     `    timeout server ${options.answerTimeoutMs}ms`,
     '    timeout tunnel 1h',
   ]
@@ -43,29 +47,29 @@ export function haproxySnippet(
     `#     stats socket ${runtimeWord(places.socket)} mode 660 level admin`,
     '# Run cutover serve first: it writes the map.',
     '',
-    `frontend ${places.name}`,
+    // A frontend cannot have abortonclose, which is looked at on both ways.
+    `listen ${places.name}`,
     '    mode http',
+    '    option abortonclose',
     ...options.listening.map(address => `    bind ${bindText(address)}`),
     `    timeout client ${options.idleTimeoutMs}ms`,
     ...forwarding(options.trust),
     `    use_backend %[str(${runtimeWord(places.key)}),map(${map})]`,
     '',
     `backend ${app}`,
-    '    mode http',
-    ...timeouts,
+    ...usual,
     '    # Where the application is, told at run time; kept for reloads.',
     '    load-server-state-from-file local',
     `    server-state-file-name ${runtimeWord(places.stateFile)}`,
-    '    # What could not be sent to it waits.',
-    '    retries 3',
-    '    option redispatch 1',
     `    server ${server} 127.0.0.1:${nowherePort}`,
     `    server ${gate} ${runtimeWord(room)} backup`,
     '',
     `backend ${wait}`,
-    '    mode http',
-    ...timeouts,
-    `    server ${gate} ${runtimeWord(room)}`,
+    ...usual,
+    '    # Who hangs up does not wait any more.',
+    '    option abortonclose',
+    '    # The check is for cutover: it holds nobody unless this arrives. It never takes the server out.',
+    `    server ${gate} ${runtimeWord(room)} check inter 250ms fall 1000000`,
   ])
 }
 

@@ -72,6 +72,7 @@ export function haproxyRouter(places: HaproxyPlaces): Router {
       if (route.kind === 'application') await become({ port: route.place.port, isReady: true })
       await setRoute(routeMap, key, backendOf(route))
     },
+    assertReaching: () => assertReaching(socket, `${backends.wait}/${backends.gate}`),
     isFollowed: async route => {
       if ((await routeOf(routeMap, key)) !== backendOf(route)) return false
       if (route.kind === 'waiting') return true
@@ -80,7 +81,10 @@ export function haproxyRouter(places: HaproxyPlaces): Router {
     },
     inFlight: async () => countSessions(await askHaproxy(socket, `show stat ${runtimeWord(backends.app)} 2 -1`)),
     // Idle connections are closed with it; requests that were sent there all the same go to the waiting room, which is its backup.
-    rest: async () => become({ port: stateIn(await show()).port, isReady: false }),
+    rest: async () => {
+      const { port, isReady } = stateIn(await show())
+      if (isReady) await become({ port, isReady: false })
+    },
   }
 }
 
@@ -97,10 +101,45 @@ function persistedPort(stateFile: string, stateIn: (text: string) => ServerState
   }
 }
 
-/** Count the requests of a backend, those that wait for a connection among them. Source: Management Guide §9.1, scur and qcur. */
+/** How long HAProxy may take to notice that we are there: some of the pauses between its checks. */
+const checkTimeoutMs = 2000
+const checkPollMs = 50
+
+/**
+ * Wait until the check of a server was good. A server without a check passes: then nobody knows.
+ *
+ * Source: Management Guide §9.1: check_status is empty without a check, `INI` before the first one, `L4OK` after a good one.
+ */
+async function assertReaching(socket: string, server: string): Promise<void> {
+  const [backend = '', name = ''] = server.split('/')
+  const endMs = performance.now() + checkTimeoutMs
+  for (;;) {
+    const rows = readStat(await askHaproxy(socket, `show stat ${runtimeWord(backend)} 4 -1`))
+    const found = rows.find(row => row['svname'] === name)
+    const status = found?.['check_status'] ?? ''
+    if (found !== undefined && (status === '' || status.endsWith('OK'))) return
+    if (found === undefined || performance.now() > endMs) {
+      const seen = found === undefined ? 'it has no such server' : `${status} ${found['last_chk'] ?? ''}`.trim()
+      throw new ReleaseError('GATE_SERVER_REFUSED', `HAProxy does not reach our waiting room as ${server}: ${seen}`, {
+        hint: 'look whether node.gate.haproxy.group is its group and chroot its chroot, and compare with `cutover gate config haproxy`',
+        details: { server },
+      })
+    }
+    await new Promise(resolve => setTimeout(resolve, checkPollMs))
+  }
+}
+
+/** Count the requests of a backend, those that wait for a connection among them. */
 function countSessions(csv: string): number {
+  return readStat(csv).reduce((sum, row) => sum + Number(row['scur']), 0)
+}
+
+/** Read statistics. Source: Management Guide §9.1, CSV with the names of the columns in its first line. */
+function readStat(csv: string): readonly Readonly<Record<string, string>>[] {
   const [head = '', ...rows] = csv.split('\n')
   const names = head.replace(/^# /, '').split(',')
-  const numbers = rows.map(row => Number(row.split(',')[names.indexOf('scur')]))
-  return numbers.reduce((sum, count) => sum + count, 0)
+  return rows.map(row => {
+    const values = row.split(',')
+    return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']))
+  })
 }

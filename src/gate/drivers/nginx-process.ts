@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { isErrno, ReleaseError } from '../../core/error.ts'
+import type { Account } from '../../sys/account.ts'
 import { readTextIfExists } from '../../sys/files.ts'
 
 /** How long nginx may take to start workers with a new configuration; it takes some 50 ms. */
@@ -53,6 +54,17 @@ export async function reloadNginx(pidFile: string): Promise<void> {
     }
     await new Promise(resolve => setTimeout(resolve, pollMs))
   }
+}
+
+/** Tell as whom the workers run. Errors: GATE_SERVER_UNREACHABLE. Source: proc(5), Uid, Gid and Groups: the second of the first two is in force. */
+export function workerAccounts(pidFile: string): readonly Account[] {
+  return workersOf(findMaster(pidFile)).flatMap(({ pid }) => {
+    const status = read(`/proc/${pid}/status`)
+    const numbers = (name: string) =>
+      (new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean).map(Number)
+    const [uid, gid] = [numbers('Uid')[1], numbers('Gid')[1]]
+    return uid === undefined || gid === undefined ? [] : [{ uid, gid, groups: [gid, ...numbers('Groups')] }]
+  })
 }
 
 function signal(master: number): void {

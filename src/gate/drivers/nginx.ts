@@ -6,8 +6,9 @@ import type { Address, UnixAddress } from '../front/address.ts'
 import { countConnections } from './loopback-connections.ts'
 import { checkConfiguration } from './nginx-check.ts'
 import { applicationPort, renderUpstreams } from './nginx-file.ts'
-import { findMaster, reloadNginx } from './nginx-process.ts'
+import { findMaster, reloadNginx, workerAccounts } from './nginx-process.ts'
 import type { Route, Router } from './router.ts'
+import { assertSearchable } from './searchable.ts'
 
 /** What is ours in the configuration of the nginx of the machine. */
 export interface NginxPlaces {
@@ -85,6 +86,9 @@ export function nginxRouter(places: NginxPlaces): Router {
       if (route.kind === 'waiting') return turnAway()
       await load(render(route.place))
       removeFile(flag)
+    },
+    assertReaching: async () => {
+      for (const account of workerAccounts(pidFile)) assertSearchable(path.dirname(flag), account)
     },
     isFollowed: async (route: Route) => {
       findMaster(pidFile)

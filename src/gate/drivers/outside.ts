@@ -15,6 +15,8 @@ import { makeWaitingFolder, shareWaitingSocket, type WaitingPlace, waitingAddres
 
 /** How often it is looked whether the server in front still does what it was told: it may have been restarted. */
 const repairMs = 1000
+/** How soon it is told again after it could not be. */
+const troubledMs = 250
 /** How soon it is looked again whether those who waited are on their way. */
 const releasedCheckMs = 10
 /** How often the server is asked what it has in flight. */
@@ -141,7 +143,10 @@ export class OutsideGate implements Gate {
     await this.#become(mode, shaping)
     if (mode === 'pass') return this.#settleSoon()
     try {
-      await this.#inOrder(() => this.#follow({ kind: 'waiting' }))
+      await this.#inOrder(async () => {
+        if (mode !== 'drain') await this.#options.router.assertReaching()
+        await this.#follow({ kind: 'waiting' })
+      })
     } catch (caught) {
       const error = toReleaseError(caught)
       this.#tell(error)
@@ -215,8 +220,8 @@ export class OutsideGate implements Gate {
         return this.#beside
       },
       route: inner.route,
-      promote: () => {
-        inner.promote()
+      promote: async () => {
+        await inner.promote()
         if (this.#beside === undefined) return
         const before = this.#live
         this.#live = this.#beside
@@ -266,8 +271,11 @@ export class OutsideGate implements Gate {
   async #settle(): Promise<void> {
     const wanted = this.#wanted()
     try {
-      if (isSameRoute(wanted, this.#followed) && (await this.#options.router.isFollowed(wanted))) return
-      await this.#follow(wanted)
+      const { router } = this.#options
+      const isFollowed = isSameRoute(wanted, this.#followed) && (await router.isFollowed(wanted))
+      if (!isFollowed) await this.#follow(wanted)
+      // What was sent there just before, and cannot arrive any more, comes to us as well.
+      if (wanted.kind === 'waiting' && !this.#live.accepts) await router.rest()
     } catch (caught) {
       this.#tell(toReleaseError(caught))
     } finally {
@@ -287,7 +295,7 @@ export class OutsideGate implements Gate {
     this.#cancelCheck()
     if (this.#isClosed) return
     const isReleasing = this.#isReady && this.#options.waiting.counters().heldNow > 0
-    const waitMs = isReleasing ? releasedCheckMs : repairMs
+    const waitMs = isReleasing ? releasedCheckMs : this.#trouble === undefined ? repairMs : troubledMs
     this.#cancelCheck = this.#options.timers.after(waitMs, () => this.#settleSoon())
   }
 

@@ -16,6 +16,8 @@ export interface Router {
   readonly knownPort: () => number | undefined
   /** Write the files that its configuration needs, so that it can be started. */
   readonly prepare: () => Promise<void>
+  /** See that it can reach our waiting room, before anybody depends on that. */
+  readonly assertReaching: () => Promise<void>
   /** Send requests that come from now on somewhere. Post: durable, so that a restart of it keeps it, and seen to be in effect; else as before. */
   readonly follow: (route: Route) => Promise<void>
   /** Tell whether it sends them there now. Cheap. */
