@@ -2,15 +2,16 @@ import http from 'node:http'
 import net from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Front } from '../../src/gate/front/front.ts'
-import type { FrontSettings } from '../../src/gate/front/settings.ts'
+import { type FrontSettings, frontSettings } from '../../src/gate/front/settings.ts'
 import { systemTimers } from '../../src/gate/machine/timers.ts'
+import { gate as recipeGate } from '../../src/recipe/schema/gate.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { until } from '../support/toy-prefix.ts'
 
 const settings: FrontSettings = {
+  ...frontSettings(recipeGate.parse({})),
   hold: { requests: 100, bytes: 10_000_000, ageMs: 20_000 },
   rampPerSecond: 1000,
-  backoff: { retryAfter: 30, jitter: 0.2, routes: [] },
   healthPaths: ['/up'],
 }
 

@@ -4,6 +4,9 @@ import { ServiceWatch } from '../front/service-watch.ts'
 import type { ServiceDoor, ServicePlace } from '../gate.ts'
 import type { Timers } from '../machine/timers.ts'
 
+/** Requests go to the service from the server in front, none through the watch. */
+const nothingSent = { proxyProtocol: 'off', timeoutMs: 0 } as const
+
 /** The private port of one release's service that a server in front reaches by itself: the waiting room's door, and whether it accepts. */
 export class OutsideDoor implements ServiceDoor {
   readonly #inner: ServiceDoor
@@ -11,7 +14,7 @@ export class OutsideDoor implements ServiceDoor {
 
   constructor(inner: ServiceDoor, timers: Timers, changed: () => void) {
     this.#inner = inner
-    this.#watch = new ServiceWatch(timers, changed)
+    this.#watch = new ServiceWatch(timers, changed, () => nothingSent)
   }
 
   /** Whether the service accepts. */

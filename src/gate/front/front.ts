@@ -1,7 +1,8 @@
-import type http from 'node:http'
+import type net from 'node:net'
 import { type Answer, healthyAnswer } from '../answers/answer.ts'
 import { backoffAnswer } from '../answers/backoff.ts'
 import type { GateCounters } from '../control/protocol.ts'
+import { Clients } from '../edge/clients.ts'
 import { createGateServer, type Listening, listen, stopAccepting } from '../http1/server.ts'
 import { decide } from '../machine/decide.ts'
 import type { GateMode } from '../machine/machine.ts'
@@ -32,6 +33,9 @@ export interface FrontOptions {
 
 const nobody: Bypass = () => false
 
+/** How often a gate that goes away looks whether requests are still in the middle of coming. */
+const receivingCheckMs = 20
+
 /**
  * The data path of a gate: accepts, and forwards, holds or turns away, by the mode and by whether the application is there.
  *
@@ -39,7 +43,8 @@ const nobody: Bypass = () => false
  */
 export class Front {
   readonly #options: FrontOptions
-  readonly #servers: http.Server[] = []
+  readonly #servers: net.Server[] = []
+  readonly #clients: Clients
   readonly #tally: Tally = newTally()
   readonly #waiting: WaitingRoom<Visit>
   /** Who bypasses waits apart: for the service only, whatever the others wait for. */
@@ -57,11 +62,13 @@ export class Front {
     this.#options = options
     this.#settings = options.settings
     this.#bypass = bypassOf(options.settings)
+    this.#clients = new Clients(options.settings, exchange => this.#arrive(exchange))
     this.sides = new Sides({
       tally: this.#tally,
       timers: options.timers,
       random: options.random,
       changed: () => this.#settle(),
+      upstream: () => this.#settings.upstream,
     })
     this.#waiting = this.#newRoom()
     this.#bypassing = this.#newRoom()
@@ -78,14 +85,14 @@ export class Front {
 
   /** Begin to accept at one more place. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID. */
   listen(listening: Listening): Promise<Address> {
-    const server = createGateServer(exchange => this.#arrive(exchange))
+    const server = createGateServer(this.#clients.enterBy({ proxyProtocol: false, tls: undefined }))
     this.#servers.push(server)
     return listen(server, listening)
   }
 
   /** Stop accepting everywhere; connections that were accepted go on. Post: resolves when all of them have ended. */
   async stopAccepting(): Promise<void> {
-    await Promise.all(this.#servers.map(server => new Promise<void>(resolve => stopAccepting(server, resolve))))
+    await Promise.all(this.#servers.map(stopAccepting))
   }
 
   /** Another process goes on in our place: from now on every answer ends its connection, and that process records what it answers. */
@@ -96,7 +103,7 @@ export class Front {
 
   /** End every connection, whatever it does. */
   closeAllConnections(): void {
-    for (const server of this.#servers) server.closeAllConnections()
+    this.#clients.closeAll()
     for (const side of this.#everySide()) side.flights.endStreams()
   }
 
@@ -104,6 +111,7 @@ export class Front {
   configure(settings: FrontSettings): void {
     this.#settings = settings
     this.#bypass = bypassOf(settings)
+    this.#clients.configure(settings)
     for (const room of [this.#waiting, this.#bypassing]) room.setLimits(settings.hold)
   }
 
@@ -129,10 +137,29 @@ export class Front {
     this.sides.live.service.at(address)
   }
 
-  /** Wait until nothing is in flight; see gate/front/flights.ts. */
+  /**
+   * Wait until nothing is in flight; see gate/front/flights.ts. In mode drain, in which the gate is about to go away, also until requests
+   * have come whole that have begun to: their clients get an answer.
+   */
   async drain(limits: DrainLimits): Promise<Drained> {
-    const drained = await Promise.all(this.#everySide().map(side => side.flights.drain(limits)))
+    const drains = this.#everySide().map(side => side.flights.drain(limits))
+    const received = this.#mode === 'drain' ? this.#received(limits.timeoutMs) : undefined
+    const drained = await Promise.all(drains)
+    await received
     return { ok: drained.every(({ ok }) => ok), evidence: drained.map(({ evidence }) => evidence).join('; ') }
+  }
+
+  /** Wait until no request is in the middle of coming. */
+  #received(timeoutMs: number): Promise<void> {
+    const { nowMs, after } = this.#options.timers
+    const untilMs = nowMs() + timeoutMs
+    return new Promise(resolve => {
+      const look = () => {
+        if (this.#clients.receiving === 0 || nowMs() >= untilMs) resolve()
+        else after(receivingCheckMs, look)
+      }
+      look()
+    })
   }
 
   counters(): GateCounters {

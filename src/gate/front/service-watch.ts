@@ -1,3 +1,4 @@
+import type { UpstreamSettings } from '../http1/limits.ts'
 import { accepts, createUpstream, type Upstream } from '../http1/upstream.ts'
 import type { UpstreamState } from '../machine/decide.ts'
 import type { Timers } from '../machine/timers.ts'
@@ -12,12 +13,14 @@ const connectTimeoutMs = 1000
 export class ServiceWatch {
   readonly #timers: Timers
   readonly #changed: () => void
+  readonly #settings: () => UpstreamSettings
   #upstream: Upstream | undefined
   #state: UpstreamState = 'absent'
 
-  constructor(timers: Timers, changed: () => void) {
+  constructor(timers: Timers, changed: () => void, settings: () => UpstreamSettings) {
     this.#timers = timers
     this.#changed = changed
+    this.#settings = settings
   }
 
   get state(): UpstreamState {
@@ -40,7 +43,7 @@ export class ServiceWatch {
   }
 
   at(address: Address): void {
-    this.#replace(createUpstream(address))
+    this.#replace(createUpstream(address, this.#settings()))
     this.#become('down')
     this.#ask(firstPauseMs)
   }

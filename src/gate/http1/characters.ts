@@ -1,8 +1,15 @@
 /** What a byte may be part of, as bits of {@link characterClasses}. */
-export const tokenBit = 1
-export const valueBit = 2
-export const targetBit = 4
-export const hexBit = 8
+export const characterBits = { token: 1, value: 2, target: 4, hex: 8 } as const
+
+/** Bytes that delimit something. */
+export const byteOf = {
+  tab: 0x09,
+  lineFeed: 0x0a,
+  carriageReturn: 0x0d,
+  space: 0x20,
+  colon: 0x3a,
+  semicolon: 0x3b,
+} as const
 
 /**
  * The classes of every byte.
@@ -17,16 +24,9 @@ function makeClasses(): Uint8Array {
   const add = (bit: number, fits: (character: string) => boolean) => {
     for (let code = 0; code < 256; code += 1) if (fits(String.fromCharCode(code))) classes[code]! |= bit
   }
-  add(tokenBit, character => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(character))
-  add(valueBit, character => /[\t\x20-\x7e\x80-\xff]/.test(character))
-  add(targetBit, character => /[!-~]/.test(character) && character !== '#')
-  add(hexBit, character => /[0-9A-Fa-f]/.test(character))
+  add(characterBits.token, character => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(character))
+  add(characterBits.value, character => /[\t\x20-\x7e\x80-\xff]/.test(character))
+  add(characterBits.target, character => /[!-~]/.test(character) && character !== '#')
+  add(characterBits.hex, character => /[0-9A-Fa-f]/.test(character))
   return classes
 }
-
-export const tab = 0x09
-export const lineFeed = 0x0a
-export const carriageReturn = 0x0d
-export const space = 0x20
-export const colon = 0x3a
-export const semicolon = 0x3b

@@ -1,4 +1,4 @@
-import { carriageReturn, characterClasses, hexBit, lineFeed, semicolon, valueBit } from './characters.ts'
+import { byteOf, characterBits, characterClasses } from './characters.ts'
 import { type Fields, parseFields } from './fields.ts'
 import { HeadReader } from './head-reader.ts'
 
@@ -92,18 +92,18 @@ export class ChunkReader {
         this.#extension(byte, at)
         break
       case 'size-feed':
-        this.#expect(byte, lineFeed, this.#leftBytes === 0 ? 'trailers' : 'data')
+        this.#expect(byte, byteOf.lineFeed, this.#leftBytes === 0 ? 'trailers' : 'data')
         break
       case 'data-return':
-        this.#expect(byte, carriageReturn, 'data-feed')
+        this.#expect(byte, byteOf.carriageReturn, 'data-feed')
         break
       case 'data-feed':
-        this.#expect(byte, lineFeed, 'size')
+        this.#expect(byte, byteOf.lineFeed, 'size')
         this.#digits = 0
         this.#leftBytes = 0
         break
       case 'trailers':
-        if (byte === carriageReturn) this.#state = 'last-feed'
+        if (byte === byteOf.carriageReturn) this.#state = 'last-feed'
         else {
           this.#endRun(at)
           this.#state = 'fields'
@@ -111,7 +111,7 @@ export class ChunkReader {
         }
         break
       case 'last-feed':
-        this.#expect(byte, lineFeed, 'complete')
+        this.#expect(byte, byteOf.lineFeed, 'complete')
         break
     }
     return at + 1
@@ -122,12 +122,12 @@ export class ChunkReader {
   }
 
   #size(byte: number, at: number): void {
-    if ((characterClasses[byte]! & hexBit) !== 0 && this.#digits < sizeDigits) {
+    if ((characterClasses[byte]! & characterBits.hex) !== 0 && this.#digits < sizeDigits) {
       this.#leftBytes = this.#leftBytes * 16 + hexValue(byte)
       this.#digits += 1
     } else if (this.#digits === 0) this.#state = 'malformed'
-    else if (byte === carriageReturn) this.#state = 'size-feed'
-    else if (byte === semicolon) {
+    else if (byte === byteOf.carriageReturn) this.#state = 'size-feed'
+    else if (byte === byteOf.semicolon) {
       this.#endRun(at)
       this.#state = 'extension'
     } else this.#state = 'malformed'
@@ -135,10 +135,10 @@ export class ChunkReader {
 
   #extension(byte: number, at: number): void {
     this.#extensionBytes += 1
-    if (byte === carriageReturn) {
+    if (byte === byteOf.carriageReturn) {
       this.#state = 'size-feed'
       if (this.#framed) this.#runStart = at
-    } else if ((characterClasses[byte]! & valueBit) === 0 || this.#extensionBytes > extensionBytes) {
+    } else if ((characterClasses[byte]! & characterBits.value) === 0 || this.#extensionBytes > extensionBytes) {
       this.#state = 'malformed'
     }
   }

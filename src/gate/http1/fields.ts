@@ -1,4 +1,4 @@
-import { carriageReturn, characterClasses, colon, lineFeed, space, tab, tokenBit, valueBit } from './characters.ts'
+import { byteOf, characterBits, characterClasses } from './characters.ts'
 import { fieldBitOf, fieldBits } from './field-names.ts'
 
 /** Numbers kept of each field: its bit, where its name begins and ends, where its value begins and ends. */
@@ -109,14 +109,14 @@ export function parseFields(text: string, start: number): Fields | undefined {
   let at = start
   while (at < end) {
     const nameStart = at
-    while ((characterClasses[text.charCodeAt(at)]! & tokenBit) !== 0) at += 1
+    while ((characterClasses[text.charCodeAt(at)]! & characterBits.token) !== 0) at += 1
     const nameEnd = at
-    if (nameEnd === nameStart || text.charCodeAt(at) !== colon) return undefined
+    if (nameEnd === nameStart || text.charCodeAt(at) !== byteOf.colon) return undefined
     do at += 1
     while (isBlank(text.charCodeAt(at)))
     const valueStart = at
-    while ((characterClasses[text.charCodeAt(at)]! & valueBit) !== 0) at += 1
-    if (text.charCodeAt(at) !== carriageReturn || text.charCodeAt(at + 1) !== lineFeed) return undefined
+    while ((characterClasses[text.charCodeAt(at)]! & characterBits.value) !== 0) at += 1
+    if (text.charCodeAt(at) !== byteOf.carriageReturn || text.charCodeAt(at + 1) !== byteOf.lineFeed) return undefined
     let valueEnd = at
     while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd -= 1
     marks.push(fieldBitOf(text, nameStart, nameEnd), nameStart, nameEnd, valueStart, valueEnd)
@@ -135,5 +135,5 @@ export function fieldsOf(pairs: readonly (readonly [string, string])[]): Fields 
 }
 
 function isBlank(code: number): boolean {
-  return code === space || code === tab
+  return code === byteOf.space || code === byteOf.tab
 }

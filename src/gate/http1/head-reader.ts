@@ -1,4 +1,4 @@
-import { carriageReturn, lineFeed } from './characters.ts'
+import { byteOf } from './characters.ts'
 
 /** How far a head has come. `malformed`: a CR without LF, or an LF without CR. */
 export type HeadProgress = 'partial' | 'complete' | 'malformed' | 'too-long'
@@ -84,13 +84,16 @@ export class HeadReader {
     while (at < last) {
       const byte = bytes[at]!
       at += 1
-      if (byte > carriageReturn) {
+      if (byte > byteOf.carriageReturn) {
         if (state !== inLine) state = stateAfterText(state)
         if (state !== inLine) break
         continue
       }
       state = this.#next(state, byte)
-      if (state === atStart) start = at
+      if (state === atStart) {
+        start = at
+        this.#text = ''
+      }
       if (state >= complete) break
     }
     this.#state = state
@@ -102,8 +105,8 @@ export class HeadReader {
 
   /** The state after a control character. */
   #next(state: number, byte: number): number {
-    if (byte === carriageReturn) return afterReturnIn[state]!
-    if (byte !== lineFeed) return stateAfterText(state)
+    if (byte === byteOf.carriageReturn) return afterReturnIn[state]!
+    if (byte !== byteOf.lineFeed) return stateAfterText(state)
     if (state === afterReturn) this.#endedFirstLine = true
     return afterFeedIn[state]!
   }

@@ -1,3 +1,4 @@
+import type { Answer } from '../answers/answer.ts'
 import { bypassCookie, withoutBypassCookie } from '../front/bypass.ts'
 import { fieldBits } from './field-names.ts'
 import type { Fields } from './fields.ts'
@@ -96,6 +97,13 @@ export function answerHeadText(head: AnswerHead, { closes, isChunked, added }: A
   } else if (closes) text += 'Connection: close\r\n'
   if (isChunked) text += 'Transfer-Encoding: chunked\r\n'
   return `${text}\r\n`
+}
+
+/** Write the head of an answer of the gate's own. */
+export function ownHeadText(answered: Answer, closes: boolean): string {
+  let text = `HTTP/1.1 ${answered.status} ${answered.reason}\r\n`
+  for (const [name, value] of answered.headers) text += `${name}: ${value}\r\n`
+  return closes && !answered.closes ? `${text}Connection: close\r\n\r\n` : `${text}\r\n`
 }
 
 /** Write the fields of an answer that are passed on to a client of HTTP/2: name, value, names in lower case. */

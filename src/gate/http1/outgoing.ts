@@ -41,7 +41,7 @@ export interface AnswerSink {
   body(piece: Buffer): boolean
   /** The answer is complete. Trailers are given when there are some; with `framed`, their section and its end are still to be written then. */
   end(trailers: Fields | undefined): void
-  /** All that came with one read was told: what was put together can be written. */
+  /** All that came with one read was told, and more is to come: what was put together can be written. */
   flush(): void
   failed(failure: UpstreamFailure): void
 }
@@ -56,10 +56,12 @@ export interface Outgoing {
   send(): void
   /** Send a piece of the body. Post: false when the application does not keep up; then wait for {@link AnswerSink.drained}. */
   write(piece: Buffer): boolean
-  /** The body is complete. `trailers` are lines, each with its end, for a body given as `payload`. */
+  /** The body is complete. Trailers are lines, each with its end; given with a `framed` body, their section and its end were not written. */
   end(trailers?: string): void
   /** Read on after {@link AnswerSink.body} was false: its piece was used up. */
   resume(): void
   /** The client is gone, or has enough: nothing is told any more. */
   abort(): void
+  /** How much of the answer's body came, without what delimits it. */
+  readonly answerBytes: number
 }

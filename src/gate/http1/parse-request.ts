@@ -1,4 +1,4 @@
-import { characterClasses, space, targetBit, tokenBit } from './characters.ts'
+import { byteOf, characterBits, characterClasses } from './characters.ts'
 import { fieldBits } from './field-names.ts'
 import { type Fields, parseFields } from './fields.ts'
 import type { Framing, RequestHead } from './message.ts'
@@ -57,13 +57,13 @@ const versionAndEnd = /HTTP\/(\d\.\d)\r\n/y
 
 function parseRequestLine(text: string): RequestLine | Refusal {
   let at = 0
-  while ((characterClasses[text.charCodeAt(at)]! & tokenBit) !== 0) at += 1
-  if (at === 0 || text.charCodeAt(at) !== space) return refusal(400, 'the method is malformed')
+  while ((characterClasses[text.charCodeAt(at)]! & characterBits.token) !== 0) at += 1
+  if (at === 0 || text.charCodeAt(at) !== byteOf.space) return refusal(400, 'the method is malformed')
   const method = text.slice(0, at)
   const targetStart = at + 1
   at = targetStart
-  while ((characterClasses[text.charCodeAt(at)]! & targetBit) !== 0) at += 1
-  if (at === targetStart || text.charCodeAt(at) !== space || !text.startsWith(versionStart, at + 1)) {
+  while ((characterClasses[text.charCodeAt(at)]! & characterBits.target) !== 0) at += 1
+  if (at === targetStart || text.charCodeAt(at) !== byteOf.space || !text.startsWith(versionStart, at + 1)) {
     return refusal(400, 'the request line is malformed')
   }
   versionAndEnd.lastIndex = at + 1

@@ -1,8 +1,12 @@
-import { Agent, type ClientRequest } from 'node:http'
 import net from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { Address } from '../front/address.ts'
-import { type ConnectTarget, connectTarget } from '../front/service-socket.ts'
+import { connectTarget } from '../front/service-socket.ts'
+import type { UpstreamSettings } from './limits.ts'
+import type { AnswerSink, Outgoing, UpstreamRequest } from './outgoing.ts'
+import { type ConnectionSource, OutgoingRequest } from './outgoing-request.ts'
+import { proxyProtocolHeader } from './proxy-protocol.ts'
+import { Sweep } from './sweep.ts'
+import { type ConnectionKeeper, UpstreamConnection } from './upstream-connection.ts'
 
 /**
  * How long a connection to the application is kept while nobody uses it.
@@ -12,48 +16,87 @@ import { type ConnectTarget, connectTarget } from '../front/service-socket.ts'
  */
 const idleConnectionMs = 1000
 
-/** The running application, with connections to it that are used again. */
+/** How many are kept. */
+const idleConnections = 512
+
+/**
+ * The running application, with connections to it that are used again.
+ *
+ * Both client sides reach it through this: `open` makes ready to send a request whose answer goes to a sink; see gate/http1/outgoing.ts for
+ * the order in which both are called. Connections are made when they are needed; the last one that became free is used first.
+ */
 export interface Upstream {
   readonly address: Address
-  /** Asked for right before each connection: see {@link connectTarget}. */
-  readonly target: ConnectTarget
-  readonly agent: Agent
+  /** Post: nothing happens before `send` of the result. */
+  readonly open: (request: UpstreamRequest, sink: AnswerSink) => Outgoing
   /** Close connections that nobody uses and keep none from now on; requests in flight go on. */
   readonly retire: () => void
 }
 
-/** Name the application at an address. Connections are made when they are needed. */
-export function createUpstream(address: Address): Upstream {
-  const agent = new PromptAgent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' })
-  return {
-    address,
-    get target() {
-      return connectTarget(address)
-    },
-    agent,
-    retire: () => agent.retire(),
-  }
+/** Name the application at an address. */
+export function createUpstream(address: Address, settings: UpstreamSettings): Upstream {
+  return new Pool(address, settings)
 }
 
-class PromptAgent extends Agent {
+class Pool implements Upstream, ConnectionKeeper, ConnectionSource {
+  readonly address: Address
+  readonly timeouts: ConnectionKeeper['timeouts']
+  readonly #proxyProtocol: UpstreamSettings['proxyProtocol']
+  readonly #sweep: Sweep
+  /** The last one became free last. */
+  readonly #idle: UpstreamConnection[] = []
   #isRetired = false
+
+  constructor(address: Address, settings: UpstreamSettings) {
+    this.address = address
+    this.timeouts = { idleMs: idleConnectionMs, answerMs: settings.timeoutMs }
+    this.#proxyProtocol = settings.proxyProtocol
+    this.#sweep = new Sweep([idleConnectionMs, settings.timeoutMs])
+  }
+
+  open(request: UpstreamRequest, sink: AnswerSink): Outgoing {
+    return new OutgoingRequest(request, sink, this)
+  }
 
   retire(): void {
     this.#isRetired = true
-    for (const socket of Object.values(this.freeSockets).flat()) socket?.destroy()
+    for (const connection of this.#idle.splice(0)) connection.destroy()
   }
 
-  override keepSocketAlive(socket: Duplex): boolean {
-    // Documented to tell whether it is kept; the type says nothing.
-    const isKept = super.keepSocketAlive(socket) as unknown as boolean
-    // The agent destroys a free connection on its timeout.
-    if (socket instanceof net.Socket) socket.setTimeout(idleConnectionMs)
-    return isKept && !this.#isRetired
+  connection(request: UpstreamRequest, options: { readonly isNew: boolean }): UpstreamConnection {
+    const free = options.isNew ? undefined : this.#takeIdle(request)
+    return free ?? this.#connect(request)
   }
 
-  override reuseSocket(socket: Duplex, request: ClientRequest): void {
-    if (socket instanceof net.Socket) socket.setTimeout(0)
-    super.reuseSocket(socket, request)
+  keep(connection: UpstreamConnection): void {
+    if (this.#isRetired || this.#idle.length >= idleConnections) connection.destroy()
+    else this.#idle.push(connection)
+  }
+
+  ended(connection: UpstreamConnection): void {
+    this.#sweep.delete(connection)
+    const index = this.#idle.lastIndexOf(connection)
+    if (index >= 0) this.#idle.splice(index, 1)
+  }
+
+  nowMs(): number {
+    return this.#sweep.nowMs
+  }
+
+  #takeIdle({ peer }: UpstreamRequest): UpstreamConnection | undefined {
+    if (this.#proxyProtocol === 'off') return this.#idle.pop()
+    // Such a connection says at its beginning whose it is.
+    const index = this.#idle.findLastIndex(connection => connection.peer === peer)
+    return index < 0 ? undefined : this.#idle.splice(index, 1)[0]
+  }
+
+  #connect({ peer }: UpstreamRequest): UpstreamConnection {
+    const isForOne = this.#proxyProtocol !== 'off'
+    const connection = new UpstreamConnection(connectTarget(this.address), this, isForOne ? peer : undefined)
+    if (this.#proxyProtocol !== 'off')
+      connection.outlet.put(proxyProtocolHeader(this.#proxyProtocol, peer).toString('latin1'))
+    this.#sweep.add(connection)
+    return connection
   }
 }
 
