@@ -4,12 +4,15 @@ import { contractSettings, gateContract } from '../support/gate-contract.ts'
 import { freePort } from '../support/ports.ts'
 import { tempFolder } from '../support/temp.ts'
 
-gateContract(async () => {
-  const port = await freePort()
-  const listening = [{ kind: 'address', address: parseAddress(`127.0.0.1:${port}`) }] as const
-  const runFolder = tempFolder()
-  return {
-    port,
-    open: mode => openProxyGate({ listening, settings: contractSettings, runFolder, mode, expectsService: true }),
-  }
-}, { hasServer: false, histories: 10 })
+gateContract(
+  async () => {
+    const port = await freePort()
+    const listening = [{ kind: 'address', address: parseAddress(`127.0.0.1:${port}`) }] as const
+    const runFolder = tempFolder()
+    return {
+      port,
+      open: mode => openProxyGate({ listening, settings: contractSettings, runFolder, mode, expectsService: true }),
+    }
+  },
+  { hasServer: false, histories: 10 },
+)

@@ -11,39 +11,42 @@ import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
 
 describe.skipIf(!needTool('nginx'))('nginx in front', () => {
-  gateContract(async () => {
-    const folder = tempFolder()
-    const port = await freePort()
-    const address = { kind: 'tcp', host: '127.0.0.1', port } as const
-    const place = { folder: path.join(folder, 'waiting'), group: groupOf('nginx') }
-    const places = {
-      name: 'shop',
-      file: path.join(folder, 'upstreams.conf'),
-      pidFile: path.join(folder, 'nginx.pid'),
-      check: nginxCheck(folder),
-      waiting: waitingAddress(place),
-    }
-    const snippet = nginxSnippet(places, {
-      prefix: '/var/shop',
-      listening: [address],
-      trust: [],
-      answerTimeoutMs: 60_000,
-      idleTimeoutMs: 60_000,
-    })
-    return {
-      port,
-      open: mode =>
-        openOutsideGate({
-          router: nginxRouter(places),
-          place,
-          address,
-          settings: contractSettings,
-          runFolder: folder,
-          mode,
-          expectsService: true,
-          tell: () => {},
-        }),
-      server: nginxServer(folder, port, () => snippet),
-    }
-  }, { hasServer: true, histories: 2 })
+  gateContract(
+    async () => {
+      const folder = tempFolder()
+      const port = await freePort()
+      const address = { kind: 'tcp', host: '127.0.0.1', port } as const
+      const place = { folder: path.join(folder, 'waiting'), group: groupOf('nginx') }
+      const places = {
+        name: 'shop',
+        file: path.join(folder, 'upstreams.conf'),
+        pidFile: path.join(folder, 'nginx.pid'),
+        check: nginxCheck(folder),
+        waiting: waitingAddress(place),
+      }
+      const snippet = nginxSnippet(places, {
+        prefix: '/var/shop',
+        listening: [address],
+        trust: [],
+        answerTimeoutMs: 60_000,
+        idleTimeoutMs: 60_000,
+      })
+      return {
+        port,
+        open: mode =>
+          openOutsideGate({
+            router: nginxRouter(places),
+            place,
+            address,
+            settings: contractSettings,
+            runFolder: folder,
+            mode,
+            expectsService: true,
+            tell: () => {},
+          }),
+        server: nginxServer(folder, port, () => snippet),
+      }
+    },
+    { hasServer: true, histories: 2 },
+  )
 })
