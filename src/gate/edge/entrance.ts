@@ -4,7 +4,6 @@ import type { Origin } from '../front/exchange.ts'
 import type { Endpoint, ProxySender } from './proxy-header.ts'
 import { readProxyHeader } from './proxy-reader.ts'
 import type { TlsTerminator } from './tls-terminator.ts'
-import { isTrusted, type Networks } from './trust.ts'
 
 /** How long a peer may take to say who opened the connection; 3 seconds at least, so that a lost packet can be sent again. */
 const proxyHeaderMs = 3000
@@ -25,7 +24,8 @@ export interface Speakers {
 export interface EntranceOptions {
   /** Whether each connection begins with the PROXY protocol, and then whose. */
   readonly proxyProtocol: boolean
-  readonly trust: Networks
+  /** Whether a peer is believed who it says the client is. */
+  readonly isTrusted: (peerAddress: string | undefined) => boolean
   /** Speaks TLS; undefined where it is not spoken. */
   readonly tls: TlsTerminator | undefined
   readonly speakers: Speakers
@@ -45,9 +45,14 @@ export class Entrance {
     this.#options = options
   }
 
+  /** How many are still on their way in. */
+  get size(): number {
+    return this.#entering.size
+  }
+
   /** Take a connection that was just accepted. */
   accept(socket: Socket): void {
-    const { proxyProtocol, trust, tls } = this.#options
+    const { proxyProtocol, isTrusted, tls } = this.#options
     if (isGone(socket)) {
       socket.destroy()
       return
@@ -60,7 +65,7 @@ export class Entrance {
     // What an error means is told by the close that follows it.
     socket.on('error', () => {}).once('close', () => this.#entering.delete(socket))
     if (!proxyProtocol) this.#secure(socket, { kind: 'self' })
-    else if (isTrusted(trust, socket.remoteAddress)) {
+    else if (isTrusted(socket.remoteAddress)) {
       readProxyHeader(socket, proxyHeaderMs, sender => this.#secure(socket, sender))
     } else socket.destroy()
   }
