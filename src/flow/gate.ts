@@ -81,7 +81,10 @@ function gateRows(status: ServeStatus, nowMs: number): (readonly [string, string
     ['reason', gate.reason],
     ['address', `${status.address} (${status.gateMode})`],
     ['release', status.version ?? 'none'],
-    ...status.services.map(service => [`service ${service.name}`, serviceText(service)] as const),
+    ...(status.beside === undefined ? [] : [['beside it', besideText(status.beside)] as const]),
+    ...[...status.services, ...(status.beside?.services ?? [])].map(
+      service => [`service ${service.name}`, serviceText(service)] as const,
+    ),
     ['held now', `${counters.heldNow} of ${counters.held} ever, longest ${formatDuration(counters.longestHoldMs)}`],
     ['in flight', `${counters.inFlight} and ${counters.streams} streams`],
     ['turned away', `${counters.backedOff}, hung up ${counters.abandoned}`],
@@ -95,6 +98,12 @@ function shapingText(shaping: RunningShaping): string {
   }
   const perSecond = Math.round(recoveryRate(shaping.elapsedMs, shaping))
   return `recovery: ${perSecond} requests per second are let in`
+}
+
+function besideText({ version, share, liveAnswers, besideAnswers }: NonNullable<ServeStatus['beside']>): string {
+  const told = (answers: typeof liveAnswers) => `${answers.failures} of ${answers.answers}`
+  const failed = `answers failed ${told(besideAnswers)}, of the other ${told(liveAnswers)}`
+  return `${version}, with ${share * 100} % of the clients, ${failed}`
 }
 
 function serviceText(service: ServeStatus['services'][number]): string {

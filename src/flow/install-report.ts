@@ -112,19 +112,25 @@ export function tellDone(
   done: { readonly change: BoundChange; readonly prefix: LockedPrefix; readonly pruned: readonly string[] },
 ): InstallResult {
   const { reusedFiles, writtenFiles } = done.change.files.figures
-  const held = done.prefix.serving?.figures
+  const { serving: served } = done.prefix
+  const held = served?.figures
   const result: InstallResult = {
     ...resultOf(run, target),
     changed: true,
     fetchedBytes: target.resolved?.fetchedBytes ?? 0,
     reusedFiles,
     writtenFiles,
-    heldRequests: held?.heldRequests,
-    holdMs: held?.holdMs,
+    heldRequests: held?.heldRequests ?? (served === undefined ? undefined : 0),
+    holdMs: held?.holdMs ?? (served === undefined ? undefined : 0),
   }
   const serving =
     held === undefined
-      ? [['gate', 'nothing serves this prefix']]
+      ? [
+          [
+            'gate',
+            served === undefined ? 'nothing serves this prefix' : 'both versions ran side by side: nobody waited',
+          ],
+        ]
       : [
           ['requests held', `${held.heldRequests}, the longest ${formatDuration(held.longestHoldMs)}`],
           ['requests backed off', String(held.backedOffRequests)],

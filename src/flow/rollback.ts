@@ -87,13 +87,14 @@ function tellDone(
 ): RollbackResult {
   const { emit, clock } = run.tools
   const { application } = prefix.identity
-  const held = prefix.serving?.figures
+  const { serving } = prefix
+  const held = serving?.figures
   const result: RollbackResult = {
     application,
     version: target.version,
     from: target.from,
-    heldRequests: held?.heldRequests,
-    holdMs: held?.holdMs,
+    heldRequests: held?.heldRequests ?? (serving === undefined ? undefined : 0),
+    holdMs: held?.holdMs ?? (serving === undefined ? undefined : 0),
   }
   const gate =
     held === undefined ? '' : `, ${held.heldRequests} requests held for ${formatDuration(held.holdMs)} at most`

@@ -113,7 +113,7 @@ function tellStatus(result: StatusResult, isWhole: (version: string) => boolean,
     kind: 'table',
     title: `serving ${serving.address} (${serving.gateMode}, pid ${serving.pid}), gate ${serving.gate.mode}`,
     columns: ['service', 'state', 'pid', 'restarts', 'last end'],
-    rows: serving.services.map(service => [
+    rows: [...serving.services, ...(serving.beside?.services ?? [])].map(service => [
       service.name,
       service.state,
       String(service.pid ?? ''),

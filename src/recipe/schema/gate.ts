@@ -193,7 +193,7 @@ export const gate = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Whether two versions may run side by side: then the new one is started beside the old one and nothing is held, unless migrations are due.',
+      'Whether this version may run beside the one before, on the same data: then its listening service is started beside the old one and nothing is held, unless migrations that are not `expand` and `compatible` are due. Other services run once: those of the old version end, and those of the new one begin, right before it gets all requests.',
     ),
   canary,
   bypass,
