@@ -2,6 +2,7 @@ import http from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { frontedApp } from '../support/fronted-app.ts'
 import { manualTimers } from '../support/manual-timers.ts'
+import { rawClient } from '../support/raw-client.ts'
 import { until } from '../support/toy-prefix.ts'
 
 const plain: http.RequestListener = (request, response) => {
@@ -106,4 +107,36 @@ it('each request is told of once: what came of it, and how long it waited', asyn
   expect(waited!.waitedMs).toBeGreaterThan(0)
   expect(waited!.durationMs).toBeGreaterThanOrEqual(waited!.waitedMs)
   expect(Math.abs(waited!.arrivedMs + waited!.durationMs - Date.now())).toBeLessThan(60_000)
+})
+
+describe('a gate that goes away', () => {
+  it('waits for a request that has begun to come, and answers it; one that holds waits for none', async () => {
+    const { front, port } = await frontedApp(plain)
+    const client = await rawClient(port)
+    client.send('GET / HTTP/1.1\r\nHost')
+    // What the gate has answered on another connection, it has read on this one.
+    await (await fetch(`http://127.0.0.1:${port}`)).text()
+    front.enter('hold')
+    expect(await front.drain({ timeoutMs: 60_000, streamsMs: 0 })).toMatchObject({ ok: true })
+    front.enter('drain')
+    let isDrained = false
+    const drained = front.drain({ timeoutMs: 60_000, streamsMs: 0 }).then(() => {
+      isDrained = true
+    })
+    await (await fetch(`http://127.0.0.1:${port}`)).text()
+    expect(isDrained).toBe(false)
+    client.send(': a\r\n\r\n')
+    expect(await client.ended).toMatch(/^HTTP\/1.1 503 [\s\S]*Connection: close/)
+    await drained
+  })
+
+  it('waits for it no longer than its limit', async () => {
+    const { front, port } = await frontedApp(plain)
+    const client = await rawClient(port)
+    client.send('GET / HTTP/1.1\r\nHost')
+    await (await fetch(`http://127.0.0.1:${port}`)).text()
+    front.enter('drain')
+    await front.drain({ timeoutMs: 30, streamsMs: 0 })
+    client.socket.destroy()
+  })
 })

@@ -13,10 +13,13 @@ const role = process.env['ROLE'] ?? 'none'
 const dataFile = process.env['DATA_FILE']
 const misbehaviour = process.env['TOY'] ?? ''
 let stopping = false
+/** When it began to accept, since 1970. */
+let listeningMs = 0
 
 const server = http.createServer((request, response) => {
   if (stopping) response.setHeader('connection', 'close')
   response.setHeader('x-version', version)
+  response.setHeader('x-listening-ms', listeningMs)
   const url = new URL(request.url!, 'http://localhost')
   if (url.pathname === '/health') {
     response.statusCode = misbehaviour === 'unhealthy' ? 500 : 200
@@ -55,6 +58,10 @@ if (misbehaviour === 'exit') process.exit(3)
 if (process.env['LISTEN_PID'] === String(process.pid)) server.listen({ fd: 3 })
 else if (process.env['SOCKET']) server.listen(process.env['SOCKET'])
 else server.listen(Number(process.env['PORT']), '127.0.0.1')
+
+server.once('listening', () => {
+  listeningMs = performance.timeOrigin + performance.now()
+})
 
 const connections = new Set<net.Socket>()
 server.on('connection', socket => {
