@@ -171,7 +171,7 @@ export class ServingProcess {
   /**
    * Ask for health until it was good as often in a row as the recipe wants, or its deadline is over.
    *
-   * Until it is good for the first time it is asked more often than the recipe says: requests wait for that.
+   * It is asked more often than the recipe says: requests wait for that, unless the version runs beside another.
    */
   async awaitHealth(health: NodeRecipe['health'], asked: Asked = {}): Promise<Verdict> {
     const { signal, version } = asked
@@ -192,7 +192,7 @@ export class ServingProcess {
         return { ok: false, evidence: `not healthy ${patience} ms after its first answer: ${verdict.evidence}` }
       }
       if (nowMs >= endMs) return { ok: false, evidence: `not healthy within ${deadline} ms: ${verdict.evidence}` }
-      await delay(verdict.ok ? health.interval : pauses.next(), signal)
+      await delay(verdict.ok ? confirmationMs(health, status.beside?.version === version) : pauses.next(), signal)
     }
   }
 
@@ -264,6 +264,11 @@ function pausesBetween({ command, interval }: NodeRecipe['health']): { readonly 
     return nextMs
   }
   return { next }
+}
+
+/** The pause after a good answer that has to be followed by others. */
+function confirmationMs({ command, interval }: NodeRecipe['health'], isBeside: boolean): number {
+  return isBeside || command !== undefined ? interval : Math.min(interval, longestPauseMs)
 }
 
 /** Whether a person has set the gate to something; that is not for an installer to end. */

@@ -28,7 +28,7 @@ export const health = z.strictObject({
   command: command.optional().describe('Or run a command in the release; exit code 0 is healthy.'),
   interval: duration
     .prefault('100ms')
-    .describe('The pause between two probes; shorter until the first that was good, except for a command.'),
+    .describe('The pause between two probes; 50 ms at most while requests wait for a start, except for a command.'),
   timeout: duration.prefault('5s').describe('How long one probe may take.'),
   successes: z.number().int().min(1).default(2).describe('How many in a row make it healthy.'),
   failures: z.number().int().min(1).default(2).describe('How many in a row during the watch make it unhealthy again.'),

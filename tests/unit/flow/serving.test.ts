@@ -48,6 +48,10 @@ describe('waiting for health', () => {
     expect(probes()).toBe(5)
   })
 
+  it('does not let requests wait for the pause between two good answers', async () => {
+    expect(await serving([good]).process.awaitHealth(health({ interval: 3_600_000 }))).toEqual(good)
+  })
+
   it('ends at the deadline, with what was seen last', async () => {
     const verdict = await serving([bad]).process.awaitHealth(health())
     expect(verdict).toMatchObject({ ok: false, evidence: 'not healthy within 1000 ms: status 503' })
