@@ -192,7 +192,7 @@ export class ServingProcess {
         return { ok: false, evidence: `not healthy ${patience} ms after its first answer: ${verdict.evidence}` }
       }
       if (nowMs >= endMs) return { ok: false, evidence: `not healthy within ${deadline} ms: ${verdict.evidence}` }
-      await delay(verdict.ok ? confirmationMs(health, status.beside?.version === version) : pauses.next(), signal)
+      await delay(verdict.ok ? confirmationMs(health, isBeside(status, version)) : pauses.next(), signal)
     }
   }
 
@@ -266,9 +266,14 @@ function pausesBetween({ command, interval }: NodeRecipe['health']): { readonly 
   return { next }
 }
 
+/** Whether a release is the one beside the live one. */
+function isBeside({ beside }: ServeStatus, version: string | undefined): boolean {
+  return beside !== undefined && beside.version === version
+}
+
 /** The pause after a good answer that has to be followed by others. */
-function confirmationMs({ command, interval }: NodeRecipe['health'], isBeside: boolean): number {
-  return isBeside || command !== undefined ? interval : Math.min(interval, longestPauseMs)
+function confirmationMs({ command, interval }: NodeRecipe['health'], nobodyWaits: boolean): number {
+  return nobodyWaits || command !== undefined ? interval : Math.min(interval, longestPauseMs)
 }
 
 /** Whether a person has set the gate to something; that is not for an installer to end. */
@@ -277,7 +282,7 @@ function isOperators(gate: GateState): gate is GateState & { readonly mode: Excl
 }
 
 /** How often services of a release were started again; those of the live one, unless it is the one beside. */
-function restarts({ services, beside }: ServeStatus, version: string | undefined): number {
-  const counted = beside !== undefined && beside.version === version ? beside.services : services
+function restarts(status: ServeStatus, version: string | undefined): number {
+  const counted = isBeside(status, version) ? status.beside!.services : status.services
   return counted.reduce((sum, service) => sum + service.restarts, 0)
 }
