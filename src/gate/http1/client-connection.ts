@@ -46,8 +46,8 @@ export class ClientConnection implements Swept {
   #unread: Buffer | undefined
   #exchange: RequestExchange | undefined
   #body: RequestBody | undefined
-  /** What is to be done once all that was written has left. */
-  #whenLeft: (() => void) | undefined
+  /** An answer that is all written has not left yet: whether the connection ends with it. */
+  #closesWhenLeft: boolean | undefined
   #isReceiving = false
   #isServing = false
   #droppedBytes = 0
@@ -110,18 +110,13 @@ export class ClientConnection implements Swept {
     const closes = answered.closes || !head.persists
     this.outlet.put(ownHeadText(answered, closes))
     if (head.method !== 'HEAD') this.outlet.putBytes(answered.body)
-    this.finish({ closes, left: () => {} })
+    this.finish(closes)
   }
 
-  /** The answer is all written. `left` is called when it has left; then comes the next request, or the end. */
-  finish({ closes, left }: { readonly closes: boolean; readonly left: () => void }): void {
-    const next = () => {
-      left()
-      this.#exchange = undefined
-      this.#next(closes)
-    }
-    if (this.outlet.flush()) next()
-    else this.#whenLeft = next
+  /** The answer is all written. Once it has left, the exchange is told, and the next request comes or the end. */
+  finish(closes: boolean): void {
+    if (this.outlet.flush()) this.#left(closes)
+    else this.#closesWhenLeft = closes
   }
 
   /** End the connection in the middle of an answer, so that it does not look whole. */
@@ -216,7 +211,10 @@ export class ClientConnection implements Swept {
   }
 
   /** The answer has left: on with the connection. */
-  #next(closes: boolean): void {
+  #left(closes: boolean): void {
+    const exchange = this.#exchange
+    this.#exchange = undefined
+    exchange?.left()
     if (closes) this.#linger()
     else if (this.#body?.isComplete === false) this.#dropBody()
     else this.#goOn()
@@ -244,7 +242,7 @@ export class ClientConnection implements Swept {
 
   #dropped(sizeBytes: number): void {
     this.#droppedBytes += sizeBytes
-    if (this.#body!.isComplete) this.#next(false)
+    if (this.#body!.isComplete) this.#goOn()
     else if (this.#droppedBytes > lingerBytes) this.#linger()
   }
 
@@ -281,16 +279,17 @@ export class ClientConnection implements Swept {
   }
 
   #drained(): void {
+    if (this.#phase === 'ended') return
     this.#sinceMs = this.#context.nowMs()
-    const whenLeft = this.#whenLeft
-    this.#whenLeft = undefined
-    if (whenLeft !== undefined) whenLeft()
-    else this.#exchange?.drained()
+    const closes = this.#closesWhenLeft
+    this.#closesWhenLeft = undefined
+    if (closes === undefined) this.#exchange?.drained()
+    else this.#left(closes)
   }
 
   /** The client ended its side. */
   #hungUp(): void {
-    if (this.#phase === 'lingering' || this.#whenLeft !== undefined) return
+    if (this.#phase === 'lingering' || this.#closesWhenLeft !== undefined) return
     if (this.#body?.isTunnel === true) this.#body.taker?.bodyEnd(undefined)
     else if (this.#phase === 'idle' && !this.#isReceiving) this.#linger()
     else this.#socket.destroy()

@@ -126,6 +126,11 @@ export class Forwarding implements AnswerSink, BodyTaker {
     this.#outgoing!.resume()
   }
 
+  /** It has the answer, as far as we know. */
+  left(): void {
+    this.#end('answered')
+  }
+
   /** It has hung up. */
   gone(): void {
     if (this.#isOver) return
@@ -171,7 +176,7 @@ export class Forwarding implements AnswerSink, BodyTaker {
   }
 
   #finish(): void {
-    this.#connection.finish({ closes: this.#closes || this.#delivery === 'tunnel', left: () => this.#end('answered') })
+    this.#connection.finish(this.#closes || this.#delivery === 'tunnel')
   }
 
   #end(end: ForwardEnd): void {

@@ -35,7 +35,8 @@ export class Outlet {
   putBytes(bytes: Buffer): boolean {
     if (bytes.length <= copiedBytes) {
       this.#text += bytes.toString('latin1')
-      return this.#text.length <= 4 * copiedBytes || this.flush()
+      // Where the other side is behind already, copies must not pile up either.
+      return this.#text.length > 4 * copiedBytes ? this.flush() : !this.#waits
     }
     if (this.#text === '') this.#socket.write(bytes, this.#wrote)
     else {

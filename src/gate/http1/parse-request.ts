@@ -124,9 +124,12 @@ function framingOf(fields: Fields, httpVersion: string): Framing | Refusal {
 const none: Framing = { kind: 'none' }
 const chunked: Framing = { kind: 'chunked' }
 
-/** Read the value of a Content-Length; undefined when it is no number of at most 15 digits. */
+/**
+ * Read the value of a Content-Length; undefined when it is no number of at most 15 digits, or has zeros before it: it is passed on as it is,
+ * and to some it would be octal.
+ */
 export function parseLength(value: string): number | undefined {
-  return /^\d{1,15}$/.test(value) ? Number(value) : undefined
+  return /^(?:0|[1-9]\d{0,14})$/.test(value) ? Number(value) : undefined
 }
 
 /** Other protocols may be left out: such a request is answered like any other. Source: RFC 9110 §7.8. */

@@ -73,6 +73,11 @@ export class RequestExchange implements Exchange {
     this.#forwarding?.gone()
   }
 
+  /** The answer has left. */
+  left(): void {
+    this.#forwarding?.left()
+  }
+
   /** The client has read what was written. */
   drained(): void {
     this.#forwarding?.clientDrained()

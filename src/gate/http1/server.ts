@@ -12,7 +12,8 @@ export type Listening =
 
 /** Make a server whose connections go to `serve`. Post: `serve` reads on after the client has ended its side, and ends its own. */
 export function createGateServer(serve: (socket: net.Socket) => void): net.Server {
-  return net.createServer({ allowHalfOpen: true, noDelay: true }, serve)
+  // A client whose machine is gone says nothing for ever; a tunnel or stream to it would last as long.
+  return net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, serve)
 }
 
 /** Begin to accept. Post: resolves with the address, its real port included. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID. */

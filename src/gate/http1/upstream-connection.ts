@@ -58,8 +58,8 @@ export class UpstreamConnection implements Swept {
     this.outlet = new Outlet(this.#socket, () => this.#request?.drained())
     this.#socket.once('connect', () => this.#connected())
     this.#socket.once('end', () => this.#ended())
-    // What an error means is told by the close that follows it.
-    this.#socket.on('error', () => {})
+    // What an error means for a request is told by the close that follows it; nobody may get the connection until then.
+    this.#socket.on('error', () => keeper.ended(this))
     this.#socket.once('close', () => this.#closed())
   }
 
@@ -103,14 +103,14 @@ export class UpstreamConnection implements Swept {
   /** Forget the present request, and the connection with it. */
   destroy(): void {
     this.#request = undefined
-    this.#socket.destroy()
+    this.#end()
   }
 
   sweep(nowMs: number): void {
     const { idleMs, answerMs } = this.#keeper.timeouts
     const agedMs = nowMs - this.#sinceMs
     if (this.#request === undefined) {
-      if (agedMs >= idleMs && !this.#freesOnResume) this.#socket.destroy()
+      if (agedMs >= idleMs && !this.#freesOnResume) this.#end()
     } else if (this.#answer === undefined && this.#request.isSent && agedMs >= answerMs) this.#fail('late')
   }
 
@@ -124,7 +124,7 @@ export class UpstreamConnection implements Swept {
     const request = this.#request
     if (request === undefined) {
       // Nobody asked anything.
-      this.#socket.destroy()
+      this.#end()
       return false
     }
     this.#heardAnswer = true
@@ -187,10 +187,16 @@ export class UpstreamConnection implements Swept {
     this.#request = undefined
     this.#answer = undefined
     this.#body = undefined
-    if (!goesOn) this.#socket.destroy()
+    if (!goesOn) this.#end()
     else if (isUsedUp) this.#free()
     else this.#freesOnResume = true
     request.complete(trailers, this.#freesOnResume)
+  }
+
+  /** Post: nobody gets the connection any more, and the request that it carries is told of its end. */
+  #end(): void {
+    this.#keeper.ended(this)
+    this.#socket.destroy()
   }
 
   #free(): void {
@@ -206,7 +212,7 @@ export class UpstreamConnection implements Swept {
     if (request !== undefined && isEnd) {
       this.#complete(request, { isUsedUp: true, hasMore: true })
       request.flush()
-    } else this.#socket.destroy()
+    } else this.#end()
   }
 
   #closed(): void {
