@@ -1,5 +1,6 @@
 import http from 'node:http'
-import { toReleaseError } from '../../core/error.ts'
+import { isErrno, toReleaseError } from '../../core/error.ts'
+import { delay } from '../../sys/clock.ts'
 import { type ExecuteOptions, tryExecute } from '../../sys/exec.ts'
 import { accepts } from '../http1/upstream.ts'
 import { type Address, formatAddress } from './address.ts'
@@ -27,8 +28,28 @@ export interface Health {
 /** A health answer is short; of a longer one only this much is looked at. */
 const lookedAtBytes = 64 * 1024
 
-/** Ask an application for its health over HTTP, once. Post: never rejects. */
-export function probeHttp(address: Address, probe: HttpProbe, timeoutMs: number): Promise<Health> {
+/**
+ * How long a question waits for somebody to accept its connection: requests wait for an application that starts, and to look again here
+ * takes less than to be asked again.
+ */
+const acceptPatienceMs = 250
+const acceptPauseMs = 4
+
+/** Ask an application for its health over HTTP, once; while nobody accepts, a little longer. Post: never rejects. */
+export async function probeHttp(address: Address, probe: HttpProbe, timeoutMs: number): Promise<Health> {
+  const endMs = performance.now() + Math.min(acceptPatienceMs, timeoutMs)
+  for (;;) {
+    const { isRefused, ...health } = await askHttp(address, probe, timeoutMs)
+    if (!isRefused || performance.now() >= endMs) return health
+    await delay(acceptPauseMs)
+  }
+}
+
+function askHttp(
+  address: Address,
+  probe: HttpProbe,
+  timeoutMs: number,
+): Promise<Health & { readonly isRefused?: boolean }> {
   const what = `GET ${probe.path} at ${formatAddress(address)}`
   return new Promise(resolve => {
     const outgoing = http.request({
@@ -40,7 +61,8 @@ export function probeHttp(address: Address, probe: HttpProbe, timeoutMs: number)
     })
     outgoing.once('error', caught => {
       const why = caught.name === 'AbortError' ? `no answer within ${timeoutMs} ms` : caught.message
-      resolve({ ok: false, evidence: `${what}: ${why}` })
+      const isRefused = isErrno(caught, 'ECONNREFUSED') || isErrno(caught, 'ENOENT')
+      resolve({ ok: false, evidence: `${what}: ${why}`, isRefused })
     })
     outgoing.once('response', async incoming => {
       try {

@@ -4,9 +4,11 @@ import type { UpstreamState } from '../machine/decide.ts'
 import type { Timers } from '../machine/timers.ts'
 import type { Address } from './address.ts'
 
-const firstPauseMs = 10
-/** Held requests wait for this on top of the application's start; a refused connection on the same machine costs next to nothing. */
+/** Held requests wait for this on top of the application's start; a refused connection on the same machine costs a twentieth of it. */
+const firstPauseMs = 4
+/** Of one that takes long to start a few milliseconds are nothing. */
 const longestPauseMs = 50
+const pauseGrowth = 1.02
 const connectTimeoutMs = 1000
 
 /** Know whether the application accepts connections, by asking while it does not and by what forwarding meets while it does. */
@@ -72,7 +74,7 @@ export class ServiceWatch {
     void accepts(upstream.address, connectTimeoutMs).then(accepted => {
       if (upstream !== this.#upstream || this.#state !== 'down') return
       if (accepted) this.#become('up')
-      else this.#timers.after(pauseMs, () => this.#ask(Math.min(pauseMs * 2, longestPauseMs)))
+      else this.#timers.after(pauseMs, () => this.#ask(Math.min(pauseMs * pauseGrowth, longestPauseMs)))
     })
   }
 }

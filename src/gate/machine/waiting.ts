@@ -2,8 +2,9 @@ import { type Held, type HoldLimits, HoldQueue } from './queue.ts'
 import { advanceRamp, type Ramp, type RampSettings, rampAllowance, startRamp } from './ramp.ts'
 import type { Timers } from './timers.ts'
 
-/** How often a release lets requests go: short against a ramp's second, long against the cost of a timer. */
-const releaseTickMs = 10
+/** How often a release lets requests go at least, so that a ramp is even, and at most, for a timer costs more than a request. */
+const longestTickMs = 10
+const shortestTickMs = 1
 
 /** What happens to those who wait. */
 export interface WaitingHooks<Item> {
@@ -93,7 +94,7 @@ export class WaitingRoom<Item> {
     // A hook may have stopped the release: the one that it belongs to decides.
     if (this.#release !== release) return
     if (this.#queue.length === 0) this.#release = undefined
-    else release.cancel = this.#timers.after(releaseTickMs, () => this.#tick())
+    else release.cancel = this.#timers.after(tickMs(release.ramp), () => this.#tick())
   }
 
   #awaitExpiry(): void {
@@ -106,4 +107,9 @@ export class WaitingRoom<Item> {
       this.#awaitExpiry()
     })
   }
+}
+
+/** How long until the next one may go, about. */
+function tickMs({ perSecond }: Ramp): number {
+  return Math.min(Math.max(1000 / perSecond, shortestTickMs), longestTickMs)
 }
