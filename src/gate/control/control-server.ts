@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ReleaseError, toReleaseError } from '../../core/error.ts'
 import { unixAddress } from '../front/address.ts'
 import { parseControlRequest } from './control-request.ts'
@@ -20,6 +21,7 @@ export class ControlServer {
   readonly #path: string
   readonly #handle: ControlHandler
   #listening: Listening
+  #ending: Promise<unknown> = Promise.resolve()
 
   private constructor(path: string, handle: ControlHandler, listening: Listening) {
     this.#path = path
@@ -41,15 +43,16 @@ export class ControlServer {
   /** Have requests come here again, if another process published itself that is gone. */
   async reclaim(): Promise<void> {
     if (this.#isPublished) return
-    await end(this.#listening.server)
+    // Not waited for: whoever waits for this may be one that it answers.
+    this.#ending = Promise.all([this.#ending, end(this.#listening.server)])
     this.#listening = await listen(bindingPath(this.#path), this.#handle)
     this.publish()
   }
 
   /** Take no more requests. Post: those that were taken are answered; the socket is removed, if it is still ours. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     if (this.#isPublished) fs.rmSync(this.#path, { force: true })
-    return end(this.#listening.server)
+    await Promise.all([this.#ending, end(this.#listening.server)])
   }
 
   get #isPublished(): boolean {
@@ -80,12 +83,28 @@ async function listen(path: string, handle: ControlHandler): Promise<Listening> 
   return { server, inode: fs.lstatSync(path).ino }
 }
 
-function end(server: http.Server): Promise<void> {
-  return new Promise(resolve => {
+/** Connections that wait to be accepted were made before nobody found us any more: to close would cut them. */
+async function end(server: http.Server): Promise<void> {
+  let accepted = -1
+  let seen = 0
+  server.on('connection', () => {
+    seen += 1
+  })
+  while (accepted < seen) {
+    accepted = seen
+    // From one of these to the next what waits is looked for, and one of those that wait is accepted.
+    await nextTurn()
+    await nextTurn()
+  }
+  await new Promise<void>(resolve => {
     server.close(() => resolve())
-    server.closeIdleConnections()
+    // One that was accepted now says something yet.
+    setTimeout(() => server.closeIdleConnections(), idleMs).unref()
   })
 }
+
+/** How long a connection may be idle once no more are accepted: who connects asks at once. */
+const idleMs = 100
 
 async function answer(request: IncomingMessage, response: ServerResponse, handle: ControlHandler): Promise<void> {
   let result: ControlResponse
