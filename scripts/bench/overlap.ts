@@ -76,7 +76,7 @@ async function measure(
   await until(async () => (await fetch(serving.url)).ok)
   const results: Upgrade[] = []
   for (let patch = 1; patch <= upgrades; patch += 1) {
-    const load = loadFrom(serving.url, count)
+    const load = await loadFrom(serving.url, count)
     await new Promise(resolve => setTimeout(resolve, 500))
     const steps = await put(paths, `1.0.${patch}`, overlap)
     const aloneMs = await startAlone()
@@ -129,14 +129,16 @@ async function put(paths: PrefixPaths, version: string, overlap: boolean): Promi
 }
 
 /** Load in a process of its own, so that our event loop is not measured. */
-function loadFrom(url: string, count: number): { readonly stop: () => Promise<LoadReport> } {
+async function loadFrom(url: string, count: number): Promise<{ readonly stop: () => Promise<LoadReport> }> {
   const argv = [import.meta.filename, 'clients', url, String(count)]
   const child = spawn(process.execPath, argv, { stdio: ['pipe', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.on('data', piece => {
     text += piece
   })
+  const begun = new Promise(resolve => child.stdout.once('data', resolve))
   const ended = new Promise<LoadReport>(resolve => child.once('close', () => resolve(JSON.parse(text) as LoadReport)))
+  await begun
   return {
     stop: () => {
       child.stdin.end()
@@ -146,7 +148,9 @@ function loadFrom(url: string, count: number): { readonly stop: () => Promise<Lo
 }
 
 async function clients(url: string, count: number): Promise<void> {
+  await fetch(url)
   const load = startLoad(url, count)
+  process.stdout.write('\n')
   for await (const _ of process.stdin) {
     // Until it ends.
   }
