@@ -28,7 +28,7 @@ export function haproxySnippet(
   waiting: WaitingPlace,
   options: SnippetOptions & { readonly chroot: string | undefined },
 ): string {
-  const { app, wait, server, gate } = backendsOf(places.name)
+  const { app, wait, server, gate } = backendsOf(runtimeWord(places.name))
   const socket = waitingAddress(waiting).path
   const room = `unix@${options.chroot === undefined ? socket : `/${path.relative(options.chroot, socket)}`}`
   const map = `${runtimeWord(places.map)},${wait}`
@@ -42,7 +42,7 @@ export function haproxySnippet(
     '    timeout tunnel 1h',
   ]
   return lines([
-    `# HAProxy in front of ${options.prefix}, as printed by: cutover gate config haproxy`,
+    `# HAProxy in front of ${commented(options.prefix)}, as printed by: cutover gate config haproxy`,
     '# Its section global needs the runtime socket, if it has it not:',
     `#     stats socket ${runtimeWord(places.socket)} mode 660 level admin`,
     '# Run cutover serve first: it writes the map.',
@@ -71,6 +71,11 @@ export function haproxySnippet(
     '    # The check is for cutover: it holds nobody unless this arrives. It never takes the server out.',
     `    server ${gate} ${runtimeWord(room)} check inter 250ms fall 1000000`,
   ])
+}
+
+/** Take any text as part of a comment, which ends with its line. */
+export function commented(text: string): string {
+  return text.replace(/[^ -~]/g, '?')
 }
 
 /** Nobody but those who are trusted says for whom a request comes. */

@@ -1,5 +1,5 @@
 import { type Address, formatAddress } from '../front/address.ts'
-import type { SnippetOptions } from './haproxy-snippet.ts'
+import { commented, type SnippetOptions } from './haproxy-snippet.ts'
 import { flagOf, type NginxPlaces } from './nginx.ts'
 import { nginxWord, upstreamsOf } from './nginx-file.ts'
 
@@ -11,12 +11,12 @@ import { nginxWord, upstreamsOf } from './nginx-file.ts'
  * Source: nginx, ngx_http_rewrite_module (`if` with `set` only), ngx_http_proxy_module.
  */
 export function nginxSnippet(places: NginxPlaces, options: SnippetOptions): string {
-  const { app, wait } = upstreamsOf(places.name)
+  const { app, wait } = upstreamsOf(nginxWord(places.name))
   const own = `cutover_${places.name.replace(/[^a-z0-9]/g, '_')}`
   const seconds = Math.ceil(options.answerTimeoutMs / 1000)
   const isIncluded = /^\/etc\/nginx\/conf\.d\/[^/]+\.conf$/.test(places.file)
   return `${[
-    `# nginx in front of ${options.prefix}, as printed by: cutover gate config nginx`,
+    `# nginx in front of ${commented(options.prefix)}, as printed by: cutover gate config nginx`,
     '# Run cutover serve first: it writes the file of upstreams.',
     ...(isIncluded ? [`# Debian's nginx.conf includes ${places.file}.`] : [`include ${nginxWord(places.file)};`]),
     ...forwarding(own, options.trust),
