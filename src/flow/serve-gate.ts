@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { ReleaseError } from '../core/error.ts'
+import { ReleaseError, toReleaseError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { openHandoverGate } from '../gate/drivers/handover.ts'
 import { openOutsideGate } from '../gate/drivers/outside.ts'
@@ -49,7 +49,7 @@ const settingsBeforeRelease: FrontSettings = {
  * Open the gate of a prefix, as its release says; without a release as the options say.
  *
  * Pre: `listen` or `inherited` is given when there is no release. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, HANDOVER_UNSUPPORTED,
- * GATE_SERVER_SETTINGS, RECIPE_PLACEHOLDER.
+ * GATE_SERVER_SETTINGS, GATE_TLS_INVALID, GATE_TLS_KEY_EXPOSED, RECIPE_PLACEHOLDER.
  */
 export async function openGate(
   options: ServeGateOptions,
@@ -76,7 +76,8 @@ function openGateOfKind(kind: GateKind, { options, listeners, release, shared }:
   const { paths, workerArgv, emit, observing: observer } = options
   const runFolder = serviceSocketFolder(paths)
   if (kind === 'proxy') {
-    return openProxy(listeners, { ...shared, runFolder, observer, servicePlace: options.servicePlace })
+    const { servicePlace } = options
+    return openProxy(listeners, { ...shared, runFolder, observer, servicePlace, warn: error => warn(emit, error) })
   }
   if (kind === 'handover') {
     return openHandoverGate({ ...shared, listeners: handedOver(listeners), owner: release?.account, workerArgv })
@@ -95,23 +96,34 @@ function openGateOfKind(kind: GateKind, { options, listeners, release, shared }:
     ...shared,
     router: outsideRouter(places),
     place: places.waiting,
-    address: listeners[0]!.address,
+    // What was handed to us is the waiting room's socket.
+    address: serveListeners({ ...options, inherited: [] }, release)[0]!.address,
+    inherited: options.inherited[0],
+    servicePlace: options.servicePlace,
     runFolder,
     tell: tellTrouble(kind, emit),
     observer,
   })
 }
 
-/** Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID. */
+function warn(emit: Emit, caught: unknown): void {
+  const { code, message } = toReleaseError(caught)
+  emit({ kind: 'warning', code, message })
+}
+
+/** Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, GATE_TLS_INVALID, GATE_TLS_KEY_EXPOSED. */
 async function openProxy(
   listeners: readonly ServeListener[],
-  options: Omit<Parameters<typeof openProxyGate>[0], 'listening' | 'sockets'>,
+  options: Omit<Parameters<typeof openProxyGate>[0], 'listeners' | 'sockets'>,
 ): Promise<Gate> {
   const canBind = canBindSockets || listeners.every(({ listening }) => listening.kind === 'descriptor')
-  if (!canBind) return openProxyGate({ ...options, listening: listeners.map(({ listening }) => listening) })
+  if (!canBind) {
+    return openProxyGate({ ...options, listeners: listeners.map(each => ({ listening: each.listening, door: each })) })
+  }
   const sockets = await openPublicSockets(listeners, undefined)
   try {
-    return await openProxyGate({ ...options, listening: sockets.map(({ listening }) => listening), sockets })
+    const opened = sockets.map(({ listening }, index) => ({ listening, door: listeners[index] }))
+    return await openProxyGate({ ...options, listeners: opened, sockets })
   } catch (caught) {
     for (const socket of sockets) socket.close()
     throw caught

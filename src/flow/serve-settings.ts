@@ -3,8 +3,10 @@ import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { longestPageBytes } from '../gate/answers/page.ts'
+import type { CertificateFiles } from '../gate/edge/certificate.ts'
 import { type FrontSettings, frontSettings } from '../gate/front/settings.ts'
 import type { PrefixPaths } from '../prefix/layout.ts'
+import { fillPlaceholders } from '../recipe/placeholders.ts'
 import type { ServedRelease } from './serve-release.ts'
 
 /**
@@ -22,8 +24,16 @@ export function readFrontSettings(
   return frontSettings(gate, {
     page: gate.backoff.page === undefined ? undefined : pageOrNone(release, gate.backoff.page, emit),
     bypassToken: secret === undefined ? undefined : release.secrets[secret],
+    certificate: gate.tls === undefined ? undefined : certificateOf(release, gate.tls),
     accessLogFile: path.join(log, 'access.log'),
   })
+}
+
+/** Errors: RECIPE_PLACEHOLDER. */
+function certificateOf({ folder, values }: ServedRelease, named: CertificateFiles): CertificateFiles {
+  const place = (text: string, key: string) =>
+    path.resolve(folder, fillPlaceholders(text, values, `node.gate.tls.${key}`))
+  return { certificate: place(named.certificate, 'certificate'), key: place(named.key, 'key') }
 }
 
 function pageOrNone(release: ServedRelease, page: string, emit: Emit): string | undefined {

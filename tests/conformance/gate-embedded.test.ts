@@ -7,11 +7,12 @@ import { tempFolder } from '../support/temp.ts'
 gateContract(
   async () => {
     const port = await freePort()
-    const listening = [{ kind: 'address', address: parseAddress(`127.0.0.1:${port}`) }] as const
+    const listening = { kind: 'address', address: parseAddress(`127.0.0.1:${port}`) } as const
+    const listeners = [{ listening }]
     const runFolder = tempFolder()
     return {
       port,
-      open: mode => openProxyGate({ listening, settings: contractSettings, runFolder, mode, expectsService: true }),
+      open: mode => openProxyGate({ listeners, settings: contractSettings, runFolder, mode, expectsService: true }),
     }
   },
   { hasServer: false, histories: 10 },

@@ -3,24 +3,7 @@ import { Front } from '../../src/gate/front/front.ts'
 import type { FrontSettings } from '../../src/gate/front/settings.ts'
 import { systemTimers } from '../../src/gate/machine/timers.ts'
 import type { RequestRecord } from '../../src/gate/observe/observer.ts'
-
-/** How a gate behaves in tests, unless they say otherwise. */
-export const gateSettings: FrontSettings = {
-  hold: { requests: 100, bytes: 10_000_000, ageMs: 20_000 },
-  rampPerSecond: 1000,
-  backoff: { retryAfter: 30, jitter: 0.2, routes: [] },
-  healthPaths: [],
-  limits: {
-    headBytes: 16_384,
-    fields: 100,
-    headTimeoutMs: 20_000,
-    idleTimeoutMs: 75_000,
-    bodyTimeoutMs: 60_000,
-    connections: 20_000,
-  },
-  upstream: { proxyProtocol: 'off', timeoutMs: 60_000 },
-  trust: ['127.0.0.0/8', '::1/128'],
-}
+import { gateSettings } from './gate-settings.ts'
 
 /** A gate before an application. */
 export interface OpenGate {

@@ -92,7 +92,8 @@ export async function haproxyReader(folder: string): Promise<HttpReader> {
 /** Node's own server. */
 export async function nodeReader(): Promise<HttpReader> {
   const seen: SeenRequest[] = []
-  const server = http.createServer((request, response) => {
+  // Other protocols are not spoken: it reads on.
+  const server = http.createServer({ shouldUpgradeCallback: () => false }, (request, response) => {
     let body = ''
     request.on('data', piece => {
       body += piece.toString('latin1')
@@ -102,8 +103,6 @@ export async function nodeReader(): Promise<HttpReader> {
       response.end('ok')
     })
   })
-  // Other protocols are not spoken: it reads on.
-  server.shouldUpgradeCallback = () => false
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {

@@ -43,7 +43,7 @@ const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 
 /** Write a frame, right or wrong. */
 export function frame(type: number, stream: number, payload: Buffer | string, flag = 0): Buffer {
-  const body = Buffer.from(payload as string, 'latin1')
+  const body = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload
   const head = Buffer.alloc(9)
   head.writeUIntBE(body.length, 0, 3)
   head.writeUInt8(type, 3)
@@ -110,7 +110,7 @@ export interface FrameClient {
 }
 
 /** Connect over TLS to a port of this machine, and begin with some settings, or with other bytes. */
-export async function frameClient(port: number, begin: Buffer | string = preface): Promise<FrameClient> {
+export async function frameClient(port: number, begin = preface): Promise<FrameClient> {
   const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] })
   await new Promise<void>((resolve, reject) => {
     socket.once('secureConnect', resolve)
@@ -119,8 +119,8 @@ export async function frameClient(port: number, begin: Buffer | string = preface
   socket.on('error', () => {})
   const frames: Frame[] = []
   const waiting = new Set<() => void>()
-  let rest: Buffer = Buffer.alloc(0)
-  socket.on('data', bytes => {
+  let rest = Buffer.alloc(0)
+  socket.on('data', (bytes: Buffer) => {
     rest = Buffer.concat([rest, bytes])
     for (let read = readFrame(rest); read !== undefined; read = readFrame(rest)) {
       frames.push(read)
@@ -129,7 +129,7 @@ export async function frameClient(port: number, begin: Buffer | string = preface
     for (const check of waiting) check()
   })
   const ended = new Promise<void>(resolve => socket.once('close', () => resolve()))
-  if (begin !== '') socket.write(begin)
+  if (begin.length > 0) socket.write(begin, 'latin1')
   if (begin === preface) socket.write(frame(frameTypes.settings, 0, ''))
   return {
     send: (...all) => void socket.write(Buffer.concat(all)),

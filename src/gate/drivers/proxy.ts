@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import type { Door } from '../edge/clients.ts'
 import { type Address, unixAddress } from '../front/address.ts'
 import type { DrainLimits } from '../front/flights.ts'
 import { Front } from '../front/front.ts'
@@ -21,15 +22,22 @@ const closeTimeoutMs = 300
 /** How long a version that was found healthy may take until we see that it accepts; then its requests wait for it. */
 const longestAcceptMs = 1000
 
+/** One place where clients reach the application. */
+export interface ProxyListener {
+  readonly listening: Listening
+  /** What is spoken there before HTTP; absent: nothing. */
+  readonly door?: Door | undefined
+}
+
 /**
  * Open a gate that is a reverse proxy in the path: the application accepts on a private port or socket that only the gate knows.
  *
- * Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID.
+ * Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, GATE_TLS_INVALID, GATE_TLS_KEY_EXPOSED.
  */
 export async function openProxyGate(options: {
   /** Where clients reach the application; at least one. */
-  readonly listening: readonly Listening[]
-  /** The sockets of `listening`, where another process can be given them. */
+  readonly listeners: readonly ProxyListener[]
+  /** The sockets of `listeners`, where another process can be given them. */
   readonly sockets?: readonly PublicSocket[] | undefined
   /** Where the application accepts already, for a process before us. */
   readonly servicePlace?: Address | undefined
@@ -43,6 +51,8 @@ export async function openProxyGate(options: {
   readonly expectsService: boolean
   /** Told of each request once it has ended. */
   readonly observer?: Observer | undefined
+  /** Told of a new certificate that cannot be used. */
+  readonly warn?: ((error: unknown) => void) | undefined
 }): Promise<Gate> {
   const front = new Front({
     settings: options.settings,
@@ -50,11 +60,12 @@ export async function openProxyGate(options: {
     random: Math.random,
     closesConnections: false,
     observer: options.observer,
+    warn: options.warn,
   })
   if (options.expectsService) front.serviceExpected()
   front.enter(options.mode)
-  const addresses = await Promise.all(options.listening.map(listening => front.listen(listening)))
-  return new ProxyGate(front, addresses[0]!, options)
+  const addresses = await Promise.all(options.listeners.map(({ listening, door }) => front.listen(listening, door)))
+  return new ProxyGate(front, options.sockets?.[0]?.address ?? addresses[0]!, options)
 }
 
 class ProxyGate implements Gate {
@@ -109,6 +120,10 @@ class ProxyGate implements Gate {
 
   configure(settings: FrontSettings): void {
     this.#front.configure(settings)
+  }
+
+  reload(): void {
+    this.#front.reload()
   }
 
   async enter(mode: GateMode, shaping?: RunningShaping): Promise<void> {

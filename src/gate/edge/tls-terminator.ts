@@ -8,31 +8,29 @@ const handshakeMs = 10_000
 /** How often it is looked whether the certificate was renewed. */
 const lookMs = 10_000
 
-export interface TlsTerminatorOptions {
-  readonly files: CertificateFiles
+/** With what TLS is spoken, and what is offered on it. Plain data: the key is a path. */
+export interface TlsSettings extends CertificateFiles {
   /** Whether HTTP/2 is offered beside HTTP/1.1. */
   readonly http2: boolean
-  /** A new certificate could not be used; the old one stays. */
-  readonly warn: (error: unknown) => void
 }
 
 /** Speak TLS on connections, with a certificate that is read again when its files change. */
 export class TlsTerminator {
-  readonly #options: TlsTerminatorOptions
-  readonly #protocols: string[]
+  readonly #warn: (error: unknown) => void
   readonly #looking: NodeJS.Timeout
+  #settings: TlsSettings
   #context: SecureContext
   /** What the files were when they were last read, and when they were last looked at. */
   #readStamp: string
   #seenStamp: string
 
-  /** Errors: GATE_TLS_INVALID, GATE_TLS_KEY_EXPOSED. */
-  constructor(options: TlsTerminatorOptions) {
-    this.#options = options
-    this.#protocols = options.http2 ? ['h2', 'http/1.1'] : ['http/1.1']
-    this.#readStamp = certificateStamp(options.files)
+  /** `warn` is told why a new certificate cannot be used. Errors: GATE_TLS_INVALID, GATE_TLS_KEY_EXPOSED. */
+  constructor(settings: TlsSettings, warn: (error: unknown) => void) {
+    this.#settings = settings
+    this.#warn = warn
+    this.#readStamp = certificateStamp(settings)
     this.#seenStamp = this.#readStamp
-    this.#context = readCertificate(options.files)
+    this.#context = readCertificate(settings)
     this.#looking = setInterval(() => this.look(), lookMs)
     this.#looking.unref()
   }
@@ -42,7 +40,7 @@ export class TlsTerminator {
     const secured = new TLSSocket(socket, {
       isServer: true,
       secureContext: this.#context,
-      ALPNProtocols: this.#protocols,
+      ALPNProtocols: this.#settings.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
     })
     const late = setTimeout(() => secured.destroy(), handshakeMs)
     const stop = () => {
@@ -59,19 +57,26 @@ export class TlsTerminator {
     })
   }
 
+  /** Go on with another certificate, from the next connection on. Post: as of {@link reload}. */
+  configure(settings: TlsSettings): void {
+    const { certificate, key } = this.#settings
+    this.#settings = settings
+    if (settings.certificate !== certificate || settings.key !== key) this.reload()
+  }
+
   /** Read the certificate again. Post: connections that stand are left alone; one that cannot be used is warned of, and the old one stays. */
   reload(): void {
-    this.#readStamp = certificateStamp(this.#options.files)
+    this.#readStamp = certificateStamp(this.#settings)
     try {
-      this.#context = readCertificate(this.#options.files)
+      this.#context = readCertificate(this.#settings)
     } catch (caught) {
-      this.#options.warn(caught)
+      this.#warn(caught)
     }
   }
 
   /** Read the certificate again if its files have changed, once they are as they were at the look before: they may be written one after the other. */
   look(): void {
-    const stamp = certificateStamp(this.#options.files)
+    const stamp = certificateStamp(this.#settings)
     const isSettled = stamp === this.#seenStamp
     this.#seenStamp = stamp
     if (isSettled && stamp !== this.#readStamp) this.reload()

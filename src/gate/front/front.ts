@@ -2,20 +2,19 @@ import type net from 'node:net'
 import { type Answer, healthyAnswer } from '../answers/answer.ts'
 import { backoffAnswer } from '../answers/backoff.ts'
 import type { GateCounters } from '../control/protocol.ts'
-import { Clients } from '../edge/clients.ts'
+import { Clients, type Door } from '../edge/clients.ts'
 import { createGateServer, type Listening, listen, stopAccepting } from '../http1/server.ts'
 import { decide } from '../machine/decide.ts'
 import type { GateMode } from '../machine/machine.ts'
-import { ReleaseLatency } from '../machine/release-latency.ts'
 import type { RunningShaping } from '../machine/shaping.ts'
 import type { Timers } from '../machine/timers.ts'
-import { WaitingRoom } from '../machine/waiting.ts'
 import type { Observer } from '../observe/observer.ts'
 import { newTally, type Tally } from '../observe/tally.ts'
 import type { Address } from './address.ts'
 import { type Bypass, compileBypass } from './bypass.ts'
 import type { Exchange } from './exchange.ts'
 import type { Drained, DrainLimits } from './flights.ts'
+import { Lobby } from './lobby.ts'
 import { Passing } from './passing.ts'
 import type { FrontSettings } from './settings.ts'
 import { type Chosen, Sides } from './sides.ts'
@@ -29,9 +28,17 @@ export interface FrontOptions {
   readonly closesConnections: boolean
   /** Told of each request once it has ended; without one nothing is recorded. */
   readonly observer?: Observer | undefined
+  /** Told of what went wrong and is not in the way of any request: a new certificate that cannot be used. */
+  readonly warn?: ((error: unknown) => void) | undefined
 }
 
+/** HTTP from the first byte on. */
+const plainDoor: Door = { proxyProtocol: false, tls: false }
+
 const nobody: Bypass = () => false
+
+/** How a visit ends whose client did not wait for the answer. */
+const hungUp: VisitEnd = { status: 499, receivedBytes: 0, sentBytes: 0, outcome: 'abandoned' }
 
 /** How often a gate that goes away looks whether requests are still in the middle of coming. */
 const receivingCheckMs = 20
@@ -46,10 +53,7 @@ export class Front {
   readonly #servers: net.Server[] = []
   readonly #clients: Clients
   readonly #tally: Tally = newTally()
-  readonly #waiting: WaitingRoom<Visit>
-  /** Who bypasses waits apart: for the service only, whatever the others wait for. */
-  readonly #bypassing: WaitingRoom<Visit>
-  readonly #latency = new ReleaseLatency()
+  readonly #lobby: Lobby
   /** The releases behind it. */
   readonly sides: Sides
   #settings: FrontSettings
@@ -62,7 +66,10 @@ export class Front {
     this.#options = options
     this.#settings = options.settings
     this.#bypass = bypassOf(options.settings)
-    this.#clients = new Clients(options.settings, exchange => this.#arrive(exchange))
+    this.#clients = new Clients(options.settings, {
+      take: exchange => this.#arrive(exchange),
+      warn: error => options.warn?.(error),
+    })
     this.sides = new Sides({
       tally: this.#tally,
       timers: options.timers,
@@ -70,24 +77,24 @@ export class Front {
       changed: () => this.#settle(),
       upstream: () => this.#settings.upstream,
     })
-    this.#waiting = this.#newRoom()
-    this.#bypassing = this.#newRoom()
+    const hooks = {
+      leaves: (visit: Visit) => this.#route(visit),
+      turnedAway: (visit: Visit) => this.#backOff(visit),
+      hungUp: (visit: Visit) => this.#end(visit, hungUp),
+    }
+    this.#lobby = new Lobby({ ...options, tally: this.#tally, hooks })
   }
 
-  #newRoom(): WaitingRoom<Visit> {
-    const { settings, timers } = this.#options
-    return new WaitingRoom(settings.hold, timers, {
-      release: ({ item }) => this.#route(item),
-      expire: ({ item }) => this.#backOff(item),
-      recentLatencyMs: () => this.#latency.recentMs(timers.nowMs()),
-    })
-  }
-
-  /** Begin to accept at one more place. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID. */
-  listen(listening: Listening): Promise<Address> {
-    const server = createGateServer(this.#clients.enterBy({ proxyProtocol: false, tls: undefined }))
+  /** Begin to accept at one more place. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID, GATE_TLS_INVALID, GATE_TLS_KEY_EXPOSED. */
+  async listen(listening: Listening, door = plainDoor): Promise<Address> {
+    const server = createGateServer(this.#clients.enterBy(door))
     this.#servers.push(server)
     return listen(server, listening)
+  }
+
+  /** Read certificates again. */
+  reload(): void {
+    this.#clients.reload()
   }
 
   /** Stop accepting everywhere; connections that were accepted go on. Post: resolves when all of them have ended. */
@@ -99,6 +106,7 @@ export class Front {
   leave(): void {
     this.#leftMs = this.#options.timers.nowMs()
     this.enter('pass')
+    this.#clients.goAway()
   }
 
   /** End every connection, whatever it does. */
@@ -112,13 +120,14 @@ export class Front {
     this.#settings = settings
     this.#bypass = bypassOf(settings)
     this.#clients.configure(settings)
-    for (const room of [this.#waiting, this.#bypassing]) room.setLimits(settings.hold)
+    this.#lobby.configure(settings)
   }
 
   /** Act on a mode, with what shapes it. Pre: the state that it belongs to is persisted. */
   enter(mode: GateMode, shaping?: RunningShaping): void {
     this.#mode = mode
     this.#passing = shaping === undefined ? undefined : new Passing(shaping, this.#options.timers)
+    if (mode === 'drain') this.#clients.goAway()
     this.#settle()
   }
 
@@ -163,8 +172,7 @@ export class Front {
   }
 
   counters(): GateCounters {
-    const heldNow = this.#waiting.length + this.#bypassing.length
-    return { ...this.#tally, heldNow, heldBytes: this.#waiting.sizeBytes + this.#bypassing.sizeBytes }
+    return { ...this.#tally, heldNow: this.#lobby.length, heldBytes: this.#lobby.sizeBytes }
   }
 
   #arrive(exchange: Exchange): void {
@@ -188,7 +196,7 @@ export class Front {
         this.#forward(visit, chosen)
         break
       case 'hold':
-        this.#hold(visit)
+        if (!this.#lobby.wait(visit)) this.#backOff(visit)
         break
       case 'backoff':
         this.#backOff(visit)
@@ -207,9 +215,9 @@ export class Front {
     const upstream = side.service.upstream!
     if (visit.held !== undefined) {
       this.#tally.released += 1
-      this.#endWait(visit)
+      this.#lobby.end(visit)
     }
-    const answer = this.#awaitAnswer(visit)
+    const answer = this.#lobby.watchAnswer(visit)
     visit.isBeside = isBeside
     side.flights.forward(visit.exchange, upstream, {
       closes: () => this.#closes(),
@@ -230,39 +238,9 @@ export class Front {
     })
   }
 
-  /** Measure how long the version takes to answer what is released to it, where the ramp depends on that. */
-  #awaitAnswer(visit: Visit) {
-    if (visit.held === undefined || this.#settings.rampLatencyMs === undefined) return undefined
-    const { nowMs } = this.#options.timers
-    const released = this.#latency.released(nowMs())
-    return { begins: () => this.#latency.answered(released, nowMs()), ends: () => this.#latency.forget(released) }
-  }
-
   #addedFields(status: number, fields: readonly string[]): readonly string[] {
     if (this.#passing === undefined) return fields
     return [...fields, ...this.#passing.addedFields(status, this.#settings.backoff, this.#options.random)]
-  }
-
-  /** Let a request wait; one that waited before goes on from its own arrival, whatever the bounds. */
-  #hold(visit: Visit): void {
-    const room = visit.isBypassing ? this.#bypassing : this.#waiting
-    visit.stopListening = visit.exchange.onGone(() => {
-      if (visit.held === undefined || !room.abandon(visit.held)) return
-      this.#tally.abandoned += 1
-      this.#endWait(visit)
-      this.#end(visit, { status: 499, receivedBytes: 0, sentBytes: 0, outcome: 'abandoned' })
-    })
-    if (visit.held !== undefined) {
-      room.putBack(visit.held)
-      return
-    }
-    visit.held = room.offer(visit, visit.exchange.sizeBytes)
-    if (visit.held !== undefined) {
-      this.#tally.held += 1
-      return
-    }
-    visit.stopListening()
-    this.#backOff(visit)
   }
 
   #backOff(visit: Visit): void {
@@ -277,7 +255,7 @@ export class Front {
 
   #answer(visit: Visit, outcome: 'healthy' | 'backed-off', make: (closes: boolean) => Answer): void {
     const { exchange } = visit
-    if (visit.held !== undefined) this.#endWait(visit)
+    if (visit.held !== undefined) this.#lobby.end(visit)
     const write = () => {
       const answered = make(this.#closes() || exchange.hasUnreadBody())
       exchange.answer(answered)
@@ -287,12 +265,6 @@ export class Front {
     // A small body arrives with its head but is parsed after it: a turn later the connection need not be closed for it.
     if (exchange.hasUnreadBody()) setImmediate(write)
     else write()
-  }
-
-  #endWait(visit: Visit): void {
-    visit.stopListening?.()
-    visit.waitedMs = this.#options.timers.nowMs() - visit.arrivedMs
-    this.#tally.longestHoldMs = Math.max(this.#tally.longestHoldMs, Math.round(visit.waitedMs))
   }
 
   #end(visit: Visit, end: VisitEnd): void {
@@ -312,16 +284,9 @@ export class Front {
 
   /** Bring those who wait in line with the mode and the application's state. */
   #settle(): void {
-    this.#settleRoom(this.#waiting, false)
-    this.#settleRoom(this.#bypassing, true)
-  }
-
-  #settleRoom(room: WaitingRoom<Visit>, isBypassing: boolean): void {
-    const { rampPerSecond: perSecond, rampLatencyMs: latencyMs } = this.#settings
-    const wanted = decide(this.#mode, this.sides.live.service.state, { isHealthPath: false, isBypassing })
-    if (wanted === 'forward') room.startRelease({ perSecond, latencyMs })
-    else if (wanted === 'hold') room.stopRelease()
-    else for (const { item } of room.takeAll()) this.#backOff(item)
+    this.#lobby.settle(isBypassing =>
+      decide(this.#mode, this.sides.live.service.state, { isHealthPath: false, isBypassing }),
+    )
   }
 }
 

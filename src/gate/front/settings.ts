@@ -1,5 +1,7 @@
 import type { RecipeGate } from '../../recipe/schema.ts'
 import type { BackoffSettings } from '../answers/backoff.ts'
+import type { CertificateFiles } from '../edge/certificate.ts'
+import type { TlsSettings } from '../edge/tls-terminator.ts'
 import type { ClientLimits, UpstreamSettings } from '../http1/limits.ts'
 import type { HoldLimits } from '../machine/queue.ts'
 import type { AccessLogSettings } from '../observe/observing.ts'
@@ -23,6 +25,8 @@ export interface FrontSettings {
   readonly upstream: UpstreamSettings
   /** Peers that are believed what they say of the original client, as addresses and networks. */
   readonly trust: readonly string[]
+  /** With what TLS is spoken, on listeners where it is. */
+  readonly tls?: TlsSettings | undefined
   /** Where each request is told, and how; absent: nowhere. */
   readonly accessLog?: AccessLogSettings | undefined
 }
@@ -41,6 +45,8 @@ export interface ReleaseParts {
   readonly page?: string | undefined
   /** The value of the secret that `bypass.secret` names. */
   readonly bypassToken?: string | undefined
+  /** The certificate that `tls` names. */
+  readonly certificate?: CertificateFiles | undefined
   /** The file that requests are told in, where the recipe wants it. */
   readonly accessLogFile?: string | undefined
 }
@@ -48,7 +54,7 @@ export interface ReleaseParts {
 /** Take from a recipe, and what a release has besides, what the data path needs. */
 export function frontSettings(gate: RecipeGate, parts: ReleaseParts = {}): FrontSettings {
   const { hold, ramp, backoff, healthPaths, bypass, accessLog, limits, upstream, trust } = gate
-  const { page, bypassToken, accessLogFile } = parts
+  const { page, bypassToken, certificate, accessLogFile } = parts
   return {
     hold: { requests: hold.requests, bytes: hold.bytes, ageMs: hold.age },
     rampPerSecond: ramp.perSecond,
@@ -73,6 +79,7 @@ export function frontSettings(gate: RecipeGate, parts: ReleaseParts = {}): Front
     },
     upstream: { proxyProtocol: upstream.proxyProtocol, timeoutMs: upstream.timeout },
     trust,
+    tls: certificate === undefined || gate.tls === undefined ? undefined : { ...certificate, http2: gate.tls.http2 },
     accessLog:
       accessLog === 'off' || accessLogFile === undefined ? undefined : { file: accessLogFile, format: accessLog },
   }
