@@ -1,7 +1,7 @@
 import { isComplete, readInstalledRecipe } from '../prefix/installed.ts'
 import { releasePaths } from '../prefix/layout.ts'
-import { planRecovery } from '../prefix/plan.ts'
 import { endCommands } from '../prefix/reaped.ts'
+import { planRecovery } from '../prefix/recovery-plan.ts'
 import type { Failure, Transaction } from '../prefix/state.ts'
 import { applyChange, bindChange, takeBack } from './change.ts'
 import { type LockedPrefix, lockPrefix } from './locked-prefix.ts'

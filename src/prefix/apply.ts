@@ -3,7 +3,8 @@ import type { Emit } from '../core/event.ts'
 import type { Clock } from '../sys/clock.ts'
 import type { Journal } from './journal.ts'
 import type { JournalEntry } from './journal-record.ts'
-import { type PlannedOp, pointOfNoReturn, undoOrder } from './plan.ts'
+import type { PlannedOp } from './plan.ts'
+import { pointOfNoReturn, undoOrder } from './recovery-plan.ts'
 import { type Failure, replay, type Transaction } from './state.ts'
 
 /** The effect of an operation. Each part can be run again after being interrupted anywhere. */
