@@ -48,7 +48,8 @@ describe.skipIf(!needRoots())('driver systemd', () => {
               end: async () => void system.run('systemctl', 'stop', `${unit}.service`),
             }
           },
-          remains: () => system.run('systemctl', 'list-units', '--all', '--plain', '--no-legend', `${unit}-*`).trim(),
+          remains: () =>
+            system.run('systemctl', 'list-units', '--all', '--plain', '--no-legend', `${unit}-*.service`).trim(),
         }
       })
     })
@@ -58,7 +59,9 @@ describe.skipIf(!needRoots())('driver systemd', () => {
 /** Install the units of `cutover serve`. Returns what they are called. */
 function installUnits(root: DebianRoot, system: BootedRoot, prefix: string, mode: 'proxy' | 'handover'): string {
   const argv = [node, path.join(repository, 'src/bin/cutover.ts'), 'serve', prefix, '--json']
-  const sockets = mode === 'handover' ? [{ name: 'http', stream: path.join(prefix, 'run/public.sock') }] : []
+  // In the order in which systemd hands them over nothing can be trusted.
+  const names = mode === 'handover' ? { admin: 'admin', http: 'public' } : {}
+  const sockets = Object.entries(names).map(([name, file]) => ({ name, stream: path.join(prefix, `run/${file}.sock`) }))
   const instance = instanceName('toy', prefix)
   const at = (name: string) => path.join(root.folder, 'etc/systemd/system', name)
   for (const [name, text] of Object.entries(

@@ -51,5 +51,10 @@ process.on('SIGTERM', () => {
   setTimeout(() => process.exit(0), 500)
 })
 console.log(`version ${process.env.VERSION} begins`)
-if (process.env.LISTEN_PID === String(process.pid)) server.listen({ fd: 3 })
-else server.listen(process.env.SOCKET || { port: Number(process.env.PORT), host: '127.0.0.1' })
+if (process.env.LISTEN_PID === String(process.pid)) {
+  // Which is which is told by their names alone.
+  const names = process.env.LISTEN_FDNAMES.split(':')
+  const others = http.createServer((_request, response) => response.end('admin'))
+  for (const [index, name] of names.entries()) (name === 'http' ? server : others).listen({ fd: 3 + index })
+  process.once('SIGTERM', () => others.close())
+} else server.listen(process.env.SOCKET || { port: Number(process.env.PORT), host: '127.0.0.1' })

@@ -129,6 +129,10 @@ export function driverContract(open: () => Promise<DriverUnderTest>): void {
     expect(Object.keys(environment)).not.toContain('CUTOVER_CONTRACT')
   })
 
+  it('gives it all its sockets, by their names', async () => {
+    if (under.mode === 'handover') expect(await prefix.get('/', 'admin')).toBe('admin')
+  })
+
   it('limits it', async () => {
     expect((await state()).openFiles).toBe(512)
     if (!under.hasGroups) return
@@ -207,7 +211,8 @@ interface DriverPrefix {
   readonly outside: string
   addRelease(version: string, environment?: Readonly<Record<string, string>>, before?: readonly string[]): void
   switchTo(version: string): void
-  get(path: string): Promise<string>
+  /** Ask what listens, at its public socket or another. */
+  get(path: string, socket?: 'public' | 'admin'): Promise<string>
   /** The processes of its services. */
   alive(): Promise<readonly number[]>
 }
@@ -246,7 +251,7 @@ function driverPrefix(under: DriverUnderTest): DriverPrefix {
       fs.rmSync(paths.current, { force: true })
       fs.symlinkSync(path.join('releases', version), paths.current)
     },
-    get: place => get(path.join(outside, 'run/public.sock'), place),
+    get: (place, socket = 'public') => get(path.join(outside, `run/${socket}.sock`), place),
     alive: async () => processesOf(inside),
   }
 }
@@ -300,10 +305,13 @@ function recipe(under: DriverUnderTest, environment: Readonly<Record<string, str
         },
       ],
       health: { http: { path: '/state', contains: '"VERSION":"${version}"' }, interval: '20ms', deadline: '10s' },
-      gate: { mode: under.mode ?? 'proxy', listen: 'unix:${prefix}/run/public.sock' },
+      gate: { mode: under.mode ?? 'proxy', listen: under.mode === 'handover' ? [listen, admin] : listen },
     },
   }
 }
+
+const listen = 'unix:${prefix}/run/public.sock'
+const admin = { address: 'unix:${prefix}/run/admin.sock', name: 'admin' }
 
 function get(socketPath: string, place: string): Promise<string> {
   return new Promise((resolve, reject) => {
