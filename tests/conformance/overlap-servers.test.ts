@@ -21,7 +21,7 @@ const servers = [
   ['uwsgi', needTool('uwsgi', 'uwsgi_python3'), [...uwsgi, '--master', '--die-on-term', '--processes=12']],
 ] as const
 
-const switches = isLong ? 10 : 2
+const switches = isLong ? 10 : 1
 
 describe.concurrent('servers behind a proxy, from version to version side by side', () => {
   for (const [name, isHere, command] of servers.filter(([name]) => isLong || name === 'uvicorn')) {

@@ -17,7 +17,7 @@ import { type Serving, startServing, until } from '../support/toy-prefix.ts'
 const kills = isLong ? 60 : 8
 const unhealthy = '9.0.0'
 /** Versions that run beside the one before. */
-const besideKills = isLong ? 60 : 3
+const besideKills = isLong ? 60 : 2
 const beside = (number: number) => `2.0.${number}`
 const besideUnhealthy = '9.1.0'
 const gate = { listen: '127.0.0.1:0', overlap: true }
@@ -96,13 +96,13 @@ describe('a command on a prefix that is served under load', () => {
     })
   })
 
-  it('is killed, run again, and costs no request: a version beside that is taken back', async () => {
+  it.runIf(isLong)('is killed, run again, and costs no request: a version beside that is taken back', async () => {
     await underLoad(repository, async ({ paths, serving, install }) => {
       const args = [...install(besideUnhealthy), '--retry']
       const recorded = await cutover.record(args)
       expectEnd(recorded, 'INSTALL_UNHEALTHY')
       const isWanted = (step: string) => step.startsWith('undo ') || step === 'start-beside' || step === 'probe'
-      for (const at of chosen(recorded.points, isWanted, isLong ? besideKills : 2)) {
+      for (const at of chosen(recorded.points, isWanted, besideKills)) {
         const what = `${at.step} ${at.operation}, ${at.what}`
         const first = await cutover.run(args, { kind: 'kill', at })
         expectWhole(paths)
