@@ -46,10 +46,10 @@ export async function applyStep(step: SwitchStep, run: SwitchRun): Promise<strin
   switch (step.kind) {
     case 'close':
       await run.router.lead(step.role, undefined)
-      return await settle(step.slot, run)
+      return undefined
     case 'route':
       await run.router.lead(step.role, step.slot)
-      return step.from === undefined ? `to ${step.slot}` : await settle(step.from, run)
+      return `to ${step.slot}`
     case 'assign':
       return assign(run)
     case 'ask':
@@ -68,6 +68,9 @@ async function applyToSlot(
   const slot = slotOf(step.slot, run)
   const node = () => readInstalledRecipe(slot.prefix.paths, slot.version).node
   switch (step.kind) {
+    case 'turn-away':
+      await slot.serving.turnAway(reason(run), node().gate.hold.deadline)
+      return undefined
     case 'hold':
       return await hold(slot, run)
     case 'stop':
@@ -91,25 +94,28 @@ async function applyToSlot(
   }
 }
 
-/** Wait until every request that was led to a slot before has arrived at its gate, which counts it. */
-async function settle(name: string, { router, site, tools }: SwitchRun): Promise<string | undefined> {
-  const serving = site.slots.get(name)?.serving
-  if (serving === undefined) return 'nothing serves it'
+/**
+ * Wait until every request that was led to a slot before has arrived at its gate, which counts it: also one that the server in front tries
+ * to send again.
+ */
+async function settle({ name, serving }: Slot, { router, tools }: SwitchRun): Promise<string> {
   const endMs = tools.clock.elapsedMs() + settleTimeoutMs
   for (;;) {
     const underWay = await router.underWay(name)
-    if (underWay === undefined) return undefined
+    if (underWay === undefined) return 'settled as far as is known'
     const { inFlight, streams, heldNow } = (await serving.status()).counters
-    if (underWay <= inFlight + streams + heldNow) return `${underWay} still at work in ${name}`
-    if (tools.clock.elapsedMs() >= endMs) return `${underWay} on their way to ${name}, where ${inFlight} have arrived`
+    if (underWay <= inFlight + streams + heldNow) return `${underWay} had arrived`
+    if (tools.clock.elapsedMs() >= endMs) return `${underWay} on their way, of which ${inFlight} had arrived`
     await delay(settleCheckMs)
   }
 }
 
-async function hold({ serving, prefix, version }: Slot, run: SwitchRun): Promise<string> {
+async function hold(slot: Slot, run: SwitchRun): Promise<string> {
+  const { serving, prefix, version } = slot
   const { gate } = readInstalledRecipe(prefix.paths, version).node
+  const settled = await settle(slot, run)
   await serving.enterHold(reason(run), gate.hold.deadline)
-  return (await serving.drain(gate.drain)).evidence
+  return `${settled}, ${(await serving.drain(gate.drain)).evidence}`
 }
 
 /** The one step that decides: whoever reads a role from now on reads the new one. */

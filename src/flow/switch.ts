@@ -129,17 +129,17 @@ async function drive(site: LockedSite, begun: SwitchProgress, tools: FlowTools):
     // The watch may have to be undone; on the way back nobody wants to wait for it.
     if (isBack && step.kind === 'watch') continue
     const isCrossing = progress.isCrossing || (step.kind === 'route' && step.role === waiting)
-    progress = { ...progress, isCrossing, step: stepName(step) }
+    const name = isBack ? `back:${stepName(step)}` : stepName(step)
+    progress = { ...progress, isCrossing, step: name }
     writeProgress(root, progress)
     tools.signal.throwIfAborted()
-    await runStep(step, run)
+    await runStep(name, step, run)
   }
   endProgress(root)
 }
 
-async function runStep(step: SwitchStep, run: SwitchRun): Promise<void> {
+async function runStep(name: string, step: SwitchStep, run: SwitchRun): Promise<void> {
   const { emit, clock } = run.tools
-  const name = stepName(step)
   const startedMs = clock.elapsedMs()
   emit({ kind: 'step-started', step: name })
   try {

@@ -32,12 +32,14 @@ export interface Goal {
 
 /** One step of a switch. Each can be run again, and does nothing where there is nothing to do. */
 export type SwitchStep =
-  /** Have the server in front turn the clients of a role away, and wait until none is on its way to the slot any more. */
-  | { readonly kind: 'close'; readonly role: string; readonly slot: string }
-  /** Let requests wait at the slot's gate, and what is in flight finish. */
+  /** Turn away what waits at the slot's gate and what comes until it is held: it is of a role that the slot is not to have. */
+  | { readonly kind: 'turn-away'; readonly slot: string }
+  /** Have the server in front turn the clients of a role away. */
+  | { readonly kind: 'close'; readonly role: string }
+  /** Wait until nothing is on its way to the slot's gate any more, let requests wait there, and what is in flight finish. */
   | { readonly kind: 'hold'; readonly slot: string }
-  /** Lead the clients of a role to a slot, and wait until none is on its way to `from` any more. */
-  | { readonly kind: 'route'; readonly role: string; readonly slot: string; readonly from: string | undefined }
+  /** Lead the clients of a role to a slot. */
+  | { readonly kind: 'route'; readonly role: string; readonly slot: string }
   | { readonly kind: 'stop'; readonly slot: string }
   /** Store which slot has which role: from here on the way is forward. */
   | { readonly kind: 'assign' }
@@ -82,16 +84,17 @@ export function planSwitch(goal: Goal, situation: Situation): readonly SwitchSte
       ? openingSteps(view)
       : [
           ...closingSteps(view),
-          ...changing.flatMap(slot => (view.runs(slot) ? [{ kind: 'stop', slot } as const] : [])),
           ...(isAssigned ? [] : [{ kind: 'assign' } as const]),
-          ...changing.map(slot => ({ kind: 'share', slot }) as const),
-          ...changing.flatMap(slot =>
-            situation.slots[slot]?.migrates === true ? [{ kind: 'migrate', slot } as const] : [],
+          ...startSteps(
+            changing.filter(slot => slot === target),
+            view,
           ),
-          ...startSteps(changing.filter(slot => slot === target)),
           ...(changing.includes(target) || !view.passes(target) ? [{ kind: 'pass', slot: target } as const] : []),
           ...relaySteps(view),
-          ...startSteps(changing.filter(slot => slot !== target)),
+          ...startSteps(
+            changing.filter(slot => slot !== target),
+            view,
+          ),
           ...others.flatMap(role => reopenSteps(role, view)),
         ]
   if (steps.length === 0) return []
@@ -110,6 +113,7 @@ interface View {
   readonly changing: readonly string[]
   readonly runs: (slot: string) => boolean
   readonly passes: (slot: string) => boolean
+  readonly migrates: (slot: string) => boolean
 }
 
 function viewOf(goal: Goal, { routes, slots, isCrossing }: Situation): View {
@@ -122,28 +126,41 @@ function viewOf(goal: Goal, { routes, slots, isCrossing }: Situation): View {
     changing: entries.flatMap(([role, slot]) => (slots[slot]?.runsAs === role ? [] : [slot])),
     runs: slot => slots[slot]?.runsAs !== undefined,
     passes: slot => slots[slot]?.passes === true,
+    migrates: slot => slots[slot]?.migrates === true,
   }
 }
 
 /** Empty the slots that change: first the target, at which no client of the waiting role is, then, once its clients wait there, the others. */
-function closingSteps({ goal: { roles, waiting }, routes, others, changing }: View): readonly SwitchStep[] {
+function closingSteps({ goal: { roles, waiting }, routes, others, changing, runs }: View): readonly SwitchStep[] {
   const target = roles[waiting]!
+  // Clients that wait where nothing serves, at the slot that is to serve them, need only be waited with.
+  const isHome = (role: string) => routes[role] === roles[role] && !runs(roles[role]!)
+  const home = others.filter(isHome).map(role => roles[role]!)
   const closed = others.flatMap((role): SwitchStep[] => {
     const slot = routes[role]
-    const isTouched = slot !== undefined && (changing.includes(slot) || slot !== roles[role])
-    return isTouched ? [{ kind: 'close', role, slot }] : []
+    if (slot === undefined || isHome(role) || (!changing.includes(slot) && slot === roles[role])) return []
+    // Where nothing serves, its clients wait.
+    const isStranded = !runs(slot) && slot !== roles[role]
+    return [...(isStranded ? [{ kind: 'turn-away', slot } as const] : []), { kind: 'close', role }]
   })
-  const held = (slots: readonly string[]) => slots.map((slot): SwitchStep => ({ kind: 'hold', slot }))
+  const emptied = (slots: readonly string[]) =>
+    slots.flatMap((slot): SwitchStep[] => [
+      { kind: 'hold', slot },
+      ...(runs(slot) ? [{ kind: 'stop', slot } as const] : []),
+    ])
   return [
     ...closed,
-    ...held(changing.filter(slot => slot === target)),
+    // Before anybody waits there: what it takes to end is no part of the wait.
+    ...emptied(changing.filter(slot => slot === target)),
     ...routeSteps(waiting, target, routes),
-    ...held(changing.filter(slot => slot !== target)),
+    ...emptied(changing.filter(slot => slot !== target && !home.includes(slot))),
   ]
 }
 
-function startSteps(slots: readonly string[]): readonly SwitchStep[] {
+function startSteps(slots: readonly string[], { migrates }: View): readonly SwitchStep[] {
   return slots.flatMap((slot): SwitchStep[] => [
+    { kind: 'share', slot },
+    ...(migrates(slot) ? [{ kind: 'migrate', slot } as const] : []),
     { kind: 'start', slot },
     { kind: 'probe', slot },
   ])
@@ -154,16 +171,27 @@ function reopenSteps(role: string, { goal, routes, changing, passes }: View): re
   const isClosed = changing.includes(slot) || routes[role] !== slot
   return [
     ...(changing.includes(slot) || !passes(slot) ? [{ kind: 'pass', slot } as const] : []),
-    ...(isClosed ? [{ kind: 'route', role, slot, from: undefined } as const] : []),
+    ...(isClosed ? [{ kind: 'route', role, slot } as const] : []),
   ]
 }
 
-/** Slots that do not let requests through may have some of the waiting role's, once it was on its way from one to the other. */
-function relaySteps({ goal: { roles, waiting }, others, isCrossing, passes }: View): readonly SwitchStep[] {
+/**
+ * A slot that does not serve may have requests of the waiting role, once that was on its way from one to the other; unless another role's
+ * clients are led there again, which comes last.
+ */
+function relaySteps({
+  goal: { roles, waiting },
+  routes,
+  others,
+  isCrossing,
+  changing,
+  passes,
+}: View): readonly SwitchStep[] {
   if (!isCrossing) return []
   return others.flatMap((role): SwitchStep[] => {
     const slot = roles[role]!
-    return passes(slot) ? [] : [{ kind: 'relay', slot, to: roles[waiting]! }]
+    const isReached = others.some(each => routes[each] === slot)
+    return isReached || (passes(slot) && !changing.includes(slot)) ? [] : [{ kind: 'relay', slot, to: roles[waiting]! }]
   })
 }
 
@@ -174,7 +202,7 @@ function openingSteps(view: View): readonly SwitchStep[] {
   // Whoever is led to where another role's clients are would be answered for that role.
   const misled = others.flatMap((role): SwitchStep[] => {
     const slot = routes[role]
-    return slot === undefined || slot === goal.roles[role] ? [] : [{ kind: 'close', role, slot }]
+    return slot === undefined || slot === goal.roles[role] ? [] : [{ kind: 'close', role }]
   })
   return [
     ...misled,
@@ -186,6 +214,5 @@ function openingSteps(view: View): readonly SwitchStep[] {
 }
 
 function routeSteps(role: string, slot: string, routes: Routes): readonly SwitchStep[] {
-  const from = routes[role]
-  return from === slot ? [] : [{ kind: 'route', role, slot, from }]
+  return routes[role] === slot ? [] : [{ kind: 'route', role, slot }]
 }

@@ -71,7 +71,7 @@ export function renderNginx({ site, name, roles, slots }: FrontOptions, place: {
     `# nginx in front of ${site}, as printed by: cutover slots config`,
     ...slots.flatMap(slot => [
       `upstream ${backendName(name, slot.name)} {`,
-      `    server ${nginxWord(formatAddress(slot.address))} max_fails=0;`,
+      `    server ${serverText(slot.address)} max_fails=0;`,
       '}',
     ]),
     ...roles.flatMap(role => [
@@ -114,6 +114,11 @@ export function renderNginx({ site, name, roles, slots }: FrontOptions, place: {
 
 function connectionVariable(name: string): string {
   return `$cutover_${name.replace(/[^a-z0-9]/g, '_')}_connection`
+}
+
+/** An address of IPv6 stands in brackets there, as ours do. */
+function serverText(address: Address): string {
+  return address.kind === 'unix' ? nginxWord(formatAddress(address)) : formatAddress(address)
 }
 
 /** HAProxy takes what is behind the last colon for the port, without brackets. */
