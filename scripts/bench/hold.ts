@@ -4,17 +4,21 @@
  * What a hold costs those who are held, over real sockets and a real `cutover serve`.
  *
  * First, the release: from the moment that a hold of 1,000 requests is ended to the last answer, beside what the ramp asks for. Second, what
- * is added to the time that the application was away: an upgrade as an installer does it (hold, drain, stop, start, wait for health, pass)
- * while 50 requests wait, the ramp out of the way; shown is from the moment that the new version accepts to each answer. Third, the same
- * where nobody upgrades: the application crashed and is started again.
+ * a hold adds to the time that the application was away, the ramp out of the way: 50 requests wait while an installer replaces the version
+ * (hold, drain, stop, start, wait for health, pass), or while nobody does and a service that crashed is started again. Shown is from the
+ * moment that the version accepts to each answer. Beside it stands the same without a gate, of 50 clients that are told when it accepts by
+ * one that tries every millisecond: the first answers of a program that has just begun take their time. On a busy machine: chrt -r 10 node ...
  */
+import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { ServingProcess } from '../../src/flow/serving.ts'
+import { accepts } from '../../src/gate/http1/upstream.ts'
 import { advanceRamp, rampAllowance, startRamp } from '../../src/gate/machine/ramp.ts'
-import { systemClock } from '../../src/sys/clock.ts'
+import { delay, systemClock } from '../../src/sys/clock.ts'
+import { freePort } from '../../tests/support/ports.ts'
 import { type Serving, startServing, type ToyPrefix, toyPrefix, until } from '../../tests/support/toy-prefix.ts'
 
 const heldRequests = 50
@@ -24,8 +28,12 @@ const work = fs.mkdtempSync(path.join(os.tmpdir(), 'cutover-bench-'))
 try {
   print(['held', 'ramp', 'asked for, ms', 'first answer, ms', 'median, ms', 'last, ms'], await releases())
   print(
-    ['what was away', 'requests', 'median added, ms', 'p99, ms', 'most, ms'],
-    [await additions('an upgrade', upgrade), await additions('a restart', crash)],
+    ['from accepting to the answer', 'requests', 'median, ms', 'p99, ms', 'most, ms'],
+    [
+      await answers('without a gate', direct),
+      await behindGate('held during an upgrade', upgrade),
+      await behindGate('held during a restart', crash),
+    ],
   )
 } finally {
   fs.rmSync(work, { recursive: true, force: true })
@@ -104,21 +112,36 @@ function rampMs(count: number, perSecond: number): number {
   }
 }
 
-/** Have requests wait while the application is away, again and again, and see what their answers come later than its return. */
-async function additions(
+/** Have requests wait while the application is away, again and again, and see how long after its return their answers come. */
+async function answers(name: string, away: (round: number) => Promise<readonly Answered[]>): Promise<string[]> {
+  const late: number[] = []
+  for (let round = 0; round < rounds; round += 1) {
+    late.push(...(await away(round)).map(({ answeredMs, listeningMs }) => answeredMs - listeningMs))
+  }
+  late.sort((a, b) => a - b)
+  const figures = [quantile(late, 0.5), quantile(late, 0.99), late.at(-1)!].map(ms => ms.toFixed(1))
+  return [name, String(late.length), ...figures]
+}
+
+async function behindGate(
   name: string,
   away: (serving: Serving, prefix: ToyPrefix, version: string) => Promise<readonly Answered[]>,
 ): Promise<string[]> {
   const { prefix, serving } = await served(name.replaceAll(' ', '-'), { ramp: { perSecond: 100_000 } })
-  const added: number[] = []
-  for (let round = 0; round < rounds; round += 1) {
-    const answers = await await away(serving, prefix, round % 2 === 0 ? '1.1.0' : '1.0.0')
-    added.push(...answers.map(({ answeredMs, listeningMs }) => answeredMs - listeningMs))
-  }
+  const row = await answers(name, round => away(serving, prefix, round % 2 === 0 ? '1.1.0' : '1.0.0'))
   await serving.end('SIGTERM')
-  added.sort((a, b) => a - b)
-  const figures = [quantile(added, 0.5), quantile(added, 0.99), added.at(-1)!].map(ms => ms.toFixed(1))
-  return [name, String(added.length), ...figures]
+  return row
+}
+
+/** The application alone, and clients that come as soon as it accepts. */
+async function direct(): Promise<readonly Answered[]> {
+  const port = await freePort()
+  const app = path.join(import.meta.dirname, '..', '..', 'tests', 'support', 'toy-app.ts')
+  const child = spawn(process.execPath, [app], { env: { ...process.env, PORT: String(port) }, stdio: 'ignore' })
+  while (!(await accepts({ kind: 'tcp', host: '127.0.0.1', port }, 1000))) await delay(1)
+  const all = await Promise.all(Array.from({ length: heldRequests }, () => ask(port)))
+  child.kill('SIGKILL')
+  return all
 }
 
 async function upgrade(serving: Serving, prefix: ToyPrefix, version: string) {

@@ -33,7 +33,7 @@ const lookedAtBytes = 64 * 1024
  * takes less than to be asked again.
  */
 const acceptPatienceMs = 250
-const acceptPauseMs = 4
+const acceptPauseMs = 2
 
 /** Ask an application for its health over HTTP, once; while nobody accepts, a little longer. Post: never rejects. */
 export async function probeHttp(address: Address, probe: HttpProbe, timeoutMs: number): Promise<Health> {
@@ -41,7 +41,8 @@ export async function probeHttp(address: Address, probe: HttpProbe, timeoutMs: n
   for (;;) {
     const { isRefused, ...health } = await askHttp(address, probe, timeoutMs)
     if (!isRefused || performance.now() >= endMs) return health
-    await delay(acceptPauseMs)
+    do await delay(acceptPauseMs)
+    while (!(await accepts(address, timeoutMs)) && performance.now() < endMs)
   }
 }
 

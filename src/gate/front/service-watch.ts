@@ -5,7 +5,7 @@ import type { Timers } from '../machine/timers.ts'
 import type { Address } from './address.ts'
 
 /** Held requests wait for this on top of the application's start; a refused connection on the same machine costs a twentieth of it. */
-const firstPauseMs = 4
+const firstPauseMs = 2
 /** Of one that takes long to start a few milliseconds are nothing. */
 const longestPauseMs = 50
 const pauseGrowth = 1.02
