@@ -86,12 +86,17 @@ export class Http2Connection {
     })
     // A stream that breaks closes: that is what counts.
     stream.on('error', () => {})
+    let trailers: RawFields = []
+    stream.once('trailers', (_fields, _flags, rawTrailers: RawFields) => {
+      trailers = rawTrailers
+    })
     const { peer, limits, take } = this.#options
     const head = parseStreamHead(raw, { endsStream: stream.endAfterHeaders, fields: limits.fields })
     if ('status' in head) answerStream(stream, 'GET', problemAnswer(head.status, head.why, false))
     else {
       const { bodyTimeoutMs } = limits
-      take(new StreamExchange({ stream, head, peer, bodyTimeoutMs, goAway: () => this.goAway() }))
+      const request = { stream, head, peer, bodyTimeoutMs, trailers: () => trailers, goAway: () => this.goAway() }
+      take(new StreamExchange(request))
     }
   }
 }

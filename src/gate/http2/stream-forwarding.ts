@@ -16,6 +16,8 @@ export interface StreamRequest {
   readonly stream: ServerHttp2Stream
   readonly head: RequestHead
   readonly peer: Peer
+  /** The trailers that came so far: they may be here before anybody takes the body. */
+  readonly trailers: () => RawFields
   /** How long its client may make no progress with a body. */
   readonly bodyTimeoutMs: number
   /** Tell the client to make no more requests on its connection. */
@@ -42,7 +44,6 @@ export class StreamForwarding implements AnswerSink {
   #sentBytes = 0
   /** Pieces of the answer that were not written yet. */
   #unwritten = 0
-  #requestTrailers = ''
   #answerTrailers: Fields | undefined
   #isComplete = false
   #isOver = false
@@ -63,14 +64,16 @@ export class StreamForwarding implements AnswerSink {
 
   ready(): void {
     const { stream } = this.#request
-    stream.once('trailers', (_fields, _flags, raw: RawFields) => this.#keepTrailers(raw))
+    // An empty body may have ended before anybody took it.
+    if (stream.readableEnded) {
+      this.#endBody()
+      return
+    }
     stream.on('data', (piece: Buffer) => {
       this.#receivedBytes += piece.length
       if (!this.#outgoing!.write(piece)) stream.pause()
     })
-    stream.once('end', () => {
-      if (!this.#isOver) this.#outgoing!.end(this.#requestTrailers)
-    })
+    stream.once('end', () => this.#endBody())
   }
 
   drained(): void {
@@ -95,7 +98,8 @@ export class StreamForwarding implements AnswerSink {
     stream.once('wantTrailers', () => this.#sendTrailers())
     stream.respond([':status', String(head.status), ...fields], {
       endStream,
-      waitForTrailers: head.framing.kind === 'chunked',
+      // Else Node would end the stream in good order before it resets it, and half an answer would look whole.
+      waitForTrailers: !endStream,
     })
     if (this.#hooks.closes()) this.#request.goAway()
     if (/^text\/event-stream\b/i.test(head.fields.valueOf(fieldBits.contentType) ?? '')) {
@@ -135,13 +139,15 @@ export class StreamForwarding implements AnswerSink {
     this.#finish('failed')
   }
 
-  #keepTrailers(raw: RawFields): void {
-    const trailers = parseStreamTrailers(raw)
+  #endBody(): void {
+    if (this.#isOver) return
+    const trailers = parseStreamTrailers(this.#request.trailers())
     if (trailers === undefined) this.#request.stream.close(constants.NGHTTP2_PROTOCOL_ERROR)
-    else this.#requestTrailers = trailerLines(trailers)
+    else this.#outgoing!.end(trailerLines(trailers))
   }
 
   #sendTrailers(): void {
+    if (!this.#isComplete) return
     const trailers = this.#answerTrailers
     this.#request.stream.sendTrailers(trailers === undefined ? {} : headersOf(trailerFields(trailers)))
   }
