@@ -2,8 +2,8 @@
  * node scripts/bench/gate.ts [SECONDS] [CONNECTIONS]
  *
  * What a gate costs: requests per second and latency of an application reached directly, through `cutover serve` in mode proxy, and in
- * mode handover; then how soon held requests are answered once they may pass. Clients, gate and application share the machine's cores:
- * compare the rows of one run. With wrk on PATH its figures stand beside ours.
+ * mode handover. Clients, gate and application share the machine's cores: compare the rows of one run. With wrk on PATH its figures stand
+ * beside ours. What a hold costs is in hold.ts.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -37,7 +37,6 @@ async function bench(seconds: number, connections: number): Promise<void> {
       await serving.end('SIGTERM')
     }
     print(['case', 'requests/s', 'median ms', 'p99 ms', 'wrk requests/s'], rows)
-    print(['held requests', 'ramp', 'first ms', 'median ms', 'last ms'], await releases(work))
   } finally {
     fs.rmSync(work, { recursive: true, force: true })
   }
@@ -121,33 +120,6 @@ function client(port: number, endMs: number, latencies: number[]): Promise<void>
       else socket.destroy()
     })
   })
-}
-
-/** Hold a number of requests, let them pass, and see when their answers come. */
-async function releases(work: string): Promise<string[][]> {
-  const rows: string[][] = []
-  for (const [count, perSecond] of [
-    [100, 200],
-    [1000, 200],
-    [1000, 100_000],
-  ] as const) {
-    const root = path.join(work, `release-${count}-${perSecond}`)
-    const serving = await startGate(root, 'proxy', { ramp: { perSecond } })
-    await serving.client.request({ kind: 'gate', mode: 'hold', reason: 'bench' })
-    const answered: number[] = []
-    const asked = Array.from({ length: count }, () => client(serving.port, 0, answered))
-    await until(async () => (await serving.client.request({ kind: 'status' })).status.counters.heldNow === count)
-    const passMs = performance.now()
-    const times: number[] = []
-    for (const one of asked) void one.then(() => times.push(performance.now() - passMs))
-    await serving.client.request({ kind: 'gate', mode: 'pass', reason: 'bench' })
-    await Promise.all(asked)
-    times.sort((a, b) => a - b)
-    const figures = [times[0]!, quantile(times, 0.5), times.at(-1)!].map(ms => ms.toFixed(1))
-    rows.push([String(count), `${perSecond}/s, doubling`, ...figures])
-    await serving.end('SIGTERM')
-  }
-  return rows
 }
 
 function quantile(sorted: readonly number[], share: number): number {

@@ -19,7 +19,9 @@ interface ServeCommandOptions extends GlobalOptions {
 /** `cutover serve`: own the public address of a prefix, run its services and be its gate, until SIGTERM. */
 export function serveCommand(io: Io): Command {
   const command = new Command('serve')
-    .description('Own the public address of a prefix, run the services of its active release, and be its gate.')
+    .description(
+      'Own the public address of a prefix, run the services of its active release, and be its gate. Signals set its mode as `cutover gate` does: SIGTSTP hold, SIGCONT pass (what was asked for by a person), SIGTTIN backoff, SIGWINCH drain. SIGHUP reads certificates again and begins a new access log; SIGTERM ends it.',
+    )
     .argument('[prefix]', 'the prefix; the current folder when absent')
     .option('--prefix <folder>', 'the prefix, another way to name it')
     .addOption(
