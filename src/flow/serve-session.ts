@@ -94,7 +94,7 @@ export class ServeSession {
       const version = currentVersion(this.#options.paths)
       if (version !== undefined) {
         await this.#openFor(this.#releases.read(version))
-      } else if (this.#options.listen !== undefined) {
+      } else if (this.#options.listen !== undefined || this.#options.inherited.length > 0) {
         this.#gate = await openGate(this.#gateOptions, this.#keeper.state.mode, undefined)
       }
     })

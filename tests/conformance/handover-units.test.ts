@@ -1,11 +1,13 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { instanceName } from '../../src/service/names.ts'
+import { freePort } from '../support/ports.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
-import { toyPrefix } from '../support/toy-prefix.ts'
+import { toyPrefix, until } from '../support/toy-prefix.ts'
 
 const cutover = path.join(import.meta.dirname, '..', '..', 'src', 'bin', 'cutover.ts')
 const listen = [
@@ -51,3 +53,18 @@ it('asks for the address where no release names one', () => {
   const instance = instanceName('toy', root)
   expect(fs.readFileSync(path.join(folder, `${instance}-http.socket`), 'utf8')).toContain('ListenStream=127.0.0.1:8080')
 })
+
+it.skipIf(!needTool('systemd-socket-activate'))(
+  'answers on sockets of systemd before a first release is there',
+  async () => {
+    const { root } = toyPrefix(tempFolder(), { mode: 'handover' })
+    const port = await freePort()
+    const argv = ['-l', `127.0.0.1:${port}`, '-E', 'PATH', process.execPath, cutover, 'serve', root, '--mode=handover']
+    const child = spawn('systemd-socket-activate', argv, { stdio: 'ignore' })
+    const ended = once(child, 'close')
+    const answer = await until(() => fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))
+    child.kill('SIGTERM')
+    expect(answer.status).toBe(503)
+    expect(await ended).toEqual([0, null])
+  },
+)
