@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { type FrontServer, groupOf, haproxyServer, jailOf, nginxCheck, nginxServer } from '../support/front-servers.ts'
 import { startLoad } from '../support/load.ts'
 import { freePort } from '../support/ports.ts'
+import { servingProcesses } from '../support/successors.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
 import { startServing, toyPrefix, until, upgrade } from '../support/toy-prefix.ts'
@@ -70,14 +71,22 @@ for (const mode of ['haproxy', 'nginx'] as const) {
         await isDirect()
         await upgrade(serving, prefix, '1.0.0')
         await isDirect()
+        // The gate itself as well: whoever goes on tells the server.
+        await serving.client.request({ kind: 'upgrade' })
+        await serving.client.request({ kind: 'gate', mode: 'hold', reason: 'to be seen' })
+        await until(async () => (await status()).counters.heldNow > 0)
+        await serving.client.request({ kind: 'gate', mode: 'pass', reason: 'seen' })
+        await isDirect()
         const report = await load.stop()
         expect(report.failures).toEqual([])
         expect(report.versions.toSorted()).toEqual(['1.0.0', '1.1.0'])
         expect(await status()).toMatchObject({ gateMode: mode, address: `127.0.0.1:${port}`, version: '1.0.0' })
         expect((await status()).counters).toMatchObject({ backedOff: 0, abandoned: 0 })
         expect((await status()).counters.held).toBeGreaterThan(0)
+        expect((await status()).pid).not.toBe(serving.child.pid)
       } finally {
-        expect(await serving.end('SIGTERM')).toBe(0)
+        await serving.client.request({ kind: 'shutdown' })
+        await until(async () => servingProcesses(root).length === 0)
         await server.kill()
       }
     },

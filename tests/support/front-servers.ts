@@ -49,8 +49,10 @@ export function haproxyServer(folder: string, port: number, configuration: () =>
     },
     reload: async child => {
       const before = await pid()
+      // One that comes while it begins is lost.
+      const telling = setInterval(() => child.kill('SIGUSR2'), 500)
       child.kill('SIGUSR2')
-      await until(async () => (await pid().catch(() => before)) !== before)
+      await until(async () => (await pid().catch(() => before)) !== before).finally(() => clearInterval(telling))
     },
   })
 }

@@ -2,9 +2,10 @@ import http from 'node:http'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FrontSettings, frontSettings } from '../../src/gate/front/settings.ts'
-import type { Gate } from '../../src/gate/gate.ts'
+import type { Gate, ServiceDoor } from '../../src/gate/gate.ts'
 import type { GateMode } from '../../src/gate/machine/machine.ts'
 import { gate as recipeGate } from '../../src/recipe/schema/gate.ts'
+import { isLong } from './kill-points.ts'
 import { rawClient } from './raw-client.ts'
 import { until } from './toy-prefix.ts'
 
@@ -31,6 +32,9 @@ export interface GateStand {
     readonly reload: () => Promise<void>
   }
 }
+
+/** Modes in which something is done again: each costs its time. */
+const modes: readonly GateMode[] = isLong ? ['pass', 'hold', 'backoff', 'drain'] : ['pass', 'hold']
 
 /** What a client got. */
 interface Answer {
@@ -61,7 +65,7 @@ export function gateContract(
     // The server comes after the gate, for it reads what that writes.
     gate = await stand.open('pass')
     await stand.server?.start()
-    app = await startApp(gate, '1')
+    app = await startApp(gate.overlap!.live(), '1')
   })
   beforeEach(async () => {
     await gate.enter('pass')
@@ -77,7 +81,7 @@ export function gateContract(
   const held = (count: number) => until(async () => gate.counters().heldNow === count)
   const upgrade = async (version: string) => {
     await app.stop()
-    app = await startApp(gate, version)
+    app = await startApp(gate.overlap!.live(), version)
   }
   const reopen = async (mode: GateMode) => {
     await gate.close()
@@ -110,7 +114,7 @@ export function gateContract(
       await app.stop(true)
       const answers = [ask('/a'), ask('/b', { method: 'POST', body: 'hello' })]
       await held(2)
-      app = await startApp(gate, '1b')
+      app = await startApp(gate.overlap!.live(), '1b')
       expect((await Promise.all(answers)).map(({ text }) => JSON.parse(text).version)).toEqual(['1b', '1b'])
     })
   })
@@ -183,6 +187,27 @@ export function gateContract(
     })
   })
 
+  it('goes from one version to the next beside it, and nobody waits', async () => {
+    const overlap = gate.overlap!
+    const before = app
+    const slow = ask('/slow')
+    await until(async () => before.paths.includes('/slow'))
+    const { held: heldBefore } = gate.counters()
+    app = await startApp(overlap.open(), `${before.version}+`)
+    await overlap.promote()
+    const versions = async () => JSON.parse((await ask('/now')).text).version
+    await until(async () => (await versions()) === app.version)
+    expect(await overlap.drain({ timeoutMs: 20, streamsMs: 0 })).toMatchObject({ ok: false })
+    before.finishSlow()
+    expect(await overlap.drain({ timeoutMs: 5000, streamsMs: 0 })).toMatchObject({ ok: true })
+    expect(JSON.parse((await slow).text).version).toBe(before.version)
+    await before.stop()
+    overlap.close()
+    await isServed()
+    expect(await versions()).toBe(app.version)
+    expect(gate.counters().held).toBe(heldBefore)
+  })
+
   describe('turning away', () => {
     it.each(['backoff', 'drain'] as const)(
       'tells clients in mode %s when to come again, in their own language',
@@ -216,27 +241,21 @@ export function gateContract(
     })
   })
 
-  it.each(['pass', 'hold', 'backoff', 'drain'] as const)(
-    'goes on in mode %s after our process was another',
-    async mode => {
-      await gate.enter(mode)
-      await reopen(mode)
-      await expectMode(mode)
-    },
-  )
+  it.each(modes)('goes on in mode %s after our process was another', async mode => {
+    await gate.enter(mode)
+    await reopen(mode)
+    await expectMode(mode)
+  })
 
   describe.runIf(hasServer)('a server in front', () => {
-    it.each(['pass', 'hold', 'backoff', 'drain'] as const)(
-      'goes on in mode %s after a reload and a restart',
-      async mode => {
-        await gate.enter(mode)
-        if (mode === 'pass') await isServed()
-        for (const again of [() => stand.server!.reload(), restart]) {
-          await again()
-          await expectMode(mode)
-        }
-      },
-    )
+    it.each(modes)('goes on in mode %s after a reload and a restart', async mode => {
+      await gate.enter(mode)
+      if (mode === 'pass') await isServed()
+      for (const again of [() => stand.server!.reload(), restart]) {
+        await again()
+        await expectMode(mode)
+      }
+    })
 
     it('that is down is told of, and everything stays as it was', async () => {
       await stand.server!.kill()
@@ -253,7 +272,7 @@ export function gateContract(
         await gate.enter('pass')
         await goThrough(steps)
       }),
-      { numRuns: histories },
+      { numRuns: isLong ? histories * 20 : histories },
     )
   })
 
@@ -332,10 +351,10 @@ function request(port: number, path: string, { method = 'GET', body, headers = {
 }
 
 /** Start a version of an application behind a gate, as a serving process does. */
-async function startApp(gate: Gate, version: string): Promise<App> {
+async function startApp(door: ServiceDoor, version: string): Promise<App> {
   const paths: string[] = []
   const slow = new Set<() => void>()
-  const place = await gate.prepareService('port')
+  const place = await door.prepareService('port')
   const server = http.createServer(async (request, response) => {
     paths.push(request.url!)
     let bytes = 0
@@ -349,7 +368,7 @@ async function startApp(gate: Gate, version: string): Promise<App> {
     )
   })
   await new Promise<void>(resolve => server.listen(Number(place.port), '127.0.0.1', resolve))
-  gate.serviceStarted()
+  door.serviceStarted()
   return {
     version,
     paths,
@@ -357,12 +376,12 @@ async function startApp(gate: Gate, version: string): Promise<App> {
       for (const finish of slow) finish()
     },
     stop: async (returns = false) => {
-      gate.serviceStopping()
+      door.serviceStopping()
       await new Promise<void>(resolve => {
         server.close(() => resolve())
         server.closeIdleConnections()
       })
-      gate.serviceEnded(returns)
+      door.serviceEnded(returns)
     },
   }
 }

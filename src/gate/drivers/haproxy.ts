@@ -66,7 +66,7 @@ export function haproxyRouter(places: HaproxyPlaces): Router {
 
   return {
     kind: 'haproxy',
-    knownPort: () => persistedPort(stateFile, stateIn),
+    knownPorts: () => persistedPorts(stateFile, stateIn),
     prepare: () => persistRoute(map, key, backends.wait),
     follow: async route => {
       if (route.kind === 'application') await become({ port: route.place.port, isReady: true })
@@ -89,14 +89,14 @@ export function haproxyRouter(places: HaproxyPlaces): Router {
 }
 
 /** What a reload would know. A file that is not HAProxy's is not used by it either. */
-function persistedPort(stateFile: string, stateIn: (text: string) => ServerState): number | undefined {
+function persistedPorts(stateFile: string, stateIn: (text: string) => ServerState): readonly number[] {
   const text = readTextIfExists(stateFile)
-  if (text === undefined) return undefined
+  if (text === undefined) return []
   try {
     const { port } = stateIn(text)
-    return port > nowherePort && port <= 65_535 ? port : undefined
+    return port > nowherePort && port <= 65_535 ? [port] : []
   } catch (caught) {
-    if (caught instanceof ReleaseError) return undefined
+    if (caught instanceof ReleaseError) return []
     throw caught
   }
 }

@@ -4,11 +4,15 @@ import { tryExecute } from '../../sys/exec.ts'
 const checkTimeoutMs = 30_000
 
 /**
- * Have nginx check its configuration, and see that it looks for our flag.
+ * Have nginx check its configuration, and see that it looks for our flags.
  *
+ * Post: the files that it consists of. Source: `nginx -T` writes each behind a line `# configuration file PATH:`.
  * Errors: GATE_SERVER_REFUSED with what it says is wrong; the configuration itself is shown nowhere, for it may hold secrets.
  */
-export async function checkConfiguration(argv: readonly string[], flag: string): Promise<void> {
+export async function checkConfiguration(
+  argv: readonly string[],
+  flags: readonly string[],
+): Promise<readonly string[]> {
   const [command = 'nginx', ...more] = argv
   const { stdout, stderr, exitCode } = await tryExecute([command, ...more], {
     timeoutMs: checkTimeoutMs,
@@ -19,9 +23,10 @@ export async function checkConfiguration(argv: readonly string[], flag: string):
       details: { command: argv.join(' '), exitCode },
     })
   }
-  if (stdout.includes(flag)) return
-  throw new ReleaseError('GATE_SERVER_REFUSED', `the configuration of nginx nowhere looks for ${flag}`, {
+  const missing = flags.find(flag => !stdout.includes(flag))
+  if (missing === undefined) return [...stdout.matchAll(/^# configuration file (.+):$/gm)].map(match => match[1]!)
+  throw new ReleaseError('GATE_SERVER_REFUSED', `the configuration of nginx nowhere looks for ${missing}`, {
     hint: 'put into it what `cutover gate config nginx` prints, and name the check so that it writes the configuration out (-T)',
-    details: { path: flag },
+    details: { path: missing },
   })
 }

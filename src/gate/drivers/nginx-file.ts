@@ -1,37 +1,37 @@
 import { ReleaseError } from '../../core/error.ts'
-import { type Address, formatAddress, type UnixAddress } from '../front/address.ts'
+import { formatAddress, type UnixAddress } from '../front/address.ts'
 
 /** What the file of ours that nginx includes says. */
 export interface NginxUpstreams {
   readonly name: string
-  /** Where the application accepts; undefined before the first was started. */
-  readonly application: Address | undefined
+  /** Where the application accepts: at the first, or at the second while and after two versions ran. */
+  readonly ports: readonly [number, number]
   readonly waiting: UnixAddress
 }
 
-/** The names of both upstreams. */
+/** The names of the upstreams: the application's, by its port, and the waiting room. */
 export function upstreamsOf(name: string) {
-  return { app: `${name}-app`, wait: `${name}-wait` } as const
+  return { apps: [`${name}-app`, `${name}-app-2`], wait: `${name}-wait` } as const
 }
 
 /**
- * Write the file that nginx includes: two upstreams, the application and the waiting room.
+ * Write the file that nginx includes: the application at either of its ports, and the waiting room.
  *
  * The waiting room is the application's backup: what nothing was sent of because the application does not accept waits, POSTs too.
- * Which of both a request goes to is not said here but by the flag beside the socket (see nginx.ts).
+ * Which of them a request goes to is not said here but by flags beside the socket (see nginx.ts).
  * Errors: GATE_SERVER_SETTINGS for a path that nginx would read as something else.
  * Source: nginx, ngx_http_upstream_module (server, backup, max_fails); ngx_http_proxy_module (proxy_next_upstream).
  */
-export function renderUpstreams({ name, application, waiting }: NginxUpstreams): string {
-  const { app, wait } = upstreamsOf(name)
+export function renderUpstreams({ name, ports, waiting }: NginxUpstreams): string {
+  const { apps, wait } = upstreamsOf(name)
   const room = nginxWord(formatAddress(waiting))
-  const server = application === undefined ? '' : `    server ${formatAddress(application)} max_fails=0;\n`
-  const isBackup = application === undefined ? '' : ' backup'
-  return `# Written by cutover; changes are lost. What belongs into the configuration beside it: cutover gate config nginx
-upstream ${app} {
-${server}    server ${room}${isBackup};
+  const app = (index: 0 | 1) => `upstream ${apps[index]} {
+    server 127.0.0.1:${ports[index]} max_fails=0;
+    server ${room} backup;
 }
-upstream ${wait} {
+`
+  return `# Written by cutover; changes are lost. What belongs into the configuration beside it: cutover gate config nginx
+${app(0)}${app(1)}upstream ${wait} {
     server ${room};
 }
 `
@@ -50,8 +50,10 @@ export function nginxWord(text: string): string {
   )
 }
 
-/** Read back at which port the application is; undefined when it is at none. */
-export function applicationPort(text: string): number | undefined {
-  const port = Number(/^ {4}server 127\.0\.0\.1:(\d{1,5}) max_fails=0;$/m.exec(text)?.[1])
-  return port > 0 && port <= 65_535 ? port : undefined
+/** Read back at which ports the application is; undefined for what is no file of ours. */
+export function applicationPorts(text: string): readonly [number, number] | undefined {
+  const found = [...text.matchAll(/^ {4}server 127\.0\.0\.1:(\d{1,5}) max_fails=0;$/gm)].map(match => Number(match[1]))
+  const [first = 0, second = 0] = found
+  const isPort = (port: number) => port > 0 && port <= 65_535
+  return found.length === 2 && isPort(first) && isPort(second) && first !== second ? [first, second] : undefined
 }

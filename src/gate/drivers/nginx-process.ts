@@ -56,6 +56,31 @@ export async function reloadNginx(pidFile: string): Promise<void> {
   }
 }
 
+/** How much later than it was a process may seem to have begun: both clocks that are read for it tick every 10 ms. */
+const clockSlackMs = 20
+
+/**
+ * Tell whether nginx runs what is written: all of its workers that accept began after the last change of these files.
+ *
+ * Errors: GATE_SERVER_UNREACHABLE.
+ */
+export function runsWhatIsWritten(pidFile: string, files: readonly string[]): boolean {
+  const accepting = workersOf(findMaster(pidFile)).filter(worker => !worker.isEnding)
+  const changedMs = Math.max(...files.map(file => fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Infinity))
+  return accepting.length > 0 && accepting.every(({ pid }) => beganMs(pid) > changedMs + clockSlackMs)
+}
+
+/** When a process began, since 1970; 0 for one that is gone. Source: proc(5), starttime in ticks of 10 ms since the machine began, uptime. */
+function beganMs(pid: number): number {
+  const ticks = Number(
+    read(`/proc/${pid}/stat`)
+      .replace(/^.*\) /s, '')
+      .split(' ')[19] ?? 0,
+  )
+  const uptimeMs = Number(read('/proc/uptime').split(' ')[0]) * 1000
+  return ticks > 0 ? Date.now() - uptimeMs + ticks * 10 : 0
+}
+
 /** Tell as whom the workers run. Errors: GATE_SERVER_UNREACHABLE. Source: proc(5), Uid, Gid and Groups: the second of the first two is in force. */
 export function workerAccounts(pidFile: string): readonly Account[] {
   return workersOf(findMaster(pidFile)).flatMap(({ pid }) => {

@@ -1,6 +1,6 @@
 import { type Address, formatAddress } from '../front/address.ts'
 import { commented, type SnippetOptions } from './haproxy-snippet.ts'
-import { flagOf, type NginxPlaces } from './nginx.ts'
+import { flagsOf, type NginxPlaces } from './nginx.ts'
 import { nginxWord, upstreamsOf } from './nginx-file.ts'
 
 /**
@@ -11,8 +11,9 @@ import { nginxWord, upstreamsOf } from './nginx-file.ts'
  * Source: nginx, ngx_http_rewrite_module (`if` with `set` only), ngx_http_proxy_module.
  */
 export function nginxSnippet(places: NginxPlaces, options: SnippetOptions): string {
-  const { app, wait } = upstreamsOf(nginxWord(places.name))
+  const { apps, wait } = upstreamsOf(nginxWord(places.name))
   const own = `cutover_${places.name.replace(/[^a-z0-9]/g, '_')}`
+  const { waits, second } = flagsOf(places.waiting)
   const seconds = Math.ceil(options.answerTimeoutMs / 1000)
   const isIncluded = /^\/etc\/nginx\/conf\.d\/[^/]+\.conf$/.test(places.file)
   return `${[
@@ -29,9 +30,12 @@ export function nginxSnippet(places: NginxPlaces, options: SnippetOptions): stri
     `    keepalive_timeout ${Math.ceil(options.idleTimeoutMs / 1000)}s;`,
     '    client_max_body_size 0;',
     '    location / {',
-    '        # While this file is there, requests wait at cutover.',
-    `        set $${own}_route ${app};`,
-    `        if (-f ${nginxWord(flagOf(places.waiting))}) {`,
+    '        # These files say where a request goes while they are there: to the second port, to where requests wait.',
+    `        set $${own}_route ${apps[0]};`,
+    `        if (-f ${nginxWord(second)}) {`,
+    `            set $${own}_route ${apps[1]};`,
+    '        }',
+    `        if (-f ${nginxWord(waits)}) {`,
     `            set $${own}_route ${wait};`,
     '        }',
     `        proxy_pass http://$${own}_route;`,

@@ -44,8 +44,8 @@ export async function openProxyGate(options: {
   readonly settings: FrontSettings
   /** Where the application's socket goes. */
   readonly runFolder: string
-  /** The port that the application gets each time, unless somebody has it; any when absent. */
-  readonly favouredPort?: number | undefined
+  /** The ports that the application gets in turn when two versions run, else the first, unless somebody has it; any when absent. */
+  readonly favouredPorts?: readonly [number, number] | undefined
   readonly mode: GateMode
   /** A service is about to be started: requests wait for it. */
   readonly expectsService: boolean
@@ -82,21 +82,20 @@ class ProxyGate implements Gate {
   constructor(
     front: Front,
     address: Address,
-    { runFolder, favouredPort, mode, sockets, servicePlace }: Parameters<typeof openProxyGate>[0],
+    { runFolder, favouredPorts, mode, sockets, servicePlace }: Parameters<typeof openProxyGate>[0],
   ) {
     this.#front = front
     this.address = address
     this.#mode = mode
     this.#sockets = sockets
-    const places = socketNames.map(name => path.join(runFolder, name)) as [string, string]
-    const liveSocket = servicePlace?.kind === 'unix' ? servicePlace.path : places[0]
-    this.#live = new ProxyDoor(front.sides.live, liveSocket, favouredPort, servicePlace)
+    const [first, second] = homesIn(runFolder, favouredPorts)
+    const liveHome = servicePlace !== undefined && isHome(second, servicePlace) ? second : first
+    this.#live = new ProxyDoor(front.sides.live, liveHome, servicePlace)
     this.overlap = {
       canRoute: true,
       live: () => this.#live,
       open: () => {
-        const free = this.#live.socketPath === places[0] ? places[1] : places[0]
-        this.#beside = new ProxyDoor(front.sides.open(), free, undefined)
+        this.#beside = new ProxyDoor(front.sides.open(), this.#live.home === first ? second : first)
         return this.#beside
       },
       route: routing => front.sides.route(routing),
@@ -195,20 +194,32 @@ class ProxyGate implements Gate {
   }
 }
 
-/** Where the sockets of two services go that run at once. */
-const socketNames = ['service.sock', 'service-2.sock'] as const
+/** Where one of two services is that run at once. */
+interface Home {
+  readonly socketPath: string
+  readonly favouredPort: number | undefined
+}
+
+function homesIn(runFolder: string, ports: readonly [number, number] | undefined): readonly [Home, Home] {
+  return [
+    { socketPath: path.join(runFolder, 'service.sock'), favouredPort: ports?.[0] },
+    { socketPath: path.join(runFolder, 'service-2.sock'), favouredPort: ports?.[1] },
+  ]
+}
+
+function isHome({ socketPath, favouredPort }: Home, place: Address): boolean {
+  return place.kind === 'unix' ? place.path === socketPath : place.port === favouredPort
+}
 
 /** The private port or socket of one release's service. */
 class ProxyDoor implements ServiceDoor {
   readonly #side: Side
-  readonly socketPath: string
-  readonly #favouredPort: number | undefined
+  readonly home: Home
   #place: Address
 
-  constructor(side: Side, socketPath: string, favouredPort: number | undefined, place?: Address) {
+  constructor(side: Side, home: Home, place?: Address) {
     this.#side = side
-    this.socketPath = socketPath
-    this.#favouredPort = favouredPort
+    this.home = home
     this.#place = place ?? { kind: 'tcp', host: '127.0.0.1', port: 0 }
   }
 
@@ -219,12 +230,12 @@ class ProxyDoor implements ServiceDoor {
   async prepareService(kind: 'port' | 'socket'): Promise<ServicePlace> {
     this.#side.service.expected()
     if (kind === 'socket') {
-      const place = unixAddress(this.socketPath)
+      const place = unixAddress(this.home.socketPath)
       fs.rmSync(place.path, { force: true })
       this.#place = place
       return { port: '', socket: place.path, handed: [] }
     }
-    const port = await freeLoopbackPort(this.#favouredPort)
+    const port = await freeLoopbackPort(this.home.favouredPort)
     this.#place = { kind: 'tcp', host: '127.0.0.1', port }
     return { port: String(port), socket: '', handed: [] }
   }

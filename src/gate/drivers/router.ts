@@ -12,10 +12,10 @@ export type Route =
  */
 export interface Router {
   readonly kind: 'haproxy' | 'nginx'
-  /** The port at which it knows the application, so that a start there leaves its configuration as it is; undefined when it knows none. */
-  readonly knownPort: () => number | undefined
-  /** Write the files that its configuration needs, so that it can be started. */
-  readonly prepare: () => Promise<void>
+  /** The ports at which it knows the application, so that a start there leaves its configuration as it is. */
+  readonly knownPorts: () => readonly number[]
+  /** Write the files that its configuration needs, so that it can be started; `ports`: where the application is going to be. */
+  readonly prepare: (ports: readonly [number, number]) => Promise<void>
   /** See that it can reach our waiting room, before anybody depends on that. */
   readonly assertReaching: () => Promise<void>
   /** Send requests that come from now on somewhere. Post: durable, so that a restart of it keeps it, and seen to be in effect; else as before. */

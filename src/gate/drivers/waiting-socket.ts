@@ -3,7 +3,10 @@ import path from 'node:path'
 import { isErrno, ReleaseError } from '../../core/error.ts'
 import { lookUpGroup } from '../../sys/account.ts'
 import { makeFolder } from '../../sys/files.ts'
+import type { HandedSocket } from '../../sys/process.ts'
 import { type UnixAddress, unixAddress } from '../front/address.ts'
+import type { Listening } from '../http1/server.ts'
+import { canBindSockets, openPublicSockets, type PublicSocket } from './public-socket.ts'
 
 /** Where requests come to us while they wait. */
 export interface WaitingPlace {
@@ -29,6 +32,23 @@ export function makeWaitingFolder({ folder, group }: WaitingPlace): void {
   makeFolder(path.dirname(folder), { mode: 0o755 })
   makeFolder(folder, { mode: 0o710 })
   give(folder, gid, 0o710, group)
+}
+
+/**
+ * Open the socket, or take it over from a process before us.
+ *
+ * Post: `sockets` are what another process can be given; undefined where this Node cannot. Errors: GATE_ADDRESS_IN_USE, GATE_ADDRESS_INVALID.
+ */
+export async function openWaitingSocket(
+  place: WaitingPlace,
+  inherited: HandedSocket | undefined,
+): Promise<{ readonly listening: Listening; readonly sockets: readonly PublicSocket[] | undefined }> {
+  const address = waitingAddress(place)
+  const listening: Listening =
+    inherited === undefined ? { kind: 'address', address } : { kind: 'descriptor', descriptor: inherited.descriptor }
+  if (inherited === undefined && !canBindSockets) return { listening, sockets: undefined }
+  const sockets = await openPublicSockets([{ name: 'waiting', listening, address }], undefined)
+  return { listening: sockets[0]!.listening, sockets }
 }
 
 /** Let the server's group connect to the socket. Pre: it listens. Errors: GATE_SERVER_SETTINGS. */
