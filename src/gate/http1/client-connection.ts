@@ -68,10 +68,6 @@ export class ClientConnection implements Swept {
     socket.once('close', () => this.#closed())
   }
 
-  get isIdle(): boolean {
-    return this.#phase === 'idle' && !this.#isReceiving
-  }
-
   /** Whether a body is still to come that nobody has read, and is not here already as a whole. */
   hasUnreadBody(): boolean {
     return this.#body !== undefined && !this.#body.isCompleteWith(this.#unread)
@@ -122,11 +118,6 @@ export class ClientConnection implements Swept {
   /** End the connection in the middle of an answer, so that it does not look whole. */
   destroy(): void {
     this.#socket.destroy()
-  }
-
-  /** End it when nobody uses it. */
-  closeIdle(): void {
-    if (this.isIdle) this.#linger()
   }
 
   sweep(nowMs: number): void {

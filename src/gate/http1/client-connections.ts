@@ -62,11 +62,6 @@ export class ClientConnections {
     this.#sweep.add(connection)
   }
 
-  /** End those that wait for a request of which nothing has come. One can be on its way: so only after `Connection: close` was said, or at the end. */
-  closeIdle(): void {
-    for (const connection of this.#connections) connection.closeIdle()
-  }
-
   /** End every connection, whatever it does. */
   closeAll(): void {
     for (const connection of this.#connections) connection.destroy()

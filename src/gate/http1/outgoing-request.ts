@@ -74,6 +74,7 @@ export class OutgoingRequest implements Outgoing {
   write(piece: Buffer): boolean {
     if (this.#isOver) return true
     const { outlet } = this.#connection!
+    this.#connection!.touch()
     if (this.#isWrapped) outlet.put(`${piece.length.toString(16)}\r\n`)
     const hasLeft = outlet.putBytes(piece)
     if (this.#isWrapped) outlet.put('\r\n')
@@ -96,9 +97,9 @@ export class OutgoingRequest implements Outgoing {
   }
 
   abort(): void {
-    this.#isOver = true
-    this.#connection?.destroy()
-    this.#connection = undefined
+    const connection = this.#connection
+    this.#finish()
+    connection?.destroy()
   }
 
   /** The application takes more. */
@@ -113,16 +114,15 @@ export class OutgoingRequest implements Outgoing {
 
   /** The answer is complete. `isNeeded`: a piece of it is still needed, and the connection waits for that. */
   complete(trailers: Fields | undefined, isNeeded: boolean): void {
-    this.#answerBytes = this.answerBytes
-    this.#isOver = true
-    if (!isNeeded) this.#connection = undefined
+    const connection = this.#connection
+    this.#finish()
+    if (isNeeded) this.#connection = connection
     this.sink.end(trailers)
   }
 
   /** There is no answer, or not all of it. */
   failed(failure: UpstreamFailure): void {
-    this.#isOver = true
-    this.#connection = undefined
+    this.#finish()
     this.sink.failed(failure)
   }
 
@@ -134,6 +134,12 @@ export class OutgoingRequest implements Outgoing {
     else this.#carryBy(this.#source.connection(this.#request, { isNew: true }))
   }
 
+  #finish(): void {
+    this.#answerBytes = this.answerBytes
+    this.#isOver = true
+    this.#connection = undefined
+  }
+
   #carryBy(connection: UpstreamConnection): void {
     this.#isSent = false
     this.#connection = connection
@@ -142,6 +148,6 @@ export class OutgoingRequest implements Outgoing {
 
   #markSent(): void {
     this.#isSent = true
-    this.#connection!.markSent()
+    this.#connection!.touch()
   }
 }

@@ -22,7 +22,7 @@ export class Sweep {
   }
 
   get nowMs(): number {
-    return this.#nowMs
+    return this.#timer === undefined ? performance.now() : this.#nowMs
   }
 
   /** Look as often as these times ask for. */

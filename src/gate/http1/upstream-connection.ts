@@ -19,7 +19,7 @@ const [firstBufferBytes, fullBufferBytes] = [16_384, 131_072]
 export interface ConnectionKeeper {
   /** The connection is free for the next request. */
   readonly keep: (connection: UpstreamConnection) => void
-  /** It has ended. */
+  /** It has ended, or is about to. */
   readonly ended: (connection: UpstreamConnection) => void
   readonly nowMs: () => number
   readonly timeouts: { readonly idleMs: number; readonly answerMs: number }
@@ -43,7 +43,7 @@ export class UpstreamConnection implements Swept {
   #answerBytes = 0
   /** A complete answer's last piece is still needed: then the connection is free. */
   #freesOnResume = false
-  /** When it became idle, or when the present request's last byte was written. */
+  /** When it became idle, or when something of the present request was last written. */
   #sinceMs: number
 
   constructor(target: ConnectTarget, keeper: ConnectionKeeper, peer: Peer | undefined) {
@@ -55,7 +55,7 @@ export class UpstreamConnection implements Swept {
       ...place,
       onread: { buffer: () => this.#buffer, callback: sizeBytes => this.#read(sizeBytes) },
     })
-    this.outlet = new Outlet(this.#socket, () => this.#request?.drained())
+    this.outlet = new Outlet(this.#socket, () => this.#drained())
     this.#socket.once('connect', () => this.#connected())
     this.#socket.once('end', () => this.#ended())
     // What an error means for a request is told by the close that follows it; nobody may get the connection until then.
@@ -81,8 +81,8 @@ export class UpstreamConnection implements Swept {
     if (this.#isConnected) request.connected()
   }
 
-  /** The present request has been written: from now on the application is waited for. */
-  markSent(): void {
+  /** More of the present request was written: the application is waited for from now on. */
+  touch(): void {
     this.#sinceMs = this.#keeper.nowMs()
   }
 
@@ -111,12 +111,22 @@ export class UpstreamConnection implements Swept {
     const agedMs = nowMs - this.#sinceMs
     if (this.#request === undefined) {
       if (agedMs >= idleMs && !this.#freesOnResume) this.#end()
-    } else if (this.#answer === undefined && this.#request.isSent && agedMs >= answerMs) this.#fail('late')
+    } else if (this.#isAwaited(this.#request) && agedMs >= answerMs) this.#fail(this.#isConnected ? 'late' : 'unsent')
+  }
+
+  /** Whether it is the application's turn: to accept, to answer, or to read more of a request. */
+  #isAwaited(request: OutgoingRequest): boolean {
+    return this.#answer === undefined && (!this.#isConnected || request.isSent || this.outlet.waits)
   }
 
   #connected(): void {
     this.#isConnected = true
     this.#request?.connected()
+  }
+
+  #drained(): void {
+    this.touch()
+    this.#request?.drained()
   }
 
   /** Post: whether more may be read now. */
@@ -129,8 +139,8 @@ export class UpstreamConnection implements Swept {
     }
     this.#heardAnswer = true
     const bytes = this.#buffer
-    if (sizeBytes === bytes.length && sizeBytes < fullBufferBytes)
-      this.#buffer = Buffer.allocUnsafeSlow(fullBufferBytes)
+    const isSmall = bytes.length === firstBufferBytes
+    if (isSmall && sizeBytes === firstBufferBytes) this.#buffer = Buffer.allocUnsafeSlow(fullBufferBytes)
     const isUsedUp = this.#readAnswer(request, bytes, sizeBytes)
     request.flush()
     return isUsedUp
@@ -224,7 +234,7 @@ export class UpstreamConnection implements Swept {
     else request.broken({ heardAnswer: this.#heardAnswer, wasUsed: this.#wasUsed })
   }
 
-  #fail(failure: 'invalid' | 'late'): void {
+  #fail(failure: 'unsent' | 'invalid' | 'late'): void {
     const request = this.#request
     this.destroy()
     request?.failed(failure)
