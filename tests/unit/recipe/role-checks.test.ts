@@ -1,3 +1,5 @@
+import fs from 'node:fs'
+import path from 'node:path'
 import { expect, it } from 'vitest'
 import { parseRecipe } from '../../../src/recipe/load.ts'
 import { minimalRecipe } from './recipe-text.ts'
@@ -55,4 +57,11 @@ it.each<[string, object, object, object]>([
   ['a port that is none', { environment: { PORT: 'x' } }, {}, { variables: { PORT: { type: 'port', default: '1' } } }],
 ])('refuses %s', (_, production, development, node) => {
   expect(problemsOf(() => withRoles(production, development, node))).not.toEqual([])
+})
+
+it('takes the example that recipes/README.md shows', () => {
+  const text = fs.readFileSync(path.join(import.meta.dirname, '..', '..', '..', 'recipes', 'README.md'), 'utf8')
+  const example = [...text.matchAll(/```yaml\n(schema: 1\n[\s\S]*?)```/g)].map(match => match[1]!)
+  const [, invenio] = example.map(each => parseRecipe(each, 'README.md').recipe)
+  expect(Object.keys(invenio!.node.roles)).toEqual(['production', 'development'])
 })
