@@ -1,16 +1,13 @@
 import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it, type TestContext } from 'vitest'
+import { prefixPaths } from '../../src/prefix/layout.ts'
+import { takeLock } from '../../src/sys/lock.ts'
 import { startLoad } from '../support/load.ts'
 import { freePort } from '../support/ports.ts'
 import { tempFolder } from '../support/temp.ts'
 import { type Serving, startServing, type ToyOptions, type ToyPrefix, toyPrefix, until } from '../support/toy-prefix.ts'
-
-const running: Serving[] = []
-afterEach(async () => {
-  for (const serving of running.splice(0)) await serving.end('SIGTERM')
-})
 
 interface Served {
   readonly prefix: ToyPrefix
@@ -18,12 +15,16 @@ interface Served {
 }
 
 /** A prefix with version 1.0.0 active and 2.0.0 beside it, served in mode handover. */
-async function served(options: Partial<ToyOptions> = {}, toy: Readonly<Record<string, string>> = {}): Promise<Served> {
+async function served(
+  { onTestFinished }: TestContext,
+  options: Partial<ToyOptions> = {},
+  toy: Readonly<Record<string, string>> = {},
+): Promise<Served> {
   const prefix = toyPrefix(tempFolder(), { mode: 'handover', ...options })
   for (const version of ['1.0.0', '2.0.0']) prefix.addRelease(version, toy[version])
   prefix.switchTo('1.0.0')
   const serving = await startServing(prefix.root)
-  running.push(serving)
+  onTestFinished(async () => void (await serving.end('SIGTERM')))
   await healthy(serving, '1.0.0')
   return { prefix, serving }
 }
@@ -35,6 +36,9 @@ const status = async (from: Serving) => (await from.client.request({ kind: 'stat
 const pass = (from: Serving) => from.client.request({ kind: 'gate', mode: 'pass', reason: 'test' })
 const hold = (from: Serving) => from.client.request({ kind: 'gate', mode: 'hold', reason: 'test', deadlineMs: 60_000 })
 
+/** Be an installer: what is started beside is let go of when there is none. */
+const installing = ({ root }: ToyPrefix) => takeLock(prefixPaths(root).lock, { command: 'install' })
+
 /** The processes that hold for a serving process. */
 function holdWorkers({ child }: Serving): readonly number[] {
   const children = fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')
@@ -43,9 +47,9 @@ function holdWorkers({ child }: Serving): readonly number[] {
     .map(Number)
 }
 
-describe('a gate in handover', () => {
-  it('keeps an operator’s word while another release is installed and looked at, and until it is taken back', async () => {
-    const { prefix, serving } = await served()
+describe.concurrent('a gate in handover', () => {
+  it('keeps an operator’s word while another release is installed and looked at, and until it is taken back', async context => {
+    const { prefix, serving } = await served(context)
     const { client, url } = serving
     const asked = { kind: 'gate', mode: 'backoff', reason: 'closed', deadlineMs: 60_000, by: 'operator' } as const
     await client.request(asked)
@@ -73,7 +77,7 @@ describe('a gate in handover', () => {
     expect([answer.status, answer.headers.get('x-version')]).toEqual([200, '2.0.0'])
   })
 
-  it('gives several sockets, by their names, and holds on all of them', async () => {
+  it('gives several sockets, by their names, and holds on all of them', async context => {
     const folder = tempFolder()
     const file = path.join(folder, 'public.sock')
     const [first, second] = [await freePort(), await freePort()]
@@ -83,7 +87,7 @@ describe('a gate in handover', () => {
       { address: `127.0.0.1:${second}`, name: 'admin' },
       { address: `unix:${file}`, name: 'local' },
     ]
-    const { serving } = await served({ gate: { listen }, service: severalSockets })
+    const { serving } = await served(context, { gate: { listen }, service: severalSockets })
     const places = [{ port: first }, { port: first, host: '::1' }, { port: second }, { socketPath: file }]
     const names = ['http', 'http', 'admin', 'local']
     expect(await Promise.all(places.map(ask))).toEqual(names)
@@ -97,8 +101,8 @@ describe('a gate in handover', () => {
     expect(await held).toEqual(names)
   })
 
-  it('goes on holding when a worker is killed: whom it held loses the connection, the others wait', async () => {
-    const { serving } = await served()
+  it('goes on holding when a worker is killed: whom it held loses the connection, the others wait', async context => {
+    const { serving } = await served(context)
     await hold(serving)
     await serving.client.request({ kind: 'stop' })
     const lost = fetch(serving.url).then(
@@ -115,8 +119,8 @@ describe('a gate in handover', () => {
     expect((await waits).status).toBe(200)
   })
 
-  it('lets clients wait for an application that takes long to listen', async () => {
-    const { serving } = await served({ service: slowToListen })
+  it('lets clients wait for an application that takes long to listen', async context => {
+    const { serving } = await served(context, { service: slowToListen })
     const load = startLoad(serving.url, 4, 'one for each request')
     await until(async () => (await fetch(serving.url)).ok)
     const [before] = (await status(serving)).services
@@ -128,10 +132,9 @@ describe('a gate in handover', () => {
     expect(failures.length).toBeLessThanOrEqual(4)
   })
 
-  it('goes on serving when the gate is killed, with whom it has and whom comes', async () => {
-    const { serving } = await served()
+  it('goes on serving when the gate is killed, with whom it has and whom comes', async context => {
+    const { serving } = await served(context)
     const [service] = (await status(serving)).services
-    running.splice(0)
     await serving.end('SIGKILL')
     try {
       const load = startLoad(serving.url, 4, 'one for each request')
@@ -144,9 +147,10 @@ describe('a gate in handover', () => {
     }
   })
 
-  it('lets two releases accept side by side, and asks the new one until it is that one that answers', async () => {
-    const { prefix, serving } = await served({ gate: { overlap: true } })
+  it('lets two releases accept side by side, and asks the new one until it is that one that answers', async context => {
+    const { prefix, serving } = await served(context, { gate: { overlap: true } })
     const { client } = serving
+    using _lock = await installing(prefix)
     const load = startLoad(serving.url, 8)
     const each = startLoad(serving.url, 4, 'one for each request')
     await client.request({ kind: 'start-beside', version: '2.0.0' })
@@ -165,8 +169,9 @@ describe('a gate in handover', () => {
     expect(holdWorkers(serving)).toEqual([])
   })
 
-  it('says of a release beside that it is not healthy, however often the old one answers', async () => {
-    const { serving } = await served({ gate: { overlap: true } }, { '2.0.0': 'unhealthy' })
+  it('says of a release beside that it is not healthy, however often the old one answers', async context => {
+    const { prefix, serving } = await served(context, { gate: { overlap: true } }, { '2.0.0': 'unhealthy' })
+    using _lock = await installing(prefix)
     await serving.client.request({ kind: 'start-beside', version: '2.0.0' })
     expect(await probe(serving, '2.0.0')).toBe(false)
     expect(await probe(serving, '1.0.0')).toBe(true)
@@ -178,13 +183,13 @@ const severalSockets = {
   command: [process.execPath, path.join(import.meta.dirname, '../support/named-sockets-app.mjs')],
 }
 
-/** The toy, a second after its process began. */
+/** The toy, half a second after its process began. */
 const slowToListen = {
   command: [
     '/bin/sh',
     '-c',
     // The number that LISTEN_PID has stays the same.
-    `sleep 1; exec ${process.execPath} ${path.join(import.meta.dirname, '../support/toy-app.ts')}`,
+    `sleep 0.5; exec ${process.execPath} ${path.join(import.meta.dirname, '../support/toy-app.ts')}`,
   ],
 }
 
