@@ -29,7 +29,7 @@ export function nginxRouter(
     },
     routes: async () => {
       findMaster(pidFile)
-      await checkConfiguration(check, paths.routes)
+      await checkConfiguration(check, [paths.routes])
       return Object.fromEntries(
         site.roles.map(role => {
           const slot = persisted(role)
