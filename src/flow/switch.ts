@@ -50,7 +50,7 @@ export async function switchSlots(options: SwitchOptions, tools: FlowTools): Pro
   const steps = planSwitch({ roles: goal, waiting: site.site.roles[0]! }, situation)
   tools.emit({ kind: 'run-started', command: 'switch', subject: site.paths.root, steps: steps.map(stepName) })
   if (options.isDryRun || !(await (options.confirm?.(goal) ?? true))) {
-    tellPlan(steps, tools)
+    tellPlan(steps, tools, startedMs)
     return undefined
   }
   const progress = beginProgress(before, goal, tools)
@@ -222,9 +222,11 @@ function describeRoles(roles: RoleSlots): string {
     .join(', ')
 }
 
-function tellPlan(steps: readonly SwitchStep[], { emit }: FlowTools): void {
+function tellPlan(steps: readonly SwitchStep[], { emit, clock }: FlowTools, startedMs: number): void {
   const rows = steps.map(step => [stepName(step), 'slot' in step ? step.slot : ''])
   emit({ kind: 'table', title: 'What a switch does, in this order', columns: ['step', 'slot'], rows })
+  const durationMs = clock.elapsedMs() - startedMs
+  emit({ kind: 'run-done', command: 'switch', changed: false, durationMs, message: 'nothing was done' })
 }
 
 function tellDone(

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { ReleaseError } from '../core/error.ts'
 import { countConnections } from '../gate/drivers/loopback-connections.ts'
 import { checkConfiguration } from '../gate/drivers/nginx-check.ts'
 import { findMaster } from '../gate/drivers/nginx-process.ts'
@@ -29,7 +30,7 @@ export function nginxRouter(
     },
     routes: async () => {
       findMaster(pidFile)
-      await checkConfiguration(check, [paths.routes])
+      await assertLooks(check, paths.routes)
       return Object.fromEntries(
         site.roles.map(role => {
           const slot = persisted(role)
@@ -46,5 +47,19 @@ export function nginxRouter(
       // It keeps no connection without a request on it to what it passes requests on to.
       return address?.kind === 'tcp' ? countConnections(address.port) : undefined
     },
+  }
+}
+
+/** Errors: ROUTE_NOT_TAKEN when its configuration does not look there, or is none. */
+async function assertLooks(check: readonly string[], folder: string): Promise<void> {
+  try {
+    await checkConfiguration(check, [folder])
+  } catch (caught) {
+    if (!(caught instanceof ReleaseError) || caught.code !== 'GATE_SERVER_REFUSED') throw caught
+    throw new ReleaseError('ROUTE_NOT_TAKEN', caught.message, {
+      hint: 'put what `cutover slots config SITE` prints into its configuration, and reload it',
+      cause: caught,
+      details: { path: folder },
+    })
   }
 }
