@@ -105,6 +105,8 @@ function start(environment: Readonly<Record<string, string>>, descriptor?: numbe
   return spawn(argv[0]!, argv.slice(1), {
     env: { VERSION: '1.0.0', ...environment },
     stdio: ['ignore', 'ignore', 'inherit', ...(descriptor === undefined ? [] : [descriptor])],
+    // In a session of its own as behind the gate: a busy machine may share processors out by session. Source: sched(7), autogroups.
+    detached: true,
   })
 }
 
