@@ -1,16 +1,16 @@
 import path from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type ControlClient, connectControl } from '../../src/gate/control/client.ts'
 import { controlSocket } from '../../src/gate/control/protocol.ts'
 import { isLong, sample } from '../support/kill-points.ts'
-import { startEventStreams, startTunnels, startUploads } from '../support/lasting-clients.ts'
+import { builtCutover } from '../support/killed-cutover.ts'
+import { startEventStreams, startTunnels, startUploads, toyUpload } from '../support/lasting-clients.ts'
 import { startLoad } from '../support/load.ts'
 import { faultyCutover, isAlive, servingProcesses } from '../support/successors.ts'
 import { memoryFolder } from '../support/temp.ts'
-import { type Serving, startServing, type ToyPrefix, toyPrefix, until } from '../support/toy-prefix.ts'
+import { type Serving, startServingBy, type ToyPrefix, toyPrefix, until } from '../support/toy-prefix.ts'
 
 const upgrades = isLong ? 20 : 2
-const cutover = path.join(import.meta.dirname, '..', '..', 'src', 'bin', 'cutover.ts')
 
 /** Moments of a takeover, as the successor comes by them: it can kill whoever is to be killed there. */
 const moments = ['before ready', 'after ready', 'at take', 'before taken', 'after taken'] as const
@@ -22,11 +22,23 @@ afterAll(() => console.log(`self-upgrades: ${upgrades} under load, ${killed} of 
 const status = async (client: ControlClient) => (await client.request({ kind: 'status' })).status
 const healthy = (client: ControlClient) => until(async () => (await client.request({ kind: 'probe' })).result?.ok)
 
+let program: string
+const prefixes: ToyPrefix[] = []
+
+beforeAll(async () => {
+  program = (await builtCutover()).program
+})
+
+afterEach(async () => {
+  for (const prefix of prefixes.splice(0)) await end(prefix)
+})
+
 async function served(mode: 'proxy' | 'handover'): Promise<{ prefix: ToyPrefix; serving: Serving }> {
   const prefix = toyPrefix(memoryFolder(), { mode })
+  prefixes.push(prefix)
   prefix.addRelease('1.0.0')
   prefix.switchTo('1.0.0')
-  const serving = await startServing(prefix.root)
+  const serving = await startServingBy(program, prefix.root)
   await healthy(serving.client)
   return { prefix, serving }
 }
@@ -41,7 +53,7 @@ describe('a gate that is upgraded under load', () => {
     const { prefix, serving } = await served(mode)
     const before = await status(serving.client)
     const load = startLoad(serving.url, 4)
-    const uploads = startUploads(serving.url, { clients: 2, pieces: 40, pauseMs: 25 })
+    const uploads = startUploads(2, () => toyUpload(serving.url))
     const events = startEventStreams(`${serving.url}/events`, 2)
     const tunnels = startTunnels(serving.port, 2)
     for (let count = 0; count < upgrades; count += 1) {
@@ -81,7 +93,7 @@ describe('kill -9 during the upgrade of a gate', () => {
     // Only who was connected to the one that was killed may notice, or finds nobody there when that was the last.
     if (who === 'successor' && !moment.endsWith('taken')) expect(failures).toEqual([])
     if (survivor === undefined) {
-      const again = await startServing(prefix.root, '--listen', `127.0.0.1:${serving.port}`)
+      const again = await startServingBy(program, prefix.root, '--listen', `127.0.0.1:${serving.port}`)
       await healthy(again.client)
       expect(isAlive(before.services[0]!.pid!)).toBe(false)
     } else {
@@ -89,7 +101,6 @@ describe('kill -9 during the upgrade of a gate', () => {
       await survivor.request({ kind: 'upgrade' }, { timeoutMs: 60_000 })
     }
     expect((await fetch(serving.url, { method: 'POST', body: 'x' })).status).toBe(200)
-    await end(prefix)
   })
 })
 
@@ -118,7 +129,7 @@ function killingCutover(who: string, moment: string): string {
        })
      }
      if ('${when}' === 'at') process.prependListener('message', message => message.kind === '${what}' && kill())
-     process.argv[1] = ${JSON.stringify(cutover)}
-     await import(pathToFileURL(${JSON.stringify(cutover)}))`,
+     process.argv[1] = ${JSON.stringify(program)}
+     await import(pathToFileURL(${JSON.stringify(program)}))`,
   )
 }

@@ -57,14 +57,15 @@ export async function publishToy(
   await repository.upload(version)
 }
 
-/** Make a repository with releases of a fixture, for `cutover init`. */
+/** Make a repository with releases of a fixture, for `cutover init`; `change` puts another checkout in the place of one. */
 export async function fixtureRepository(
   base: string,
   fixture: Fixture,
   versions: readonly string[],
+  change: (checkout: string) => string = checkout => checkout,
 ): Promise<MadeRepository & { readonly application: string }> {
   const checkouts = []
-  for (const version of versions) checkouts.push({ version, folder: await builtCheckout(fixture, version) })
+  for (const version of versions) checkouts.push({ version, folder: change(await builtCheckout(fixture, version)) })
   const application = loadRecipe(path.join(checkouts[0]!.folder, 'release.yaml')).recipe.name
   const repository = await makeRepository(base, { applications: [application] })
   for (const { version, folder } of checkouts) {

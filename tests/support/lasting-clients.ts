@@ -53,31 +53,54 @@ function startClients(clients: number, act: Act): LastingClients {
   }
 }
 
-/** Keep clients busy that send a body in pieces with pauses, so that one is on its way at each moment, and count those that arrive whole. */
-export function startUploads(
-  url: string,
-  { clients, pieces, pauseMs }: { readonly clients: number; readonly pieces: number; readonly pauseMs: number },
-): LastingClients {
-  const piece = Buffer.alloc(1000, 'u')
+/** A body that is sent in pieces with pauses, and the answer that says that it arrived whole. */
+export interface Upload {
+  readonly method: 'POST' | 'PUT'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body: Buffer
+  readonly pieces: number
+  readonly pauseMs: number
+  readonly isWhole: (status: number, text: string) => boolean
+}
+
+/** Keep clients busy that send bodies slowly, so that one is on its way at each moment, and count those that arrive whole. */
+export function startUploads(clients: number, next: () => Upload): LastingClients {
   return startClients(clients, async ({ answered }) => {
-    const { promise, resolve, reject } = Promise.withResolvers<string>()
-    const request = http.request(`${url}/echo`, { method: 'POST', agent: false }, response => {
+    const { method, url, headers, body, pieces, pauseMs, isWhole } = next()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const fields = { 'Content-Length': String(body.length), ...headers }
+    const request = http.request(url, { method, agent: false, headers: fields }, response => {
       let text = ''
       response.setEncoding('utf8').on('data', part => {
         text += part
       })
-      response.on('error', reject).on('end', () => resolve(`${response.statusCode} ${text}`))
+      response.on('error', reject).on('end', () => {
+        if (isWhole(response.statusCode!, text)) resolve()
+        else reject(new Error(`status ${response.statusCode} ${text.slice(0, 100)}`))
+      })
     })
     request.on('error', reject)
-    for (let count = 0; count < pieces; count += 1) {
-      request.write(piece)
-      await Promise.race([delay(pauseMs), promise])
+    const sizeBytes = Math.ceil(body.length / pieces)
+    try {
+      for (let offset = 0; offset < body.length; offset += sizeBytes) {
+        request.write(body.subarray(offset, offset + sizeBytes))
+        await Promise.race([delay(pauseMs), promise])
+      }
+      request.end()
+      await promise
+    } catch (caught) {
+      throw new Error(`upload: ${(caught as Error).message}`)
     }
-    request.end()
-    const answer = await promise.catch((caught: Error) => `upload: ${caught.message}`)
-    if (!answer.startsWith('200') || !answer.includes(`"bytes":${piece.length * pieces}`)) throw new Error(answer)
     answered()
   })
+}
+
+/** An upload to tests/support/toy-app.ts. */
+export function toyUpload(url: string): Upload {
+  const body = Buffer.alloc(40_000, 'u')
+  const isWhole = (status: number, text: string) => status === 200 && JSON.parse(text).bytes === body.length
+  return { method: 'POST', url: `${url}/echo`, body, pieces: 40, pauseMs: 25, isWhole }
 }
 
 /** Keep event streams open and count what comes; one that is cut rather than ended is a failure. */

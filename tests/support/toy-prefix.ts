@@ -88,8 +88,13 @@ export interface Serving {
 }
 
 /** Run `cutover serve` on a prefix. Post: its control socket answers. */
-export async function startServing(root: string, ...more: string[]): Promise<Serving> {
-  const argv = [path.join(repository, 'src', 'bin', 'cutover.ts'), 'serve', root, '--json', ...more]
+export function startServing(root: string, ...more: string[]): Promise<Serving> {
+  return startServingBy(path.join(repository, 'src', 'bin', 'cutover.ts'), root, ...more)
+}
+
+/** The same, by another executable: one that is bundled starts sooner. */
+export async function startServingBy(program: string, root: string, ...more: string[]): Promise<Serving> {
+  const argv = [program, 'serve', root, '--json', ...more]
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   const collect = (piece: Buffer) => {
