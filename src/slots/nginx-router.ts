@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import path from 'node:path'
 import { ReleaseError } from '../core/error.ts'
 import { countConnections } from '../gate/drivers/loopback-connections.ts'
@@ -5,6 +6,7 @@ import { checkConfiguration } from '../gate/drivers/nginx-check.ts'
 import { findMaster } from '../gate/drivers/nginx-process.ts'
 import { makeFolder, readLinkIfExists, replaceSymlink, writeFileAtomic } from '../sys/files.ts'
 import { nowhere, type SiteRouter } from './document.ts'
+import { readableFile } from './render-front.ts'
 import type { RoleRouter, RoleRouterOptions } from './role-router.ts'
 
 /**
@@ -23,9 +25,11 @@ export function nginxRouter(
   return {
     prepare: async () => {
       for (const slot of known) {
-        makeFolder(path.join(paths.routes, folder(slot)), { mode: 0o755 })
+        makeReadable(path.join(paths.routes, folder(slot)))
         writeFileAtomic(path.join(paths.routes, folder(slot), slot), '', { mode: 0o644 })
       }
+      makeReadable(paths.routes)
+      writeFileAtomic(path.join(paths.routes, readableFile), '', { mode: 0o644 })
       for (const role of site.roles) if (persisted(role) === undefined) replaceSymlink(link(role), folder(nowhere))
     },
     routes: async () => {
@@ -48,6 +52,12 @@ export function nginxRouter(
       return address?.kind === 'tcp' ? countConnections(address.port) : undefined
     },
   }
+}
+
+/** Its workers are another user, whatever our umask is. */
+function makeReadable(folder: string): void {
+  makeFolder(folder)
+  fs.chmodSync(folder, 0o755)
 }
 
 /** Errors: ROUTE_NOT_TAKEN when its configuration does not look there, or is none. */

@@ -15,6 +15,9 @@ export interface FrontOptions {
 /** How soon those should come again who are turned away during a switch. */
 const retryAfterSeconds = 10
 
+/** The file by which an nginx sees that it can look at the others. */
+export const readableFile = 'readable'
+
 /** Name what the server in front has of a slot. Pure. */
 export function backendName(name: string, slot: string): string {
   return `${name}-${slot}`
@@ -81,6 +84,10 @@ export function renderNginx({ site, name, roles, slots }: FrontOptions, place: {
       '    client_max_body_size 0;',
       '    location / {',
       '        open_file_cache off;',
+      '        # Whoever cannot look there would lead all clients to the first slot.',
+      `        if (!-f ${nginxWord(`${place.routes}/${readableFile}`)}) {`,
+      '            return 503;',
+      '        }',
       `        set $cutover_slot ${first};`,
       ...more.flatMap(slot => [
         `        if (-f ${nginxWord(`${place.routes}/${role.name}/${slot}`)}) {`,
