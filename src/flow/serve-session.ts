@@ -8,29 +8,22 @@ import {
   controlSocket,
   type ServeStatus,
 } from '../gate/control/protocol.ts'
-import { type Address, formatAddress, parseAddress, type UnixAddress } from '../gate/front/address.ts'
+import type { Address, UnixAddress } from '../gate/front/address.ts'
 import type { Drained, DrainLimits } from '../gate/front/flights.ts'
 import type { Gate, GateSuccession } from '../gate/gate.ts'
-import { Keeper } from '../gate/machine/keeper.ts'
-import type { GateCommand, GateMode, GateState } from '../gate/machine/machine.ts'
-import { runningShaping } from '../gate/machine/shaping.ts'
-import { sumFigures } from '../gate/observe/figures.ts'
-import { newTally } from '../gate/observe/tally.ts'
+import type { GateCommand } from '../gate/machine/machine.ts'
 import { currentVersion } from '../prefix/installed.ts'
 import { checkRuntime } from '../prefix/runtime-check.ts'
-import type { GateKind } from '../recipe/schema.ts'
 import type { DriverPlaces } from '../service/driver.ts'
 import { type Clock, delay } from '../sys/clock.ts'
-import { gateKind, openGate, type ServeGateOptions } from './serve-gate.ts'
+import type { ServeGateOptions } from './serve-gate.ts'
 import { assertSettledData, isBetweenVersions, observeInstaller } from './serve-installer.ts'
 import { allDrained, type Left, type LeftLimits, leaveTo, successionOf } from './serve-leaving.ts'
 import { metricsText } from './serve-metrics.ts'
-import { drainLimits, gateCommand, softenCommand, withRecovery } from './serve-mode.ts'
-import { ServeObserving } from './serve-observing.ts'
+import { drainLimits, gateCommand, softenCommand } from './serve-mode.ts'
 import type { Predecessor } from './serve-predecessor.ts'
-import type { ServedRelease } from './serve-release.ts'
 import { ServeReleases } from './serve-releases.ts'
-import { readFrontSettings } from './serve-settings.ts'
+import { SessionGate } from './session-gate.ts'
 import type { Estate } from './succession.ts'
 
 /** What a session is given for its whole life. */
@@ -51,41 +44,33 @@ export type SessionRequest = Exclude<ControlRequest, { kind: 'upgrade' }>
 /** A serving process from its lock to its end: one gate, the releases behind it, and what it is asked to do with both. */
 export class ServeSession {
   readonly #options: SessionOptions
-  readonly #keeper: Keeper
-  #gate: Gate | undefined
+  readonly #gate: SessionGate
   readonly #releases: ServeReleases
-  readonly #observing: ServeObserving
   /** Requests and deadlines change things one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
   #installerWatch: NodeJS.Timeout | undefined
   /** Aborted once it ends: what is being started is not waited for. */
   readonly #ending = new AbortController()
-  /** How many were turned away when requests last passed. */
-  #backedOffBefore = 0
-  /** Who answers in place of the own services. */
-  #relaysTo: string | undefined
   /** Set once another process has taken over: nothing is decided here any more. */
   #left: Left | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
-    this.#observing = new ServeObserving(() => this.#metrics(), options.emit)
+    this.#gate = new SessionGate({
+      ...options,
+      onDeadline: () => this.#background(() => this.#deadline()),
+      warn: caught => this.#warn(caught),
+      renderMetrics: () => this.#metrics(),
+    })
     this.#releases = new ServeReleases({
       ...options,
-      openFor: release => this.#openFor(release),
+      openFor: release => this.#gate.openFor(release),
       signal: this.#ending.signal,
     })
-    this.#keeper = new Keeper({
-      file: path.join(options.paths.run, 'gate.json'),
-      clock: options.clock,
-      onDeadline: () => this.#background(() => this.#deadline()),
-      onUnwritten: error => this.#warn(error),
-    })
-    if (this.#keeper.damage !== undefined) this.#warn(this.#keeper.damage)
   }
 
   get address(): Address | undefined {
-    return this.#gate?.address
+    return this.#gate.gate?.address
   }
 
   /** Open the public address, when it is known: from the installed release, or because it was given. Post: the mode that was persisted holds. */
@@ -93,9 +78,9 @@ export class ServeSession {
     return this.#inOrder(async () => {
       const version = currentVersion(this.#options.paths)
       if (version !== undefined) {
-        await this.#openFor(this.#releases.read(version))
+        await this.#gate.openFor(this.#releases.read(version))
       } else if (this.#options.listen !== undefined || this.#options.inherited.length > 0) {
-        this.#gate = await openGate(this.#gateOptions, this.#keeper.state.mode, undefined)
+        await this.#gate.openWithout()
       }
     })
   }
@@ -116,7 +101,7 @@ export class ServeSession {
       return false
     }
     await this.#assertRuntime(version)
-    const { mode, by } = this.#keeper.state
+    const { mode, by } = this.#gate.state
     if (mode === 'pass') {
       await this.#releases.start(version)
       return true
@@ -138,14 +123,14 @@ export class ServeSession {
 
   /** In handover the application would accept in spite of the operator: it waits for the mode's end. */
   async #resumeForOperator(version: string): Promise<boolean> {
-    if (this.#gate?.kind === 'handover') return false
+    if (this.#gate.kind === 'handover') return false
     await this.#releases.start(version)
     return true
   }
 
   /** An operator's word stands over what an installer starts meanwhile. */
   #keepsClientsAway(): boolean {
-    const { mode, by } = this.#keeper.state
+    const { mode, by } = this.#gate.state
     return mode !== 'pass' && by === 'operator'
   }
 
@@ -158,8 +143,8 @@ export class ServeSession {
     return this.#inOrder(async () => {
       const { release } = estate
       if (release !== undefined) await this.#releases.adopt(release.version, release.place)
-      else this.#gate = await openGate(this.#gateOptions, this.#keeper.state.mode, undefined)
-      const gate = this.#requireGate()
+      else await this.#gate.openWithout()
+      const gate = this.#gate.require()
       if (gate.answerFor === undefined) return undefined
       await gate.answerFor(answersAt)
       return answersAt
@@ -169,17 +154,16 @@ export class ServeSession {
   /** Give up what {@link takeOver} took: the process that it was taken from goes on with it. */
   async abandon(): Promise<void> {
     this.#ending.abort()
-    this.#keeper.close()
+    this.#gate.stopKeeping()
     this.#releases.letGo()('taken')
-    await this.#gate?.close()
-    await this.#observing.close()
+    await this.#gate.close()
   }
 
   /** Say how another process can go on in the place of this one, now. Errors: GATE_UPGRADE_REFUSED. */
   succession(): Promise<GateSuccession> {
-    const { mode } = this.#keeper.state
+    const { gate, state, relaysTo } = this.#gate
     const { paths } = this.#options
-    return successionOf({ gate: this.#gate, mode, relaysTo: this.#relaysTo, releases: this.#releases, paths })
+    return successionOf({ gate, mode: state.mode, relaysTo, releases: this.#releases, paths })
   }
 
   /**
@@ -192,16 +176,16 @@ export class ServeSession {
       const succession = await this.succession()
       const letGo = this.#releases.letGo()
       try {
-        await this.#observing.hideMetrics()
+        await this.#gate.hideMetrics()
         this.#left = leaveTo(await take(this.#estate(succession)), succession)
       } catch (caught) {
         letGo('kept')
         const { live } = this.#releases
-        if (live !== undefined) await this.#openFor(live)
+        if (live !== undefined) await this.#gate.openFor(live)
         throw caught
       }
       letGo('taken')
-      this.#keeper.close()
+      this.#gate.stopKeeping()
       clearTimeout(this.#installerWatch)
     })
   }
@@ -229,7 +213,7 @@ export class ServeSession {
   /** Wait for the end of those who were with us when we left, and end what is left then; see {@link Left.end}. */
   async endLeft(limits: LeftLimits): Promise<void> {
     await this.#left!.end(limits, this.#options.predecessor)
-    await this.#observing.close()
+    await this.#gate.closeObserving()
   }
 
   /** Do what is asked. Errors: those of what is asked for. */
@@ -253,23 +237,20 @@ export class ServeSession {
 
   /** Read certificates again, and go on in a new access log. */
   reload(): Promise<void> {
-    return this.#inOrder(async () => {
-      this.#observing.reopen()
-      this.#gate?.reload?.()
-    })
+    return this.#inOrder(async () => this.#gate.reload())
   }
 
   /** Let requests in flight finish, stop the services, close the address. Not persisted: a start after this one begins where the gate was. */
   async end(): Promise<void> {
     this.#ending.abort()
-    this.#keeper.close()
+    this.#gate.stopKeeping()
     await this.#queue.catch(() => {})
-    await this.#gate?.enter('drain')
+    const { gate } = this.#gate
+    await gate?.enter('drain')
     const limits = this.#releases.live?.node.gate.drain
-    if (limits !== undefined && this.#gate !== undefined) await this.#drainGate(this.#gate, drainLimits(limits))
+    if (limits !== undefined && gate !== undefined) await this.#drainGate(gate, drainLimits(limits))
     await this.#releases.stop()
-    await this.#gate?.close()
-    await this.#observing.close()
+    await this.#gate.close()
   }
 
   async #handleInOrder(
@@ -288,7 +269,7 @@ export class ServeSession {
         await this.#releases.stop()
         return this.#done()
       case 'relay':
-        await this.#relay(request.to)
+        this.#gate.relay(request.to, this.#releases.beside === undefined)
         return this.#done()
       case 'start':
         await this.#releases.start(request.version, { secluded: this.#keepsClientsAway() })
@@ -315,74 +296,22 @@ export class ServeSession {
   }
 
   async #change(command: GateCommand): Promise<void> {
-    const before = this.#keeper.state.mode
-    if (command.kind === 'soften') this.#assertCanSoften()
+    const before = this.#gate.state.mode
     const version = currentVersion(this.#options.paths)
     // Requests are let through to something that runs.
     if (command.kind === 'pass' && version !== undefined && !this.#releases.isReachable) {
       assertSettledData(this.#options.paths)
       await this.#releases.start(version)
     }
-    const backedOff = this.#gate?.counters().backedOff ?? 0
-    const turnedAway = {
-      kind: this.#gateKind,
-      count: backedOff - this.#backedOffBefore,
-      gate: this.#releases.live?.node.gate,
-    }
-    const after = this.#keeper.apply(withRecovery(command, turnedAway))
-    const { mode } = after
-    if (before === 'pass' || mode === 'pass') this.#backedOffBefore = backedOff
-    await this.#enterOrStay(after, before)
+    await this.#gate.change(command, this.#releases.live?.node.gate)
     // In handover the application accepts by itself: only its end keeps requests from it.
-    if (this.#gate?.kind === 'handover' && before === 'pass' && mode !== 'pass') void this.#releases.stopListening()
-  }
-
-  /** A server in front of us that cannot be told to hold leaves all as it was. */
-  async #enterOrStay(after: GateState, before: GateMode): Promise<void> {
-    try {
-      await this.#enter(after)
-    } catch (caught) {
-      if (before === 'pass')
-        this.#keeper.apply({ kind: 'pass', reason: `mode ${after.mode} could not be entered`, by: after.by })
-      throw caught
-    }
-  }
-
-  /** Act on a state that is persisted. */
-  async #enter({ mode, shaping }: GateState): Promise<void> {
-    await this.#gate?.enter(mode, shaping && runningShaping(shaping, this.#options.clock.nowMs()))
-  }
-
-  /** Errors: GATE_CANNOT_SOFTEN. */
-  #assertCanSoften(): void {
-    const { mode } = this.#keeper.state
-    // Whoever else stands in front of us adds nothing to answers.
-    if (mode === 'pass' && this.#gateKind === 'proxy') return
-    const why = mode === 'pass' ? 'requests do not go through it' : `it is in mode ${mode}`
-    throw new ReleaseError('GATE_CANNOT_SOFTEN', `the ${this.#gateKind} gate tells nobody to stay away: ${why}`)
-  }
-
-  get #gateKind(): GateKind {
-    return this.#gate?.kind ?? gateKind(this.#options, undefined)
-  }
-
-  /** Errors: RELAY_UNSUPPORTED, GATE_ADDRESS_INVALID. */
-  async #relay(to: string | undefined): Promise<void> {
-    if (to === this.#relaysTo) return
-    const gate = this.#requireGate()
-    if (gate.relay === undefined || this.#releases.beside !== undefined)
-      throw new ReleaseError(
-        'RELAY_UNSUPPORTED',
-        `the ${gate.kind} gate of ${this.#options.paths.root} cannot do that now`,
-      )
-    if (this.#relaysTo !== undefined) gate.relay(undefined)
-    this.#relaysTo = to
-    if (to !== undefined) gate.relay(parseAddress(to))
+    const isClosed = before === 'pass' && this.#gate.state.mode !== 'pass'
+    if (this.#gate.kind === 'handover' && isClosed) void this.#releases.stopListening()
   }
 
   async #drain(limits: DrainLimits) {
-    const gate = this.#requireGate()
-    if (gate.kind !== 'handover' || this.#releases.live === undefined || this.#keeper.state.mode === 'pass')
+    const gate = this.#gate.require()
+    if (gate.kind !== 'handover' || this.#releases.live === undefined || this.#gate.state.mode === 'pass')
       return this.#drainGate(gate, limits)
     await this.#drainGate(gate, limits)
     const timeout = new AbortController()
@@ -423,17 +352,17 @@ export class ServeSession {
    * migrations could harm the data. So is a recovery where one that was killed left the data between two versions.
    */
   async #deadline(): Promise<void> {
-    const before = this.#keeper.state
-    const after = this.#keeper.apply({ kind: 'expire' })
-    if (after === before) return
-    if (before.mode === 'pass') return this.#enter(after)
+    const expired = this.#gate.expire()
+    if (expired === undefined) return
+    const { before, after } = expired
+    if (before.mode === 'pass') return this.#gate.enter(after)
     const { paths } = this.#options
     if ((await observeInstaller(paths.lock)) === 'at work' || isBetweenVersions(paths)) {
       const { reason, by } = after
       await this.#change({ kind: 'enter', mode: 'backoff', reason, lastsMs: installerPatienceMs, by })
       return
     }
-    await this.#enter(after)
+    await this.#gate.enter(after)
     const version = currentVersion(paths)
     if (version !== undefined && (!this.#releases.isReachable || this.#releases.live?.version !== version))
       await this.#releases.start(version)
@@ -455,33 +384,9 @@ export class ServeSession {
     await this.#change({ kind: 'pass', reason })
   }
 
-  async #openFor(release: ServedRelease): Promise<Gate> {
-    if (this.#gate === undefined) {
-      this.#gate = await openGate(this.#gateOptions, this.#keeper.state.mode, release)
-      await this.#enter(this.#keeper.state)
-    }
-    const settings = readFrontSettings(release, this.#options.paths, this.#options.emit)
-    this.#gate.configure(settings)
-    await this.#observing.configure(settings, release)
-    return this.#gate
-  }
-
-  get #gateOptions(): ServeGateOptions {
-    return { ...this.#options, observing: this.#observing.observing }
-  }
-
   #metrics(): string {
     const { identity, clock } = this.#options
-    const seen = [
-      this.#observing.observing.figures(),
-      ...(this.#gate?.figures === undefined ? [] : [this.#gate.figures()]),
-    ]
-    return metricsText(identity.application, this.#status(), sumFigures(seen), clock.nowMs())
-  }
-
-  #requireGate(): Gate {
-    if (this.#gate !== undefined) return this.#gate
-    throw new ReleaseError('SERVE_NO_RELEASE', `${this.#options.paths.root} has no release, so nothing is served yet`)
+    return metricsText(identity.application, this.#status(), this.#gate.figures(), clock.nowMs())
   }
 
   #done(result?: ControlResult): ControlResponse {
@@ -489,15 +394,7 @@ export class ServeSession {
   }
 
   #status(): ServeStatus {
-    return {
-      pid: process.pid,
-      ...this.#releases.status(),
-      relaysTo: this.#relaysTo,
-      address: this.#gate === undefined ? '' : formatAddress(this.#gate.address),
-      gateMode: this.#gateKind,
-      gate: this.#keeper.state,
-      counters: this.#gate?.counters() ?? newTally(),
-    }
+    return { pid: process.pid, ...this.#releases.status(), ...this.#gate.status() }
   }
 
   #warn(caught: unknown): void {
