@@ -103,8 +103,8 @@ async function end(server: http.Server): Promise<void> {
   })
 }
 
-/** How long a connection may be idle once no more are accepted: who connects asks at once. */
-const idleMs = 100
+/** How long a connection may be idle once no more are accepted: who connects asks at once, as soon as the machine lets it. */
+const idleMs = 2000
 
 async function answer(request: IncomingMessage, response: ServerResponse, handle: ControlHandler): Promise<void> {
   let result: ControlResponse
