@@ -21,6 +21,7 @@ export const flags = { endStream: 1, ack: 1, endHeaders: 4 } as const
 export const errors = {
   none: 0,
   protocol: 1,
+  internal: 2,
   flowControl: 3,
   settingsTimeout: 4,
   streamClosed: 5,
@@ -130,7 +131,10 @@ export async function frameClient(port: number, begin = preface): Promise<FrameC
   })
   const ended = new Promise<void>(resolve => socket.once('close', () => resolve()))
   if (begin.length > 0) socket.write(begin, 'latin1')
-  if (begin === preface) socket.write(frame(frameTypes.settings, 0, ''))
+  if (begin === preface) {
+    // What is not acknowledged does not hold yet.
+    socket.write(Buffer.concat([frame(frameTypes.settings, 0, ''), frame(frameTypes.settings, 0, '', flags.ack)]))
+  }
   return {
     send: (...all) => void socket.write(Buffer.concat(all)),
     frames: () => frames,

@@ -91,7 +91,7 @@ export class Http2Connection {
       trailers = rawTrailers
     })
     const { peer, limits, take } = this.#options
-    const head = parseStreamHead(raw, { endsStream: stream.endAfterHeaders, fields: limits.fields })
+    const head = parseStreamHead(raw, { ...limits, endsStream: stream.endAfterHeaders })
     if ('status' in head) answerStream(stream, 'GET', problemAnswer(head.status, head.why, false))
     else {
       const { bodyTimeoutMs } = limits

@@ -14,8 +14,11 @@ export type RawFields = readonly string[]
  */
 export function parseStreamHead(
   raw: RawFields,
-  options: { readonly endsStream: boolean; readonly fields: number },
+  options: { readonly endsStream: boolean; readonly fields: number; readonly headBytes: number },
 ): RequestHead | Refusal {
+  if (raw.reduce((sizeBytes, text) => sizeBytes + text.length, 0) > options.headBytes) {
+    return { status: 431, why: 'its head is too long' }
+  }
   if (!raw.every(isOneLine)) return malformed('a field has the end of a line in it')
   const pseudo = pseudoFields(raw)
   if (pseudo === undefined) return malformed('a pseudo field is missing, repeated, unknown or late')

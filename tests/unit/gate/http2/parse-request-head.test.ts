@@ -4,7 +4,7 @@ import type { RequestHead } from '../../../../src/gate/http1/message.ts'
 import { parseStreamHead, parseStreamTrailers } from '../../../../src/gate/http2/parse-request-head.ts'
 
 const pseudo = [':method', 'POST', ':scheme', 'https', ':authority', 'example.org', ':path', '/a?b=c']
-const read = (fields: readonly string[], endsStream = false) => parseStreamHead(fields, { endsStream, fields: 100 })
+const read = (fields: readonly string[], endsStream = false) => parseStreamHead(fields, { endsStream, fields: 100, headBytes: 1000 })
 const good = (fields: readonly string[], endsStream = false) => {
   const head = read(fields, endsStream)
   if ('status' in head) throw new Error(head.why)
@@ -85,6 +85,7 @@ describe('a malformed head', () => {
     ['an upgrade', [...pseudo, 'upgrade', 'websocket']],
     ['two lengths', [...pseudo, 'content-length', '1', 'content-length', '2']],
     ['a length that is none', [...pseudo, 'content-length', '+1']],
+    ['more than may be', [...pseudo, 'a', 'b'.repeat(1000)]],
     ['more fields than may be', [...pseudo, ...Array.from({ length: 202 }, () => 'a')]],
   ])('with %s is refused', (_what, fields) => expect(read(fields)).toHaveProperty('status'))
 
