@@ -103,6 +103,10 @@ function placeholderTexts({ node }: Recipe): readonly PlaceholderText[] {
     ...healthTexts(node.health),
     ...dataTexts(node),
     ...roleTexts(node.roles),
+    ...serverTexts(node.gate),
+    ...Object.entries({ certificate: node.gate.tls?.certificate, key: node.gate.tls?.key }).flatMap(([name, text]) =>
+      text === undefined ? [] : [{ path: ['node', 'gate', 'tls', name], text, takes: ['shown'] as const }],
+    ),
     // Nothing listens on the public address unless a service does, and the default address uses ${PORT}.
     ...(node.services.some(service => service.listens)
       ? node.gate.listen.map(({ address }) => ({
@@ -124,6 +128,20 @@ function healthTexts({ http, tcp, command }: Recipe['node']['health']): readonly
     ...shown(['tcp'], tcp),
     ...(command === undefined ? [] : commandTexts([...path, 'command'], command)),
   ]
+}
+
+/** Where a server of the machine is told. */
+function serverTexts({ haproxy, nginx }: Recipe['node']['gate']): readonly PlaceholderText[] {
+  const { folder, socket, map, key, chroot } = haproxy
+  const places = {
+    haproxy: { folder, socket, map, key, chroot },
+    nginx: { folder: nginx.folder, file: nginx.file, pidFile: nginx.pidFile },
+  }
+  return Object.entries(places).flatMap(([server, texts]) =>
+    Object.entries(texts).flatMap(([name, text]) =>
+      text === undefined ? [] : [{ path: ['node', 'gate', server, name], text, takes: ['shown'] as const }],
+    ),
+  )
 }
 
 function roleTexts(roles: Recipe['node']['roles']): readonly PlaceholderText[] {

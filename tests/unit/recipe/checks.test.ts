@@ -27,6 +27,16 @@ describe('recipeProblems', () => {
       'node.gate.listen[1].tls: expected no tls in mode handover',
     ],
     [
+      'TLS without a certificate',
+      'node:\n  gate: { listen: ["unix:x", { address: "[::]:443", tls: true }] }\n',
+      'node.gate.listen[1].tls: expected a certificate',
+    ],
+    [
+      'a mistyped placeholder of a certificate',
+      'node:\n  gate: { listen: "unix:x", tls: { certificate: "${share}/a.pem", key: /a.key } }\n',
+      'node.gate.tls.certificate: expected one of the placeholders',
+    ],
+    [
       'the PROXY protocol in mode handover',
       'node:\n  gate: { mode: handover, listen: [{ address: "unix:x", proxyProtocol: true }] }\n',
       'node.gate.listen[0].proxyProtocol: expected no proxyProtocol',
@@ -42,9 +52,14 @@ describe('recipeProblems', () => {
       'node.gate.soft.for: expected 0s in mode handover',
     ],
     [
-      'a recovery where another server lets requests in',
-      'node:\n  gate: { mode: nginx, recovery: { for: 5m }, nginx: { file: /etc/nginx/app.conf }, listen: "unix:x" }\n',
-      'node.gate.recovery.for: expected 0s in mode nginx',
+      'a service whose socket no server of the machine reaches',
+      'node:\n  gate: { mode: nginx, listen: "unix:x" }\n  services: [{ name: web, command: [a, "${socket}"], listens: true }]\n',
+      'node.services[0]: expected ${port} in mode nginx',
+    ],
+    [
+      'a mistyped placeholder of a server in front',
+      'node:\n  gate: { haproxy: { map: "/etc/${relaese}.map" } }\n',
+      'node.gate.haproxy.map: expected one of the placeholders',
     ],
     [
       'somebody who may pass in mode handover',
