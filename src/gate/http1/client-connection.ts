@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { type Answer, problemAnswer } from '../answers/answer.ts'
-import type { Exchange } from '../front/exchange.ts'
+import type { Exchange, Origin } from '../front/exchange.ts'
 import { HeadReader } from './head-reader.ts'
 import { ownHeadText } from './head-text.ts'
 import type { ClientLimits } from './limits.ts'
@@ -20,6 +20,8 @@ export interface ClientContext {
   readonly limits: () => ClientLimits
   readonly nowMs: () => number
   readonly take: (exchange: Exchange) => void
+  /** Something that is no request that can be served was answered with a status. */
+  readonly refused: (origin: Origin, status: number) => void
   /** A request has begun to arrive (1), or is whole or given up (-1). */
   readonly receiving: (count: 1 | -1) => void
   readonly ended: (connection: ClientConnection) => void
@@ -244,6 +246,7 @@ export class ClientConnection implements Swept {
     this.outlet.put(ownHeadText(answered, true))
     this.outlet.putBytes(answered.body)
     this.outlet.flush()
+    this.#context.refused(this.peer.origin, status)
     this.#linger()
   }
 

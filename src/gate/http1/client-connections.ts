@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Exchange } from '../front/exchange.ts'
+import type { Exchange, Origin } from '../front/exchange.ts'
 import { ClientConnection, type ClientContext } from './client-connection.ts'
 import type { ClientLimits } from './limits.ts'
 import type { Peer } from './peer.ts'
@@ -9,6 +9,8 @@ export interface ClientConnectionsOptions {
   readonly limits: ClientLimits
   /** Called with each request that is fit to be sent on. */
   readonly take: (exchange: Exchange) => void
+  /** Called with each status that something else was answered with. */
+  readonly refused: (origin: Origin, status: number) => void
 }
 
 /** The connections of clients that speak HTTP/1, by whatever listener they came. How many there may be is the caller's to see to. */
@@ -19,13 +21,14 @@ export class ClientConnections {
   #limits: ClientLimits
   #receiving = 0
 
-  constructor({ limits, take }: ClientConnectionsOptions) {
+  constructor({ limits, take, refused }: ClientConnectionsOptions) {
     this.#limits = limits
     this.#sweep = new Sweep(timesOf(limits))
     this.#context = {
       limits: () => this.#limits,
       nowMs: () => this.#sweep.nowMs,
       take,
+      refused,
       receiving: count => {
         this.#receiving += count
       },

@@ -1,6 +1,8 @@
 import { byteOf, characterBits, characterClasses } from './characters.ts'
 import { fieldBitOf, fieldBits } from './field-names.ts'
 
+const noOptions: readonly string[] = []
+
 /** Numbers kept of each field: its bit, where its name begins and ends, where its value begins and ends. */
 const marksPerField = 5
 
@@ -16,6 +18,7 @@ export class Fields {
   /** Which of the known fields there are, as a set of {@link fieldBits}. */
   readonly bits: number
   readonly #marks: readonly number[]
+  #options: readonly string[] | undefined
 
   constructor(text: string, range: { readonly start: number; readonly end: number }, marks: readonly number[]) {
     this.text = text
@@ -86,12 +89,14 @@ export class Fields {
 
   /** The options of all Connection fields, in lower case. */
   connectionOptions(): readonly string[] {
-    if ((this.bits & fieldBits.connection) === 0) return []
+    if ((this.bits & fieldBits.connection) === 0) return noOptions
+    if (this.#options !== undefined) return this.#options
     const options: string[] = []
     for (let index = 0; index < this.count; index += 1) {
       if (this.bit(index) !== fieldBits.connection) continue
       for (const option of this.value(index).split(',')) options.push(option.trim().toLowerCase())
     }
+    this.#options = options
     return options
   }
 }

@@ -7,13 +7,11 @@ import type { OutgoingRequest } from './outgoing-request.ts'
 import { Outlet } from './outlet.ts'
 import { parseAnswerHead } from './parse-answer.ts'
 import type { Peer } from './peer.ts'
+import { type LargeBuffers, ReadBuffer } from './read-buffers.ts'
 import type { Swept } from './sweep.ts'
 
 /** The longest head of an answer. */
 const headBytes = 65_536
-
-/** A connection reads into memory of its own, written over by each read; it gets more of it once a read fills it. */
-const [firstBufferBytes, fullBufferBytes] = [16_384, 131_072]
 
 /** Who keeps connections while nobody uses them. */
 export interface ConnectionKeeper {
@@ -22,6 +20,7 @@ export interface ConnectionKeeper {
   /** It has ended, or is about to. */
   readonly ended: (connection: UpstreamConnection) => void
   readonly nowMs: () => number
+  readonly buffers: LargeBuffers
   readonly timeouts: { readonly idleMs: number; readonly answerMs: number }
 }
 
@@ -33,7 +32,7 @@ export class UpstreamConnection implements Swept {
   readonly #keeper: ConnectionKeeper
   readonly #socket: net.Socket
   readonly #head = new HeadReader({ skipsEmptyLines: false, limitBytes: headBytes })
-  #buffer = Buffer.allocUnsafeSlow(firstBufferBytes)
+  readonly #buffer: ReadBuffer
   #isConnected = false
   #wasUsed = false
   #request: OutgoingRequest | undefined
@@ -49,11 +48,12 @@ export class UpstreamConnection implements Swept {
   constructor(target: ConnectTarget, keeper: ConnectionKeeper, peer: Peer | undefined) {
     this.peer = peer
     this.#keeper = keeper
+    this.#buffer = new ReadBuffer(keeper.buffers)
     this.#sinceMs = keeper.nowMs()
     const place = 'socketPath' in target ? { path: target.socketPath } : { ...target, noDelay: true }
     this.#socket = net.connect({
       ...place,
-      onread: { buffer: () => this.#buffer, callback: sizeBytes => this.#read(sizeBytes) },
+      onread: { buffer: () => this.#buffer.present, callback: sizeBytes => this.#read(sizeBytes) },
     })
     this.outlet = new Outlet(this.#socket, () => this.#drained())
     this.#socket.once('connect', () => this.#connected())
@@ -138,11 +138,12 @@ export class UpstreamConnection implements Swept {
       return false
     }
     this.#heardAnswer = true
-    const bytes = this.#buffer
-    const isSmall = bytes.length === firstBufferBytes
-    if (isSmall && sizeBytes === firstBufferBytes) this.#buffer = Buffer.allocUnsafeSlow(fullBufferBytes)
+    const bytes = this.#buffer.present
+    if (sizeBytes === bytes.length) this.#buffer.grow()
     const isUsedUp = this.#readAnswer(request, bytes, sizeBytes)
     request.flush()
+    // Only here: Node asks for the next buffer when this returns.
+    if (this.#request === undefined && isUsedUp) this.#buffer.shrink()
     return isUsedUp
   }
 
@@ -227,6 +228,7 @@ export class UpstreamConnection implements Swept {
 
   #closed(): void {
     this.#keeper.ended(this)
+    this.#buffer.abandon()
     const request = this.#request
     this.#request = undefined
     if (request === undefined) return

@@ -5,6 +5,7 @@ import type { UpstreamSettings } from './limits.ts'
 import type { AnswerSink, Outgoing, UpstreamRequest } from './outgoing.ts'
 import { type ConnectionSource, OutgoingRequest } from './outgoing-request.ts'
 import { proxyProtocolHeader } from './proxy-protocol.ts'
+import { LargeBuffers } from './read-buffers.ts'
 import { Sweep } from './sweep.ts'
 import { type ConnectionKeeper, UpstreamConnection } from './upstream-connection.ts'
 
@@ -41,6 +42,7 @@ export function createUpstream(address: Address, settings: UpstreamSettings): Up
 class Pool implements Upstream, ConnectionKeeper, ConnectionSource {
   readonly address: Address
   readonly timeouts: ConnectionKeeper['timeouts']
+  readonly buffers = new LargeBuffers()
   readonly #proxyProtocol: UpstreamSettings['proxyProtocol']
   readonly #sweep: Sweep
   /** The last one became free last. */
