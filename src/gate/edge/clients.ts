@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { ReleaseError } from '../../core/error.ts'
-import type { Exchange } from '../front/exchange.ts'
+import type { Exchange, Origin } from '../front/exchange.ts'
 import { ClientConnections } from '../http1/client-connections.ts'
 import type { ClientLimits } from '../http1/limits.ts'
 import { Peer } from '../http1/peer.ts'
@@ -28,6 +28,8 @@ export interface Door {
 /** Whom the connections tell. */
 export interface ClientsContext {
   readonly take: (exchange: Exchange) => void
+  /** Something that is no request that can be served was answered with a status. */
+  readonly refused: (origin: Origin, status: number) => void
   /** A new certificate cannot be used; the one before stays. */
   readonly warn: (error: unknown) => void
 }
@@ -44,12 +46,12 @@ export class Clients {
 
   constructor(settings: ClientSettings, context: ClientsContext) {
     const { limits } = settings
-    const { take } = context
+    const { take, refused } = context
     this.#settings = settings
     this.#context = context
     this.#trusted = compileNetworks(settings.trust)
-    this.#http1 = new ClientConnections({ limits, take })
-    this.#http2 = new Http2Connections({ limits, take })
+    this.#http1 = new ClientConnections({ limits, take, refused })
+    this.#http2 = new Http2Connections({ limits, take, refused })
   }
 
   /** How many connections there are. */

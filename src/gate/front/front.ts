@@ -18,7 +18,7 @@ import { Lobby } from './lobby.ts'
 import { Passing } from './passing.ts'
 import type { FrontSettings } from './settings.ts'
 import { type Chosen, Sides } from './sides.ts'
-import { beginVisit, recordOf, type Visit, type VisitEnd } from './visit.ts'
+import { beginVisit, recordOf, recordOfRefusal, type Visit, type VisitEnd } from './visit.ts'
 
 export interface FrontOptions {
   readonly settings: FrontSettings
@@ -68,6 +68,7 @@ export class Front {
     this.#bypass = bypassOf(options.settings)
     this.#clients = new Clients(options.settings, {
       take: exchange => this.#arrive(exchange),
+      refused: (origin, status) => options.observer?.finished(recordOfRefusal(origin, status, Date.now())),
       warn: error => options.warn?.(error),
     })
     this.sides = new Sides({

@@ -1,6 +1,6 @@
 import type { Held } from '../machine/queue.ts'
 import type { Outcome, RequestRecord } from '../observe/observer.ts'
-import type { Exchange, ForwardFigures } from './exchange.ts'
+import type { Exchange, ForwardFigures, Origin } from './exchange.ts'
 
 /** A request from its arrival to the end of its answer. Times in milliseconds, on a clock that nobody sets. */
 export interface Visit {
@@ -58,5 +58,27 @@ export function recordOf(
     outcome: end.outcome,
     bypassed: isBypassing,
     isCanary: isBeside,
+  }
+}
+
+/** Say what is known of something that was refused before it was a request. */
+export function recordOfRefusal({ remoteAddress }: Origin, status: number, nowMs: number): RequestRecord {
+  return {
+    method: '-',
+    target: '-',
+    httpVersion: '-',
+    host: undefined,
+    remoteAddress,
+    userAgent: undefined,
+    referrer: undefined,
+    status,
+    receivedBytes: 0,
+    sentBytes: 0,
+    arrivedMs: nowMs,
+    durationMs: 0,
+    waitedMs: 0,
+    outcome: 'refused',
+    bypassed: false,
+    isCanary: false,
   }
 }

@@ -7,7 +7,7 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { problemAnswer } from '../answers/answer.ts'
-import type { Exchange } from '../front/exchange.ts'
+import type { Exchange, Origin } from '../front/exchange.ts'
 import type { ClientLimits } from '../http1/limits.ts'
 import type { Peer } from '../http1/peer.ts'
 import { parseStreamHead, type RawFields } from './parse-request-head.ts'
@@ -31,6 +31,7 @@ export interface ConnectionOptions {
   readonly peer: Peer
   readonly limits: ClientLimits
   readonly take: (exchange: Exchange) => void
+  readonly refused: (origin: Origin, status: number) => void
 }
 
 /** A client's connection that speaks HTTP/2: every request of it is given to `take`, or refused. */
@@ -90,10 +91,12 @@ export class Http2Connection {
     stream.once('trailers', (_fields, _flags, rawTrailers: RawFields) => {
       trailers = rawTrailers
     })
-    const { peer, limits, take } = this.#options
+    const { peer, limits, take, refused } = this.#options
     const head = parseStreamHead(raw, { ...limits, endsStream: stream.endAfterHeaders })
-    if ('status' in head) answerStream(stream, 'GET', problemAnswer(head.status, head.why, false))
-    else {
+    if ('status' in head) {
+      answerStream(stream, 'GET', problemAnswer(head.status, head.why, false))
+      refused(peer.origin, head.status)
+    } else {
       const { bodyTimeoutMs } = limits
       const request = { stream, head, peer, bodyTimeoutMs, trailers: () => trailers, goAway: () => this.goAway() }
       take(new StreamExchange(request))

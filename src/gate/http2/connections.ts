@@ -1,18 +1,17 @@
 import type { TLSSocket } from 'node:tls'
-import type { Exchange } from '../front/exchange.ts'
 import type { ClientLimits } from '../http1/limits.ts'
 import type { Peer } from '../http1/peer.ts'
-import { Http2Connection } from './connection.ts'
+import { type ConnectionOptions, Http2Connection } from './connection.ts'
 
 /** The connections of clients that speak HTTP/2, by whatever listener they came. */
 export class Http2Connections {
   readonly #connections = new Set<Http2Connection>()
-  readonly #take: (exchange: Exchange) => void
+  readonly #hooks: Pick<ConnectionOptions, 'take' | 'refused'>
   #limits: ClientLimits
 
-  constructor(options: { readonly limits: ClientLimits; readonly take: (exchange: Exchange) => void }) {
-    this.#limits = options.limits
-    this.#take = options.take
+  constructor({ limits, take, refused }: Omit<ConnectionOptions, 'peer'>) {
+    this.#limits = limits
+    this.#hooks = { take, refused }
   }
 
   get size(): number {
@@ -26,7 +25,7 @@ export class Http2Connections {
 
   /** Speak HTTP/2 on a connection on which it was agreed. */
   serve(socket: TLSSocket, peer: Peer): void {
-    const connection = new Http2Connection(socket, { peer, limits: this.#limits, take: this.#take })
+    const connection = new Http2Connection(socket, { peer, limits: this.#limits, ...this.#hooks })
     this.#connections.add(connection)
     connection.onClosed(() => this.#connections.delete(connection))
   }
