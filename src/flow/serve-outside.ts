@@ -38,7 +38,9 @@ export function outsidePlaces(
   const { haproxy, nginx } = release.node.gate
   const at = (key: string, text: string | undefined, usual: string) => placeIn(release, `${kind}.${key}`, text ?? usual)
   const common = kind === 'haproxy' ? haproxy : nginx
-  const name = common.name ?? identity.application
+  // Two slots of a site are one application on one machine.
+  const usualName = identity.slot === undefined ? identity.application : `${identity.application}-${identity.slot.name}`
+  const name = common.name ?? usualName
   const chroot = haproxy.chroot === undefined ? undefined : at('chroot', haproxy.chroot, '/')
   const usualFolder = waitingFolder(kind === 'haproxy' ? chroot : undefined, { paths, identity })
   const waiting = { folder: at('folder', common.folder, usualFolder), group: common.group }

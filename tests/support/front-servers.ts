@@ -14,6 +14,8 @@ export interface FrontServer {
   readonly kill: () => Promise<void>
   /** Have it read its configuration again. Post: whoever accepts has read it. */
   readonly reload: () => Promise<void>
+  /** The process group of all of its processes. Pre: it was started. */
+  readonly group: () => number
 }
 
 const isRoot = process.geteuid?.() === 0
@@ -105,5 +107,6 @@ function running(port: number, { argv, prepare, reload }: Runner): FrontServer {
       })
     },
     reload: () => reload(child!),
+    group: () => child!.pid!,
   }
 }

@@ -241,6 +241,13 @@ export function gateContract(
     })
   })
 
+  it('lets clients in one after the other while the application recovers, and all of them after that', async () => {
+    await gate.enter('pass', { kind: 'recovery', elapsedMs: 0, lastsMs: 60_000, perSecond: 1 })
+    await until(async () => (await ask('/returns')).status === 503)
+    await gate.enter('pass')
+    await isServed()
+  })
+
   it.each(modes)('goes on in mode %s after our process was another', async mode => {
     await gate.enter(mode)
     await reopen(mode)

@@ -28,7 +28,7 @@ export function haproxySnippet(
   waiting: WaitingPlace,
   options: SnippetOptions & { readonly chroot: string | undefined },
 ): string {
-  const { app, wait, server, gate } = backendsOf(runtimeWord(places.name))
+  const { front, app, wait, server, gate } = backendsOf(runtimeWord(places.name))
   const socket = waitingAddress(waiting).path
   const room = `unix@${options.chroot === undefined ? socket : `/${path.relative(options.chroot, socket)}`}`
   const map = `${runtimeWord(places.map)},${wait}`
@@ -48,7 +48,7 @@ export function haproxySnippet(
     '# Run cutover serve first: it writes the map.',
     '',
     // A frontend cannot have abortonclose, which is looked at on both ways.
-    `listen ${places.name}`,
+    `listen ${front}`,
     '    mode http',
     '    option abortonclose',
     ...options.listening.map(address => `    bind ${bindText(address)}`),

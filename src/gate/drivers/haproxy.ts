@@ -15,9 +15,9 @@ export interface HaproxyPlaces extends RouteMap {
   readonly stateFile: string
 }
 
-/** The names of both backends, and of the server in the first of them. */
+/** The names of what is ours: what clients reach, both backends, and the servers in them. */
 export function backendsOf(name: string) {
-  return { app: `${name}-app`, wait: `${name}-wait`, server: 'app', gate: 'gate' } as const
+  return { front: `${name}-front`, app: `${name}-app`, wait: `${name}-wait`, server: 'app', gate: 'gate' } as const
 }
 
 /** A port that nobody has: for a configuration that is read before any application was started. */

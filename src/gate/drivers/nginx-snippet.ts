@@ -31,6 +31,8 @@ export function nginxSnippet(places: NginxPlaces, options: SnippetOptions): stri
     '    client_max_body_size 0;',
     '    location / {',
     '        # These files say where a request goes while they are there: to the second port, to where requests wait.',
+    '        # Else nginx would know for a minute that one is there which is not any more.',
+    '        open_file_cache off;',
     `        set $${own}_route ${apps[0]};`,
     `        if (-f ${nginxWord(second)}) {`,
     `            set $${own}_route ${apps[1]};`,

@@ -7,7 +7,9 @@ const path = z.string().min(1)
 const waiting = (group: string) => ({
   name: name
     .optional()
-    .describe('The name that what is ours has in its configuration; that of the application when absent.'),
+    .describe(
+      'The name that what is ours has in its configuration; that of the application when absent, and of its slot.',
+    ),
   folder: path
     .optional()
     .describe(

@@ -103,7 +103,7 @@ export const service = z
       .boolean()
       .default(false)
       .describe(
-        'The service behind the gate; one at most. In `proxy` mode its command or environment uses `${port}` (a free port of 127.0.0.1) or `${socket}` (a unix socket) and it listens there; in `handover` mode it accepts on descriptor 3, and those after it (LISTEN_FDS, LISTEN_FDNAMES; see HANDOVER.md).',
+        'The service behind the gate; one at most. In `proxy` mode its command or environment uses `${port}` (a free port of 127.0.0.1) or `${socket}` (a unix socket) and it listens there, in modes `haproxy` and `nginx` `${port}`; in `handover` mode it accepts on descriptor 3, and those after it (LISTEN_FDS, LISTEN_FDNAMES; see HANDOVER.md).',
       ),
     stopSignal: z
       .enum(['SIGTERM', 'SIGINT', 'SIGQUIT'])
