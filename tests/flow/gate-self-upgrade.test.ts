@@ -3,17 +3,29 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type ControlClient, connectControl } from '../../src/gate/control/client.ts'
 import { prefixPaths } from '../../src/prefix/layout.ts'
 import { takeLock } from '../../src/sys/lock.ts'
+import { builtCutover } from '../support/killed-cutover.ts'
 import { startLoad } from '../support/load.ts'
 import { faultyCutover, isAlive, servingProcesses } from '../support/successors.ts'
 import { tempFolder } from '../support/temp.ts'
-import { type Serving, startServing, type ToyOptions, type ToyPrefix, toyPrefix, until } from '../support/toy-prefix.ts'
+import {
+  type Serving,
+  startServingBy,
+  type ToyOptions,
+  type ToyPrefix,
+  toyPrefix,
+  until,
+} from '../support/toy-prefix.ts'
 
-const cutover = path.join(import.meta.dirname, '..', '..', 'src', 'bin', 'cutover.ts')
+let cutover: string
 const prefixes: ToyPrefix[] = []
+
+beforeAll(async () => {
+  cutover = (await builtCutover()).program
+})
 
 afterEach(async () => {
   for (const { root } of prefixes.splice(0)) {
@@ -30,7 +42,7 @@ async function served(options: ToyOptions, ...more: string[]): Promise<{ prefix:
   prefixes.push(prefix)
   prefix.addRelease('1.0.0')
   prefix.switchTo('1.0.0')
-  const serving = await startServing(prefix.root, ...more)
+  const serving = await startServingBy(cutover, prefix.root, ...more)
   await healthy(serving.client)
   return { prefix, serving }
 }

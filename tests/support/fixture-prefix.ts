@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { applyChanges, copyFixture, type Fixture } from '../../fixtures/make-repository.ts'
-import { preparedNotes } from '../../fixtures/prepare.ts'
+import { prepared, preparedNotes } from '../../fixtures/prepare.ts'
 import { digestOf } from '../../src/core/digest.ts'
 import type { PayloadManifest } from '../../src/payload/manifest.ts'
 import { runNodeCommand } from '../../src/prefix/command.ts'
@@ -89,18 +90,22 @@ function filesBelow(root: string): PayloadManifest['files'] {
   })
 }
 
-/** A fixture's checkout at a version, after its build; shared, so that nobody writes to it. */
-export async function builtCheckout(fixture: Fixture, version: string): Promise<string> {
+/** A fixture's checkout at a version, after its build; kept between runs and shared, so that nobody writes to it. */
+export function builtCheckout(fixture: Fixture, version: string): Promise<string> {
   if (fixture === 'notes') return preparedNotes(version)
-  const folder = tempFolder()
-  copyFixture(fixture, folder)
-  await applyChanges(fixture, folder, version)
-  const { recipe } = loadRecipe(path.join(folder, 'release.yaml'))
-  for (const file of recipe.source.versionFiles) {
-    const place = path.join(folder, file.path)
-    fs.writeFileSync(place, setVersion(fs.readFileSync(place, 'utf8'), file, version))
-  }
-  const environment = { ...process.env, SOURCE_DATE_EPOCH: '1700000000' }
-  execFileSync('/usr/bin/python3', ['tools/build_vendor.py'], { cwd: folder, env: environment, stdio: 'pipe' })
-  return folder
+  return prepared(`weave-${version}`, {
+    fill: async draft => {
+      copyFixture(fixture, draft)
+      await applyChanges(fixture, draft, version)
+      const { recipe } = loadRecipe(path.join(draft, 'release.yaml'))
+      for (const file of recipe.source.versionFiles) {
+        const place = path.join(draft, file.path)
+        fs.writeFileSync(place, setVersion(fs.readFileSync(place, 'utf8'), file, version))
+      }
+    },
+    build: async draft => {
+      const environment = { ...process.env, SOURCE_DATE_EPOCH: '1700000000' }
+      await promisify(execFile)('/usr/bin/python3', ['tools/build_vendor.py'], { cwd: draft, env: environment })
+    },
+  })
 }
