@@ -51,13 +51,3 @@ export function problemAnswer(status: number, detail: string, closes: boolean): 
     closes,
   })
 }
-
-/** Write an answer as bytes, for a connection that has no response object: an upgrade, or a request that could not be parsed. */
-export function answerBytes(answered: Answer, options: { readonly withBody: boolean }): Buffer {
-  const head = [`HTTP/1.1 ${answered.status} ${answered.reason}`]
-  for (const [name, value] of answered.headers) head.push(`${name}: ${value}`)
-  return Buffer.concat([
-    Buffer.from(`${head.join('\r\n')}\r\n\r\n`),
-    options.withBody ? answered.body : Buffer.alloc(0),
-  ])
-}
