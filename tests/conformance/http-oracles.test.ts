@@ -1,15 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  disagreement,
-  gateReader,
-  type HttpReader,
-  haproxyReader,
-  hostPlace,
-  nginxReader,
-  nodeReader,
-  readByAll,
-} from '../support/http-oracles.ts'
+import { compare, hostPlace, type Readers, startReaders } from '../support/http-oracles.ts'
 import { requestStreams } from '../support/http-streams.ts'
 import { tempFolder } from '../support/temp.ts'
 import { needTool } from '../support/tools.ts'
@@ -142,28 +133,14 @@ const judged: readonly (readonly [what: string, judgement: 'reads' | 'refuses', 
 ]
 
 describe.skipIf(!needTool('nginx', 'haproxy'))('the gate and others who read HTTP', () => {
-  let gate: HttpReader
-  let others: readonly HttpReader[]
+  let readers: Readers
   beforeAll(async () => {
-    gate = await gateReader()
-    others = await Promise.all([nodeReader(), nginxReader(), haproxyReader(tempFolder())])
+    readers = await startReaders(tempFolder())
   })
-  afterAll(async () => {
-    for (const reader of [gate, ...others]) await reader.close()
-  })
-
-  /** How some of the others read what the gate read in another way. */
-  const disagreements = async (bytes: Buffer) => {
-    const [read, ...reads] = await readByAll([gate, ...others], bytes)
-    const found = reads.flatMap((theirs, index) => {
-      const differs = disagreement(read!, theirs)
-      return differs === undefined ? [] : [{ who: others[index]!.name, gate: differs[0], they: differs[1] }]
-    })
-    return { read: read!, found: [...found, ...gate.faults()] }
-  }
+  afterAll(() => readers.close())
 
   it.each(judged)('%s: the gate %s it (%s)', async (_what, judgement, _why, bytes) => {
-    const { read, found } = await disagreements(Buffer.from(bytes + last, 'latin1'))
+    const { read, found } = await compare(readers, Buffer.from(bytes + last, 'latin1'))
     expect(found).toEqual([])
     expect(read).toHaveLength(judgement === 'reads' ? 2 : 0)
   })
@@ -172,11 +149,11 @@ describe.skipIf(!needTool('nginx', 'haproxy'))('the gate and others who read HTT
     let whole = 0
     await fc.assert(
       fc.asyncProperty(requestStreams, async bytes => {
-        const { read, found } = await disagreements(bytes)
+        const { read, found } = await compare(readers, bytes)
         if (read.at(-1)?.startsWith('GET /last ') === true) whole += 1
         expect(found).toEqual([])
       }),
-      { numRuns: process.env['CUTOVER_TEST_LONG'] === '1' ? 5000 : 60 },
+      { numRuns: 60 },
     )
     // Else all that was compared would be nothing with nothing.
     expect(whole).toBeGreaterThan(10)

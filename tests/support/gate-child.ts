@@ -16,6 +16,7 @@ const address = await front.listen({ kind: 'address', address: { kind: 'tcp', ho
 front.serviceAt({ kind: 'tcp', host: '127.0.0.1', port: Number(process.argv[2]) })
 process.on('message', () => {
   globalThis.gc?.()
-  process.send!({ rssBytes: process.memoryUsage.rss(), requests: front.counters().requests })
+  const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage()
+  process.send!({ rssBytes, heapBytes, requests: front.counters().requests })
 })
 process.send!({ port: address.kind === 'tcp' ? address.port : 0 })

@@ -4,11 +4,18 @@ import net from 'node:net'
 import path from 'node:path'
 import { repositoryRoot } from './sources.ts'
 
+/** What a gate takes, and how many requests it has had. */
+export interface GateMemory {
+  readonly rssBytes: number
+  readonly heapBytes: number
+  readonly requests: number
+}
+
 /** A gate that runs in a process of its own. */
 export interface GateProcess {
   readonly port: number
   /** What its process takes, after what is not needed any more was given back. */
-  readonly memory: () => Promise<{ readonly rssBytes: number; readonly requests: number }>
+  readonly memory: () => Promise<GateMemory>
   readonly close: () => Promise<void>
 }
 

@@ -9,10 +9,10 @@ import { freePort, untilListening } from './ports.ts'
 import { type RecordingApp, recordingApp, type SeenRequest } from './recording-app.ts'
 
 /** A request as one who reads HTTP read it, written so that it can be compared. */
-export type ReadRequest = string
+type ReadRequest = string
 
 /** Somebody who reads HTTP: our gate, or another program. */
-export interface HttpReader {
+interface HttpReader {
   readonly name: string
   /** Send it bytes on a new connection. Post: the requests that it read out of them, as an application behind it saw them. */
   readonly read: (bytes: Buffer) => Promise<readonly ReadRequest[]>
@@ -30,7 +30,7 @@ let turn = 0
 const hostOfTurn = () => `turn${String(turn).padStart(6, '0')}`
 
 /** Have all read the same bytes. Post: what each read, in their order. */
-export function readByAll(readers: readonly HttpReader[], bytes: Buffer): Promise<readonly (readonly ReadRequest[])[]> {
+function readByAll(readers: readonly HttpReader[], bytes: Buffer): Promise<readonly (readonly ReadRequest[])[]> {
   turn += 1
   const named = Buffer.from(bytes.toString('latin1').replaceAll(hostPlace, hostOfTurn()), 'latin1')
   return Promise.all(readers.map(reader => reader.read(named)))
@@ -40,7 +40,7 @@ export function readByAll(readers: readonly HttpReader[], bytes: Buffer): Promis
 const quietMs = 120
 
 /** Our gate before a recording application. */
-export async function gateReader(): Promise<HttpReader> {
+async function gateReader(): Promise<HttpReader> {
   const app = await recordingApp()
   const gate = await openLastingGateBefore(app.port, {
     limits: {
@@ -60,7 +60,7 @@ export async function gateReader(): Promise<HttpReader> {
 }
 
 /** Debian's nginx before a recording application. */
-export async function nginxReader(): Promise<HttpReader> {
+async function nginxReader(): Promise<HttpReader> {
   const app = await recordingApp()
   const port = await freePort()
   const upstream = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;'
@@ -70,7 +70,7 @@ export async function nginxReader(): Promise<HttpReader> {
 }
 
 /** Debian's HAProxy before a recording application. */
-export async function haproxyReader(folder: string): Promise<HttpReader> {
+async function haproxyReader(folder: string): Promise<HttpReader> {
   const app = await recordingApp()
   const port = await freePort()
   const file = path.join(folder, 'haproxy.cfg')
@@ -90,7 +90,7 @@ export async function haproxyReader(folder: string): Promise<HttpReader> {
 }
 
 /** Node's own server. */
-export async function nodeReader(): Promise<HttpReader> {
+async function nodeReader(): Promise<HttpReader> {
   const seen: SeenRequest[] = []
   // Other protocols are not spoken: it reads on.
   const server = http.createServer({ shouldUpgradeCallback: () => false }, (request, response) => {
@@ -154,13 +154,41 @@ function isOfTurn({ fields }: SeenRequest): boolean {
   return host === hostOfTurn() || !/^turn\d{6}$/.test(host)
 }
 
-/** The host of an absolute target is told by Host as well. */
+/** The host of an absolute target is told by Host as well, and its path may be left out. */
 function readRequest({ method, target, body }: SeenRequest): ReadRequest {
-  return `${method} ${target.replace(/^https?:\/\/[^/?]*/i, '')} ${JSON.stringify(body)}`
+  const place = target.replace(/^https?:\/\/[^/?]*/i, '')
+  return `${method} ${place.startsWith('/') || place === '*' ? place : `/${place}`} ${JSON.stringify(body)}`
+}
+
+/** Our gate, and others to compare it with. */
+export interface Readers {
+  readonly gate: HttpReader
+  readonly others: readonly HttpReader[]
+  readonly close: () => Promise<void>
+}
+
+/** Start the gate, Node, nginx and HAProxy, each before an application of its own. Pre: both are installed; the folder is for HAProxy. */
+export async function startReaders(folder: string): Promise<Readers> {
+  const gate = await gateReader()
+  const others = await Promise.all([nodeReader(), nginxReader(), haproxyReader(folder)])
+  const close = async () => {
+    for (const reader of [gate, ...others]) await reader.close()
+  }
+  return { gate, others, close }
+}
+
+/** What the gate reads out of bytes; and how some of the others read it in another way, and what the application behind the gate could not read. */
+export async function compare({ gate, others }: Readers, bytes: Buffer) {
+  const [read, ...reads] = await readByAll([gate, ...others], bytes)
+  const found = reads.flatMap((theirs, index) => {
+    const differs = disagreement(read!, theirs)
+    return differs === undefined ? [] : [{ who: others[index]!.name, gate: differs[0], they: differs[1] }]
+  })
+  return { read: read!, found: [...found, ...gate.faults()] }
 }
 
 /** How two readers of the same bytes differ: the first request that both read, each as another one; undefined when what one read is the beginning of what the other did. */
-export function disagreement(
+function disagreement(
   one: readonly ReadRequest[],
   other: readonly ReadRequest[],
 ): readonly [ReadRequest, ReadRequest] | undefined {
