@@ -5,6 +5,7 @@ import { openHandoverGate } from '../gate/drivers/handover.ts'
 import { openOutsideGate } from '../gate/drivers/outside.ts'
 import { openProxyGate } from '../gate/drivers/proxy.ts'
 import { canBindSockets, openPublicSockets } from '../gate/drivers/public-socket.ts'
+import { waitingName } from '../gate/drivers/waiting-socket.ts'
 import { type Address, formatAddress } from '../gate/front/address.ts'
 import { type FrontSettings, frontSettings } from '../gate/front/settings.ts'
 import type { Gate } from '../gate/gate.ts'
@@ -96,9 +97,8 @@ function openGateOfKind(kind: GateKind, { options, listeners, release, shared }:
     ...shared,
     router: outsideRouter(places),
     place: places.waiting,
-    // What was handed to us is the waiting room's socket.
     address: serveListeners({ ...options, inherited: [] }, release)[0]!.address,
-    inherited: options.inherited[0],
+    inherited: options.inherited.find(({ name }) => name === waitingName),
     servicePlace: options.servicePlace,
     runFolder,
     tell: tellTrouble(kind, emit),

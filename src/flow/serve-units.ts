@@ -4,9 +4,11 @@ import { type Address, formatAddress } from '../gate/front/address.ts'
 import { readIdentity } from '../prefix/identity.ts'
 import { currentVersion } from '../prefix/installed.ts'
 import { type PrefixPaths, prefixPaths } from '../prefix/layout.ts'
+import type { GateKind } from '../recipe/schema.ts'
 import { instanceName } from '../service/names.ts'
 import { renderServeUnits, type UnitSocket } from '../service/render-serve-unit.ts'
 import { writeFileAtomic } from '../sys/files.ts'
+import { gateKind } from './serve-gate.ts'
 import { serveListeners } from './serve-listeners.ts'
 import { readServedRelease, type ServedRelease } from './serve-release.ts'
 import type { FlowTools } from './tools.ts'
@@ -24,12 +26,13 @@ export interface ServeUnitsOptions {
 /**
  * Write the units that have systemd serve a prefix.
  *
- * Errors: PREFIX_UNKNOWN; SERVE_NO_RELEASE (with a socket: no release and no address), GATE_ADDRESS_INVALID, RECIPE_PLACEHOLDER.
+ * Errors: PREFIX_UNKNOWN; with a socket: SERVE_NO_RELEASE (no release and no address), GATE_SERVER_SETTINGS, GATE_ADDRESS_INVALID, RECIPE_PLACEHOLDER.
  */
 export function serveUnits(options: ServeUnitsOptions, { emit }: Pick<FlowTools, 'emit'>): void {
   const paths = prefixPaths(path.resolve(options.prefix))
   const identity = readIdentity(paths)
   const release = options.withSocket ? installedRelease(paths) : undefined
+  if (options.withSocket) assertOwnAddress(gateKind({ mode: undefined, identity }, release))
   const units = renderServeUnits({
     instance: instanceName(identity.application, paths.root),
     root: paths.root,
@@ -43,6 +46,14 @@ export function serveUnits(options: ServeUnitsOptions, { emit }: Pick<FlowTools,
   }
   const started = Object.keys(units).join(' ')
   emit({ kind: 'note', message: `start it with systemctl daemon-reload, then systemctl enable --now ${started}` })
+}
+
+/** Errors: GATE_SERVER_SETTINGS where the public address is that of the server in front. */
+function assertOwnAddress(kind: GateKind): void {
+  if (kind !== 'haproxy' && kind !== 'nginx') return
+  throw new ReleaseError('GATE_SERVER_SETTINGS', `in mode ${kind} the public address is not ours to open`, {
+    hint: 'leave --with-socket out',
+  })
 }
 
 function installedRelease(paths: PrefixPaths): ServedRelease | undefined {

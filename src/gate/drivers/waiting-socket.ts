@@ -15,6 +15,9 @@ export interface WaitingPlace {
   readonly group: string
 }
 
+/** The name of the socket among those that a process hands on. */
+export const waitingName = 'waiting'
+
 /** The socket in the folder. */
 export function waitingAddress({ folder }: WaitingPlace): UnixAddress {
   return unixAddress(path.join(folder, 'wait.sock'))
@@ -47,7 +50,7 @@ export async function openWaitingSocket(
   const listening: Listening =
     inherited === undefined ? { kind: 'address', address } : { kind: 'descriptor', descriptor: inherited.descriptor }
   if (inherited === undefined && !canBindSockets) return { listening, sockets: undefined }
-  const sockets = await openPublicSockets([{ name: 'waiting', listening, address }], undefined)
+  const sockets = await openPublicSockets([{ name: waitingName, listening, address }], undefined)
   return { listening: sockets[0]!.listening, sockets }
 }
 
