@@ -40,6 +40,7 @@ describe.skipIf(!needRoots())('driver systemd', () => {
           hasGroups: false,
           notifies: true,
           takesLines: true,
+          followsSuccessor: true,
           serve: async () => {
             system.run('systemctl', 'restart', `${unit}.service`)
             return {

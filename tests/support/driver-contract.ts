@@ -38,6 +38,8 @@ export interface DriverUnderTest {
   readonly hasGroups: boolean
   /** Whether what comes after a service waits until that says that it is ready. */
   readonly notifies?: boolean
+  /** Whether what started the serving process follows the one that takes its place. */
+  readonly followsSuccessor?: boolean
   /** Whether a variable may hold line ends. */
   readonly takesLines: boolean
   /** Run `cutover serve` on a prefix. */
@@ -189,9 +191,21 @@ export function driverContract(open: () => Promise<DriverUnderTest>): void {
     expect(under.remains()).toBe('')
   })
 
-  it('ends what a killed serving process left, by its name', async () => {
+  it('goes on when the serving process is replaced, and is the business of its successor then', async () => {
     await client.request({ kind: 'start', version: '1.0.0' })
     await healthy()
+    if (under.followsSuccessor !== true) return
+    const { pid } = (await client.request({ kind: 'status' })).status
+    const before = await services()
+    const replaced = await client.request({ kind: 'upgrade' }, { timeoutMs: 60_000 })
+    expect(replaced.status.pid).not.toBe(pid)
+    expect(replaced.status.services.map(service => service.pid)).toEqual(before.map(service => service.pid))
+    await prefix.get('/crash').catch(() => {})
+    await until(async () => (await web()).restarts === 1 && (await web()).state === 'running')
+    await healthy()
+  })
+
+  it('ends what a killed serving process left, by its name', async () => {
     const before = await prefix.alive()
     await served.kill()
     // Both services; what they start themselves comes and goes.
