@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { type FrontServer, groupOf, haproxyServer, jailOf, nginxCheck, nginxServer } from '../support/front-servers.ts'
+import { isLong } from '../support/kill-points.ts'
 import { startLoad } from '../support/load.ts'
 import { freePort } from '../support/ports.ts'
 import { servingProcesses } from '../support/successors.ts'
@@ -67,10 +68,12 @@ for (const mode of ['haproxy', 'nginx'] as const) {
           })
         await isDirect()
         const load = startLoad(serving.url, 16)
-        await upgrade(serving, prefix, '1.1.0')
-        await isDirect()
-        await upgrade(serving, prefix, '1.0.0')
-        await isDirect()
+        for (let round = 0; round < (isLong ? 20 : 1); round += 1) {
+          for (const version of ['1.1.0', '1.0.0']) {
+            await upgrade(serving, prefix, version)
+            await isDirect()
+          }
+        }
         // The gate itself as well: whoever goes on tells the server.
         await serving.client.request({ kind: 'upgrade' })
         await serving.client.request({ kind: 'gate', mode: 'hold', reason: 'to be seen' })
