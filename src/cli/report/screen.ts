@@ -11,7 +11,8 @@ export function openScreen(output: Output): Screen {
   let drawn = 0
   return {
     draw: lines => {
-      const width = (output.columns ?? 80) - 1
+      // A terminal that does not say how wide it is says 0.
+      const width = (output.columns || 80) - 1
       const fitting = lines.map(line => cut(line, width))
       const back = drawn === 0 ? '' : `\u001b[${drawn}A`
       output.write(`${back}\r\u001b[0J${fitting.map(line => `${line}\n`).join('')}`)

@@ -28,7 +28,7 @@ export function openTerminal(output: Output): Terminal {
       erase()
       if (text === '') return
       // A status that wraps could not be erased: it is cut to the width, and loses its colours then.
-      const widthChars = (output.columns ?? 80) - 1
+      const widthChars = (output.columns || 80) - 1
       const bare = stripVTControlCharacters(text)
       output.write(bare.length <= widthChars ? text : `${bare.slice(0, widthChars - 1)}…`)
       drawn = true
