@@ -17,7 +17,12 @@ describe('renderServeUnits', () => {
     expect(Object.keys(units)).toEqual(['cutover-notes-12345678.service'])
     const lines = units['cutover-notes-12345678.service']!.split('\n')
     expect(lines).toEqual(
-      expect.arrayContaining(['ExecStart=/var/notes/bin/serve', 'KillMode=mixed', 'Restart=always']),
+      expect.arrayContaining([
+        'ExecStart=/var/notes/bin/serve',
+        'KillMode=mixed',
+        'Restart=always',
+        'NotifyAccess=main',
+      ]),
     )
     expect(lines.join('\n')).not.toContain('Sockets=')
   })

@@ -2,7 +2,14 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readTextIfExists } from '../../../src/sys/files.ts'
-import { describeExit, identifyProcess, killProcessesOf, signalGroup, startProcess } from '../../../src/sys/process.ts'
+import {
+  describeExit,
+  identifyProcess,
+  killProcessesOf,
+  signalGroup,
+  startProcess,
+  watchProcess,
+} from '../../../src/sys/process.ts'
 import { tempFolder } from '../../support/temp.ts'
 import { until } from '../../support/toy-prefix.ts'
 
@@ -62,6 +69,16 @@ describe('startProcess', () => {
       details: { command: '/no/such/command' },
     })
   })
+})
+
+it('watches a process that is not its child, and notices its end but not how it came', async () => {
+  const started = await startProcess(options('sleep', '60'))
+  const watched = watchProcess(identifyProcess(started.pid)!)
+  expect(await Promise.race([watched.exited, Promise.resolve('runs')])).toBe('runs')
+  signalGroup(started.pid, 'SIGKILL')
+  expect(describeExit(await watched.exited)).toBe('nobody saw how')
+  const gone = { pid: started.pid, startTicks: '1', bootId: '' }
+  expect(await watchProcess(gone).exited).toEqual({ exitCode: null, signal: null })
 })
 
 it('identifies a process by more than its number', () => {

@@ -16,6 +16,8 @@ const requests: readonly ControlRequest[] = [
   { kind: 'start', version: '1.2.3' },
   { kind: 'probe' },
   { kind: 'shutdown' },
+  { kind: 'upgrade' },
+  { kind: 'upgrade', cutover: '/usr/bin/cutover', readyMs: 1000, streamsMs: 0 },
 ]
 
 it.each(requests)('reads $kind', request => {
@@ -37,6 +39,8 @@ it.each([
   '{"kind":"drain","timeoutMs":1}',
   '{"kind":"drain","timeoutMs":1,"streamsMs":0,"spreadMs":"5"}',
   '{"kind":"start","version":"../../etc"}',
+  '{"kind":"upgrade","cutover":"cutover"}',
+  '{"kind":"upgrade","readyMs":-1}',
 ])('refuses %s', text => {
   expect(() => parseControlRequest(text)).toThrow(expect.objectContaining({ code: 'GATE_REQUEST_INVALID' }))
 })
