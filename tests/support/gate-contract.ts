@@ -160,6 +160,8 @@ export function gateContract(
       expect(await gate.drain({ timeoutMs: 5000, streamsMs: 0 })).toMatchObject({ ok: true })
       expect(JSON.parse((await slow).text).version).toBe(app.version)
       await upgrade('2')
+      // Far enough from each other that they arrive as they were sent: each on a connection of its own.
+      gate.configure({ ...contractSettings, rampPerSecond: 20 })
       await gate.enter('pass')
       const answers = (await Promise.all(waiting)).map(({ text }) => JSON.parse(text))
       expect(answers.map(({ version, bytes }) => [version, bytes])).toEqual([
@@ -168,6 +170,7 @@ export function gateContract(
         ['2', 100_002],
       ])
       expect(app.paths.filter(each => each.startsWith('/next/'))).toEqual(['/next/0', '/next/1', '/next/2'])
+      gate.configure(contractSettings)
     })
 
     it('keeps a connection whatever happens between its requests', async () => {
