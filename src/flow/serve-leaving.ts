@@ -31,7 +31,12 @@ export interface Leavable {
 export async function successionOf({ gate, mode, relaysTo, releases, paths }: Leavable): Promise<GateSuccession> {
   if (gate === undefined) throw refused('its address is not open yet')
   const succession = gate.succession?.()
-  if (succession === undefined) throw refused(`its ${gate.kind} gate cannot be given to another process here`)
+  if (succession === undefined) {
+    throw refused(
+      `nobody can be given the sockets of its ${gate.kind} gate`,
+      'use Node 26.4 or newer, or let systemd hand over the sockets',
+    )
+  }
   if (mode !== 'pass') throw refused(`it is in mode ${mode}`)
   if (relaysTo !== undefined) throw refused('another one answers in its place')
   if (releases.beside !== undefined) throw refused('two releases run')

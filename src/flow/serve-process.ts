@@ -135,17 +135,22 @@ export async function runServing(
   tools.emit({ kind: 'note', message: servingMessage(session) })
   await whenAborted(AbortSignal.any([ended, upgrade.left]))
   await upgrade.idle()
-  const closed = control.close()
+  await control.stopTaking()
   if (!upgrade.left.aborted) {
-    await closed
+    await control.close()
     await session.end()
+    await released(lock)
     return 'ended, services stopped'
   }
-  // Its successor waits for it. Closed is what it listened on, so nothing of it can be in the way of the next.
+  // Its successor waits for it, and what we answer yet may wait for that.
+  await released(lock)
+  await control.close()
+  return `ended, ${await upgrade.end(tools.signal)} serves in its place`
+}
+
+async function released(lock: Promise<Lock>): Promise<void> {
   const held = await lock
   held.release()
-  await closed
-  return `ended, ${await upgrade.end(tools.signal)} serves in its place`
 }
 
 function servingMessage(session: ServeSession): string {

@@ -171,13 +171,16 @@ export class ServeSession {
    *
    * Errors: GATE_UPGRADE_REFUSED, those of `take`; then all is as before.
    */
-  leave(take: (estate: Estate) => Promise<Address | undefined>): Promise<void> {
+  leave(take: (estate: Estate) => Promise<UnixAddress | undefined>): Promise<void> {
     return this.#inOrder(async () => {
       const succession = await this.succession()
       const letGo = this.#releases.letGo()
       try {
         await this.#gate.hideMetrics()
-        this.#left = leaveTo(await take(this.#estate(succession)), succession)
+        const answersAt = await take(this.#estate(succession))
+        this.#left = leaveTo(answersAt, succession)
+        // What still comes to the process before us would find nobody at our socket.
+        if (answersAt !== undefined) this.#options.predecessor?.answersAt(answersAt.path)
       } catch (caught) {
         letGo('kept')
         const { live } = this.#releases

@@ -101,8 +101,9 @@ export class ServeUpgrade {
       await session.leave(estate => successor.take(estate))
     } catch (caught) {
       await successor.kill()
-      await tellMainProcess(process.pid, environment)
       await this.#options.reclaim()
+      // What went wrong before is what is to be told.
+      await tellMainProcess(process.pid, environment).catch(() => {})
       throw caught
     }
     this.#streamsMs = request.streamsMs ?? defaultStreamsMs

@@ -56,10 +56,26 @@ const version = (url: string) =>
     request.once('error', reject)
   })
 
+/** One connection that is kept as long as it may be: the status and what is said of it. */
+function keptConnection(url: string) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = (place: string) =>
+    new Promise<string>((resolve, reject) => {
+      const request = http.get(`${url}${place}`, { agent }, response => {
+        const said = `${response.statusCode} ${response.headers.connection}`.toLowerCase()
+        response.resume().once('end', () => resolve(said))
+      })
+      request.once('error', reject)
+    })
+  return { ask, end: () => agent.destroy() }
+}
+
 describe.each(['proxy', 'handover'] as const)('cutover gate upgrade, %s', mode => {
   it('replaces the serving process again and again, and its services run on', async () => {
     const { prefix, serving } = await served({ mode })
     const first = await status(serving.client)
+    const idle = keptConnection(serving.url)
+    expect(await idle.ask('/')).toMatch(/^200/)
     const load = startLoad(serving.url, 2)
     const told = spawnSync(process.execPath, [cutover, 'gate', 'upgrade', prefix.root, '--json'], { encoding: 'utf8' })
     expect(told.stdout + told.stderr).toContain('"run-done"')
@@ -72,13 +88,17 @@ describe.each(['proxy', 'handover'] as const)('cutover gate upgrade, %s', mode =
     expect(await load.stop()).toMatchObject({ failures: [], versions: ['1.0.0'] })
     expect(new Set([first.pid, second.pid, third.pid]).size).toBe(3)
     expect(third).toMatchObject({ address: first.address, services: first.services })
-    await until(async () => !isAlive(first.pid) && !isAlive(second.pid))
-    expect(serving.child.exitCode).toBe(0)
+    // The first process has it still, and the third one answers.
+    expect(await idle.ask('/')).toMatch(/^200/)
+    idle.end()
+    await until(async () => serving.child.exitCode === 0 && !isAlive(second.pid))
     expect(fs.readdirSync(path.join(prefix.root, 'run'))).not.toContain('control.next')
   })
+})
 
-  it('starts a service again that was taken over and ends, and stops it in the end', async () => {
-    const { prefix, serving } = await served({ mode })
+describe('the services and sockets of a serving process', () => {
+  it('are started again when they end after they were taken over, and stopped in the end', async () => {
+    const { prefix, serving } = await served({ mode: 'proxy', onSocket: true })
     await serving.client.request({ kind: 'upgrade' })
     await version(`${serving.url}/crash`).catch(() => undefined)
     const [again] = await until(async () => {
@@ -93,9 +113,9 @@ describe.each(['proxy', 'handover'] as const)('cutover gate upgrade, %s', mode =
     expect(fs.existsSync(path.join(prefix.root, 'run', 'control.sock'))).toBe(false)
   })
 
-  it('can be a unix socket, and keeps it', async () => {
+  it('can be a unix socket, and keep it', async () => {
     const file = path.join(tempFolder(), 'public.sock')
-    const { serving } = await served({ mode }, '--listen', `unix:${file}`)
+    const { serving } = await served({ mode: 'handover' }, '--listen', `unix:${file}`)
     for (const _time of [1, 2]) await serving.client.request({ kind: 'upgrade' })
     expect((await status(serving.client)).address).toBe(`unix:${file}`)
     const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
@@ -188,12 +208,13 @@ describe('a serving process that is to be replaced', () => {
   it('is not joined by another one meanwhile, and is replaced once at a time', async () => {
     const { prefix, serving } = await served({ mode: 'proxy' })
     const hangs = faultyCutover(tempFolder(), 'setInterval(() => {}, 1000)')
-    const first = serving.client.request({ kind: 'upgrade', cutover: hangs, readyMs: 3000 })
+    const first = serving.client.request({ kind: 'upgrade', cutover: hangs })
     first.catch(() => {})
     await until(async () => servingProcesses(prefix.root).length === 2)
     await expect(serving.client.request({ kind: 'upgrade' })).rejects.toMatchObject({ code: 'GATE_UPGRADE_REFUSED' })
     const second = spawnSync(process.execPath, [cutover, 'serve', prefix.root, '--json'], { encoding: 'utf8' })
     expect(second.stdout).toContain('SERVE_BUSY')
+    for (const pid of servingProcesses(prefix.root)) if (pid !== serving.child.pid) process.kill(pid, 'SIGKILL')
     await expect(first).rejects.toMatchObject({ code: 'GATE_UPGRADE_FAILED' })
   })
 })
@@ -202,16 +223,7 @@ describe('a successor', () => {
   it('waits with a drain for what its predecessor still has, and holds what still comes to that', async () => {
     const { serving } = await served({ mode: 'proxy' })
     const { client } = serving
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-    const ask = (place: string) =>
-      new Promise<string>((resolve, reject) => {
-        const request = http.get(`${serving.url}${place}`, { agent }, response => {
-          response
-            .resume()
-            .once('end', () => resolve(`${response.statusCode} ${response.headers.connection}`.toLowerCase()))
-        })
-        request.once('error', reject)
-      })
+    const { ask } = keptConnection(serving.url)
     expect(await ask('/')).not.toContain('close')
     const upload = http.request(serving.url, { method: 'POST', agent: false })
     const uploaded = once(upload, 'response') as Promise<[http.IncomingMessage]>

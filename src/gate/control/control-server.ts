@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import fs from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import net from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { ReleaseError, toReleaseError } from '../../core/error.ts'
 import { unixAddress } from '../front/address.ts'
 import { parseControlRequest } from './control-request.ts'
@@ -21,7 +24,7 @@ export class ControlServer {
   readonly #path: string
   readonly #handle: ControlHandler
   #listening: Listening
-  #ending: Promise<unknown> = Promise.resolve()
+  #answered: Promise<unknown> = Promise.resolve()
 
   private constructor(path: string, handle: ControlHandler, listening: Listening) {
     this.#path = path
@@ -44,15 +47,21 @@ export class ControlServer {
   async reclaim(): Promise<void> {
     if (this.#isPublished) return
     // Not waited for: whoever waits for this may be one that it answers.
-    this.#ending = Promise.all([this.#ending, end(this.#listening.server)])
+    const { server } = this.#listening
+    this.#answered = Promise.all([this.#answered, stopListening(server).then(() => ended(server))])
     this.#listening = await listen(bindingPath(this.#path), this.#handle)
     this.publish()
   }
 
-  /** Take no more requests. Post: those that were taken are answered; the socket is removed, if it is still ours. */
-  async close(): Promise<void> {
+  /** Take no more requests. Post: nothing listens; those that were taken are answered yet; the socket is removed, if it is still ours. */
+  async stopTaking(): Promise<void> {
     if (this.#isPublished) fs.rmSync(this.#path, { force: true })
-    await Promise.all([this.#ending, end(this.#listening.server)])
+    await stopListening(this.#listening.server)
+  }
+
+  /** Wait until those that were taken are answered. Pre: {@link stopTaking}. */
+  async close(): Promise<void> {
+    await Promise.all([this.#answered, ended(this.#listening.server)])
   }
 
   get #isPublished(): boolean {
@@ -84,7 +93,7 @@ async function listen(path: string, handle: ControlHandler): Promise<Listening> 
 }
 
 /** Connections that wait to be accepted were made before nobody found us any more: to close would cut them. */
-async function end(server: http.Server): Promise<void> {
+async function stopListening(server: http.Server): Promise<void> {
   let accepted = -1
   let seen = 0
   server.on('connection', () => {
@@ -96,11 +105,15 @@ async function end(server: http.Server): Promise<void> {
     await nextTurn()
     await nextTurn()
   }
-  await new Promise<void>(resolve => {
-    server.close(() => resolve())
-    // One that was accepted now says something yet.
-    setTimeout(() => server.closeIdleConnections(), idleMs).unref()
-  })
+  // Not HTTP's own, which cuts those that have said nothing yet.
+  net.Server.prototype.close.call(server)
+  setTimeout(() => server.closeIdleConnections(), idleMs).unref()
+}
+
+/** Wait until every connection has ended. */
+async function ended(server: http.Server): Promise<void> {
+  const connections = promisify(server.getConnections.bind(server))
+  if ((await connections()) > 0) await once(server, 'close')
 }
 
 /** How long a connection may be idle once no more are accepted: who connects asks at once, as soon as the machine lets it. */
