@@ -67,7 +67,9 @@ async function openSocket(
     return { name, descriptor, address, boundTo: address, listening, leave, close: () => {} }
   }
   assertBindable()
-  if (address.kind === 'unix') await removeDeadSocket(address.path)
+  if (address.kind === 'unix') {
+    for (const place of [address.path, bindingPlace(address.path)]) await removeDeadSocket(place)
+  }
   try {
     return address.kind === 'unix' ? bindUnix(name, address, owner) : bindTcp(name, await numeric(address), all)
   } catch (caught) {
@@ -118,23 +120,38 @@ function isIpv4Port(address: Address, port: number): boolean {
   return address.kind === 'tcp' && !address.host.includes(':') && address.port === port
 }
 
+/** Another name of the same length in the same folder. */
+const bindingPlace = (place: string) => `${place.slice(0, -1)}${place.endsWith('~') ? '-' : '~'}`
+
 /**
- * Bind a unix socket under another name and put it into its place.
+ * Bind a unix socket under another name and give it its own.
  *
- * Node removes what it was bound to when it closes it: that must not be the name by which clients reach a process after us.
+ * Node removes what it was bound to when it closes it: that must not be the name by which clients reach a process after us. What is in
+ * its place stays, whatever it is: a recipe names it. Source: link(2).
  */
 function bindUnix(name: string, wanted: Address & { kind: 'unix' }, owner: SocketOwner | undefined): PublicSocket {
-  const bindingPlace = `${wanted.path.slice(0, -1)}${wanted.path.endsWith('~') ? '-' : '~'}`
-  fs.rmSync(bindingPlace, { force: true })
+  const bindingAt = bindingPlace(wanted.path)
   const maskBefore = process.umask(maskOfSockets)
   try {
     // The types of 26.6 know ports only.
-    const bound = new net.BoundSocket({ path: bindingPlace } as object)
+    const bound = new net.BoundSocket({ path: bindingAt } as object)
     // Not what a link in its place names, were somebody that quick.
-    if (owner !== undefined) fs.lchownSync(bindingPlace, owner.uid, owner.gid)
-    fs.renameSync(bindingPlace, wanted.path)
+    if (owner !== undefined) fs.lchownSync(bindingAt, owner.uid, owner.gid)
+    takeName(bound, bindingAt, wanted.path)
     return publicSocket(name, bound, wanted)
   } finally {
     process.umask(maskBefore)
+  }
+}
+
+/** Give a bound socket its name instead of the one that it was bound under. Post: without it, nothing is left. */
+function takeName(bound: net.BoundSocket, bindingAt: string, place: string): void {
+  try {
+    fs.linkSync(bindingAt, place)
+  } catch (caught) {
+    bound[Symbol.dispose]()
+    throw caught
+  } finally {
+    fs.rmSync(bindingAt, { force: true })
   }
 }

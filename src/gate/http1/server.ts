@@ -68,7 +68,7 @@ export async function removeDeadSocket(path: string): Promise<void> {
 export function listenError(caught: unknown, listening: Listening): ReleaseError {
   const where =
     listening.kind === 'descriptor' ? `descriptor ${listening.descriptor}` : formatAddress(listening.address)
-  if (isErrno(caught, 'EADDRINUSE')) {
+  if (isErrno(caught, 'EADDRINUSE', 'EEXIST')) {
     return new ReleaseError('GATE_ADDRESS_IN_USE', `${where} is in use by another process`, {
       cause: caught,
       details: { address: where },

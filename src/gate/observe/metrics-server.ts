@@ -1,6 +1,6 @@
 import http from 'node:http'
 import { type Address, formatAddress } from '../front/address.ts'
-import { listenError } from '../http1/server.ts'
+import { listenError, removeDeadSocket } from '../http1/server.ts'
 
 /** A place where metrics are fetched. */
 export interface MetricsServer {
@@ -30,6 +30,7 @@ export async function serveMetrics(address: Address, render: () => string): Prom
       response.end(text)
     },
   )
+  if (address.kind === 'unix') await removeDeadSocket(address.path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', caught => reject(listenError(caught, { kind: 'address', address })))
     server.listen(

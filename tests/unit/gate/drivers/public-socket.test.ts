@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import fs from 'node:fs'
+import net from 'node:net'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { openPublicSockets } from '../../../../src/gate/drivers/public-socket.ts'
@@ -30,4 +32,25 @@ it('opens none when one cannot be opened', async () => {
   const opening = openPublicSockets([at(`unix:${file}`), at('192.0.2.1:0')], undefined)
   await expect(opening).rejects.toMatchObject({ code: 'GATE_ADDRESS_INVALID' })
   expect(fs.existsSync(file)).toBe(false)
+})
+
+it('leaves alone what is in its place, or where it binds: a file, a link to one, a socket on which somebody accepts', async () => {
+  const folder = tempFolder()
+  const place = (name: string) => path.join(folder, name)
+  fs.writeFileSync(place('passwd'), 'root')
+  fs.symlinkSync(place('passwd'), place('link'))
+  fs.writeFileSync(place('take~'), 'kept')
+  const server = net.createServer().listen(place('served'))
+  await once(server, 'listening')
+  const { ino } = fs.lstatSync(place('served'))
+  for (const name of ['passwd', 'link', 'takes', 'served']) {
+    const opening = openPublicSockets([at(`unix:${place(name)}`)], undefined)
+    await expect(opening, name).rejects.toMatchObject({ code: 'GATE_ADDRESS_IN_USE' })
+  }
+  expect(fs.readFileSync(place('passwd'), 'utf8')).toBe('root')
+  expect(fs.readlinkSync(place('link'))).toBe(place('passwd'))
+  expect(fs.readFileSync(place('take~'), 'utf8')).toBe('kept')
+  expect(fs.lstatSync(place('served')).ino).toBe(ino)
+  expect(fs.readdirSync(folder).sort()).toEqual(['link', 'passwd', 'served', 'take~'])
+  server.close()
 })
