@@ -76,7 +76,7 @@ describe('a gate that is upgraded under load', () => {
 })
 
 describe('kill -9 during the upgrade of a gate', () => {
-  it.each(sample(kills, 3))('leaves the application as it was: the $who, $moment', async ({ who, moment }) => {
+  it.each(sample(kills, 2))('leaves the application as it was: the $who, $moment', async ({ who, moment }) => {
     const { prefix, serving } = await served('proxy')
     const before = await status(serving.client)
     const load = startLoad(serving.url, 2)
