@@ -8,6 +8,7 @@ import type { PrefixPaths } from '../prefix/layout.ts'
 import { delay } from '../sys/clock.ts'
 import { execute } from '../sys/exec.ts'
 import { observeInstaller } from './serve-installer.ts'
+import { areListenersOf } from './serve-listeners.ts'
 import type { Predecessor } from './serve-predecessor.ts'
 import type { ServeReleases } from './serve-releases.ts'
 
@@ -20,6 +21,8 @@ export interface Leavable {
   readonly relaysTo: string | undefined
   readonly releases: ServeReleases
   readonly paths: PrefixPaths
+  /** Whether its addresses are those that its release names, and not what it was given. */
+  readonly isReachedAsNamed: boolean
 }
 
 /**
@@ -28,7 +31,8 @@ export interface Leavable {
  * Only while requests pass and nothing is being changed: then all that is to be handed over are sockets and what runs.
  * Errors: GATE_UPGRADE_REFUSED.
  */
-export async function successionOf({ gate, mode, relaysTo, releases, paths }: Leavable): Promise<GateSuccession> {
+export async function successionOf(now: Leavable): Promise<GateSuccession> {
+  const { gate, mode, relaysTo, releases, paths } = now
   if (gate === undefined) throw refused('its address is not open yet')
   const succession = gate.succession?.()
   if (succession === undefined) {
@@ -42,6 +46,10 @@ export async function successionOf({ gate, mode, relaysTo, releases, paths }: Le
   if (releases.beside !== undefined) throw refused('two releases run')
   if (releases.live === undefined && currentVersion(paths) !== undefined) throw refused('the release does not run')
   if (releases.live !== undefined && !releases.isReachable) throw refused('clients do not reach its release')
+  // In front of the waiting room of another server are its own addresses.
+  const isNamed = now.isReachedAsNamed && (gate.kind === 'proxy' || gate.kind === 'handover')
+  if (isNamed && releases.live !== undefined && !areListenersOf(releases.live, succession.sockets))
+    throw refused('its release is reached at other addresses than those that are open', 'end it and start it again')
   if ((await observeInstaller(paths.lock)) === 'at work') throw refused('something is being installed')
   const away = releases.status().services.find(({ state }) => state !== 'running')
   if (away !== undefined) throw refused(`service ${away.name} is ${away.state}`)

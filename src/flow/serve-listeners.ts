@@ -37,6 +37,18 @@ export function serveListeners(
   return wanted.map(each => ({ ...each, listening: { kind: 'address', address: each.address } }))
 }
 
+/** Tell whether sockets are where a release says, as far as it says that: another one may have opened them. */
+export function areListenersOf(release: ServedRelease, sockets: readonly Pick<HandedSocket, 'boundTo'>[]): boolean {
+  const wanted = wantedListeners(undefined, release)
+  return wanted.length === sockets.length && wanted.every(each => sockets.some(({ boundTo }) => isAt(each, boundTo)))
+}
+
+/** The name of a host may have become any of its addresses. */
+function isAt({ address }: Wanted, boundTo: HandedSocket['boundTo']): boolean {
+  if (address.kind === 'unix') return boundTo?.kind === 'unix' && boundTo.path === address.path
+  return boundTo?.kind === 'tcp' && (address.port === 0 || address.port === boundTo.port)
+}
+
 function wantedListeners(listen: string | undefined, release: ServedRelease | undefined): readonly Wanted[] {
   if (listen !== undefined) return [{ name: 'http', address: parseAddress(listen), tls: false, proxyProtocol: false }]
   if (release === undefined) return []

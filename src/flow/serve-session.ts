@@ -162,8 +162,9 @@ export class ServeSession {
   /** Say how another process can go on in the place of this one, now. Errors: GATE_UPGRADE_REFUSED. */
   succession(): Promise<GateSuccession> {
     const { gate, state, relaysTo } = this.#gate
-    const { paths } = this.#options
-    return successionOf({ gate, mode: state.mode, relaysTo, releases: this.#releases, paths })
+    const { paths, listen, places } = this.#options
+    const isReachedAsNamed = listen === undefined && places.inheritedNames.length === 0
+    return successionOf({ gate, mode: state.mode, relaysTo, releases: this.#releases, paths, isReachedAsNamed })
   }
 
   /**

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { serveListeners } from '../../../src/flow/serve-listeners.ts'
+import { areListenersOf, serveListeners } from '../../../src/flow/serve-listeners.ts'
 import type { ServedRelease } from '../../../src/flow/serve-release.ts'
 import type { HandedSocket } from '../../../src/sys/process.ts'
 
@@ -65,4 +65,14 @@ describe('serveListeners', () => {
     expect(of([socket], release('127.0.0.1:80'))).toMatchObject([{ address: tcp(80) }])
     expect(() => of([socket])).toThrow(expect.objectContaining({ code: 'GATE_ADDRESS_INVALID' }))
   })
+})
+
+it('tells whether sockets are where a release says, as far as it says that', () => {
+  const notes = release('localhost:0', { address: '127.0.0.1:81', name: 'admin' }, 'unix:/run/notes.sock')
+  const unix = { boundTo: { kind: 'unix', path: '/run/notes.sock' } } as const
+  const [any, admin] = [{ boundTo: tcp(5000) }, { boundTo: tcp(81) }]
+  expect(areListenersOf(notes, [any, admin, unix])).toBe(true)
+  expect(areListenersOf(notes, [any, { boundTo: tcp(82) }, unix])).toBe(false)
+  expect(areListenersOf(notes, [any, admin])).toBe(false)
+  expect(areListenersOf(notes, [any, admin, { boundTo: undefined }])).toBe(false)
 })
