@@ -4,7 +4,8 @@ import type { RequestHead } from '../../../../src/gate/http1/message.ts'
 import { parseStreamHead, parseStreamTrailers } from '../../../../src/gate/http2/parse-request-head.ts'
 
 const pseudo = [':method', 'POST', ':scheme', 'https', ':authority', 'example.org', ':path', '/a?b=c']
-const read = (fields: readonly string[], endsStream = false) => parseStreamHead(fields, { endsStream, fields: 100, headBytes: 1000 })
+const read = (fields: readonly string[], endsStream = false) =>
+  parseStreamHead(fields, { endsStream, fields: 100, headBytes: 1000 })
 const good = (fields: readonly string[], endsStream = false) => {
   const head = read(fields, endsStream)
   if ('status' in head) throw new Error(head.why)
