@@ -18,7 +18,7 @@ describe('a cut that is killed', () => {
     await killAtEach(bare, points =>
       sample(
         points.filter(({ step }) => ['complete', 'tag'].includes(step)),
-        10,
+        6,
       ),
     )
   })

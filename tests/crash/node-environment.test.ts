@@ -89,7 +89,7 @@ describe.skipIf(!canMount)('a disk', () => {
   ] as const)(
     'without %s at any write leaves the old version, and the new one comes once there is some',
     async (_, fill, lefts) => {
-      for (const left of sample(lefts, 10)) {
+      for (const left of sample(lefts, 5)) {
         await copyPrefix(kept, paths.root)
         fill(left)
         const code = await codeOf(put(paths, '1.1.0'))

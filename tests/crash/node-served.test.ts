@@ -14,7 +14,7 @@ import { memoryFolder, tempFolder } from '../support/temp.ts'
 import { type Serving, startServing, until } from '../support/toy-prefix.ts'
 
 /** How many kills each test makes; every one upgrades to a version of its own. */
-const kills = isLong ? 60 : 8
+const kills = isLong ? 60 : 4
 const unhealthy = '9.0.0'
 /** Versions that run beside the one before. */
 const besideKills = isLong ? 60 : 2

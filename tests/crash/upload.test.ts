@@ -45,7 +45,7 @@ describe('an upload that is killed', () => {
         points.filter(point => !isMoving(point)),
         16,
       ),
-      ...sample(points.filter(isMoving), 16),
+      ...sample(points.filter(isMoving), 8),
     ]
     expect(new Set(chosen.map(({ step }) => step)).size).toBeGreaterThan(5)
     const left = [...chosen]
