@@ -38,6 +38,7 @@ async def asgi(scope, receive, send):
 
 
 def alone():
+    import select
     import signal
     import socket
     import threading
@@ -45,8 +46,21 @@ def alone():
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # A connection that is quiet for so long is not waited for.
-        timeout = 0.5
+        timeout = 20
+
+        def handle(self):
+            self.close_connection = False
+            while not self.close_connection and self.is_asked():
+                self.handle_one_request()
+
+        def is_asked(self):
+            """Wait for a request: once we are to end, no longer than a client on a busy machine may take to send it."""
+            quiet_s = 0
+            while quiet_s < 2:
+                if select.select([self.connection], [], [], 0.05)[0]:
+                    return True
+                quiet_s = quiet_s + 0.05 if stopping.is_set() else 0
+            return False
 
         def do_GET(self):
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
