@@ -55,6 +55,6 @@ describe('when the system refuses an operation', () => {
   // With fewer than 22 Node itself does not start.
   it('nor when there are hardly any descriptors', async () => {
     const counts = Array.from({ length: 40 }, (_, index) => 22 + index)
-    await toy.starveEach(commands['an upgrade']!, sample(counts, 5))
+    await toy.starveEach(commands['an upgrade']!, sample(counts, 8))
   })
 })

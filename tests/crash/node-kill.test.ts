@@ -100,11 +100,11 @@ describe('a command that is killed after any operation', () => {
   })
 
   it.each(Object.entries(commands))('is ended by the same command: %s', async (_, command) => {
-    await toy.killEach(command, { records: 4, others: 3 })
+    await toy.killEach(command, { records: 6, others: 6 })
   })
 
   it('is ended by the same command: a beginning', async () => {
-    await toy.killEach({ args: ['init', ...toy.init], before: [] }, { others: 5 })
+    await toy.killEach({ args: ['init', ...toy.init], before: [] }, { others: 10 })
   })
 })
 
@@ -136,7 +136,7 @@ describe.each([
     const repository = await fixtureRepository(tempFolder(), fixture, [first, second!])
     const init = ['--repository', repository.url, '--application', repository.application]
     const disturber = new Disturber(cutover, init)
-    const samples = { records: 2, others: 2, long: 150 }
+    const samples = { records: 3, others: 3, long: 150 }
     await disturber.killEach({ args: install(first), before: [] }, samples)
     await disturber.killEach({ args: install(second!), before: [install(first)] }, samples)
     const upgraded = [install(first), install(second!)]

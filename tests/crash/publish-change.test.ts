@@ -41,7 +41,7 @@ describe.each([
     const states = [pristine, undisturbed].map(statesOf)
     expect(states[0]).not.toEqual(states[1])
     await publishNext(undisturbed)
-    const left = [...sample(points, 6)]
+    const left = [...sample(points, 12)]
     expect(left.length).toBeGreaterThan(10)
     const lane = async () => {
       for (let point = left.shift(); point !== undefined; point = left.shift()) {

@@ -56,7 +56,7 @@ def alone():
         def is_asked(self):
             """Wait for a request: once we are to end, no longer than a client on a busy machine may take to send it."""
             quiet_s = 0
-            while quiet_s < 2:
+            while quiet_s < 3.5:
                 if select.select([self.connection], [], [], 0.05)[0]:
                     return True
                 quiet_s = quiet_s + 0.05 if stopping.is_set() else 0
