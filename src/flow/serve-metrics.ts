@@ -3,7 +3,12 @@ import type { GateFigures } from '../gate/observe/figures.ts'
 import { renderMetrics } from '../gate/observe/render-metrics.ts'
 
 /** Write what a serving process is and has counted as Prometheus reads it; see gate/observe/render-metrics.ts. */
-export function metricsText(application: string, status: ServeStatus, figures: GateFigures, nowMs: number): string {
+export function metricsText(
+  application: string,
+  status: ServeStatus,
+  { figures, isUpstreamUp }: { readonly figures: GateFigures; readonly isUpstreamUp: boolean | undefined },
+  nowMs: number,
+): string {
   const { counters, gate } = status
   const { user, system } = process.cpuUsage()
   return renderMetrics({
@@ -13,6 +18,7 @@ export function metricsText(application: string, status: ServeStatus, figures: G
     mode: gate.mode,
     modeSeconds: Math.max(0, nowMs - gate.sinceMs) / 1000,
     services: status.services.map(({ name, state, restarts }) => ({ name, isRunning: state === 'running', restarts })),
+    isUpstreamUp,
     inFlight: counters.inFlight,
     streams: counters.streams,
     heldNow: counters.heldNow,

@@ -390,7 +390,8 @@ export class ServeSession {
 
   #metrics(): string {
     const { identity, clock } = this.#options
-    return metricsText(identity.application, this.#status(), this.#gate.figures(), clock.nowMs())
+    const seen = { figures: this.#gate.figures(), isUpstreamUp: this.#gate.gate?.isUpstreamUp?.() }
+    return metricsText(identity.application, this.#status(), seen, clock.nowMs())
   }
 
   #done(result?: ControlResult): ControlResponse {

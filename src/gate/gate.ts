@@ -107,6 +107,8 @@ export interface Gate extends ServiceDoor {
    */
   readonly seclude?: () => ServiceDoor
   readonly counters: () => GateCounters
+  /** Whether the live service accepts, as far as requests of ours find out. Undefined where none of them goes there. */
+  readonly isUpstreamUp?: () => boolean
   /** What other processes of the gate have seen of requests; the observer is told of the rest. Undefined where there are none. */
   readonly figures?: () => GateFigures
   /** Stop accepting and end what is left. */

@@ -69,6 +69,7 @@ it.skipIf(!needTool('python3'))(
     expect(read['cutover_gate_request_duration_seconds_bucket{"le": "+Inf"}']).toBe(2)
     expect(read['cutover_gate_mode{"mode": "pass"}']).toBe(1)
     expect(read['cutover_service_up{"service": "web"}']).toBe(1)
+    expect(read['cutover_upstream_up{}']).toBe(1)
 
     const lines = await until(async () => (logged(root).length === 3 ? logged(root) : undefined))
     expect(lines.map(({ target, status, outcome }) => [target, status, outcome])).toEqual(

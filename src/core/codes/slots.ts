@@ -15,7 +15,7 @@ export const slotsCodes = {
   SITE_ROUTER_MISSING: entry(
     2,
     'A site needs an HAProxy or an nginx that leads the clients of a role to its slot.',
-    'say --haproxy SOCKET --map FILE or --nginx FILE; without one, upgrade the prefix in place with `cutover install`, which holds requests as well',
+    'say --haproxy SOCKET --map FILE or --nginx PID-FILE; without one, upgrade the prefix in place with `cutover install`, which holds requests as well',
   ),
   ROLE_UNKNOWN: entry(
     1,

@@ -205,6 +205,10 @@ class OutsideGate implements Gate {
     return this.#waiting.counters()
   }
 
+  isUpstreamUp(): boolean {
+    return this.#waiting.isUpstreamUp?.() === true
+  }
+
   /** Close the waiting room. The server is left as it is: whoever drained before has it send requests here, where nobody answers any more. */
   async close(): Promise<void> {
     await this.#keeper.stop()

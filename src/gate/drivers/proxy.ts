@@ -176,6 +176,10 @@ class ProxyGate implements Gate {
     return this.#front.counters()
   }
 
+  isUpstreamUp(): boolean {
+    return this.#front.sides.live.service.state === 'up'
+  }
+
   async close(): Promise<void> {
     const closed = this.#front.stopAccepting()
     const cancel = systemTimers.after(closeTimeoutMs, () => this.#front.closeAllConnections())

@@ -13,6 +13,8 @@ export interface MetricsSnapshot {
   readonly modeSeconds: number
   /** How many services run, and how many there are. */
   readonly services: readonly { readonly name: string; readonly isRunning: boolean; readonly restarts: number }[]
+  /** Whether the application accepts; undefined where no request of ours goes there. */
+  readonly isUpstreamUp: boolean | undefined
   readonly inFlight: number
   readonly streams: number
   readonly heldNow: number
@@ -61,6 +63,9 @@ export function renderMetrics(snapshot: MetricsSnapshot): string {
     modes.map(mode => [{ mode }, mode === snapshot.mode ? 1 : 0]),
   )
   one('cutover_gate_mode_seconds', 'gauge', 'How long it is in that mode.', snapshot.modeSeconds)
+  if (snapshot.isUpstreamUp !== undefined) {
+    one('cutover_upstream_up', 'gauge', 'Whether the application accepts.', snapshot.isUpstreamUp ? 1 : 0)
+  }
   family(
     'cutover_gate_requests_total',
     'counter',

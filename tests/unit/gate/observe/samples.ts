@@ -36,6 +36,7 @@ export function snapshot(different: Partial<MetricsSnapshot> = {}): MetricsSnaps
     mode: 'hold',
     modeSeconds: 1.5,
     services: [{ name: 'web', isRunning: true, restarts: 2 }],
+    isUpstreamUp: true,
     inFlight: 3,
     streams: 1,
     heldNow: 7,
